@@ -1,8 +1,8 @@
 /* Addresses of sockets, as values.
  *
- * An edo_address is plain data: it is copied by assignment, lies anywhere, and owns nothing. It
- * holds an IPv4 or IPv6 address with its port, or the name of a Unix socket, in the system's own
- * form. A zeroed edo_address is no address (EDO_ADDRESS_NONE).
+ * An edo_address is plain data. The struct is copied by assignment, may be in any memory, and owns
+ * nothing. The struct has an IPv4 or IPv6 address with its port, or the name of a Unix socket, in
+ * the system's own form. A zeroed edo_address means "no address" (EDO_ADDRESS_NONE).
  *
  * The text of an address:
  *
@@ -28,7 +28,7 @@ typedef enum edo_address_family {
     EDO_ADDRESS_V4,
     EDO_ADDRESS_V6,
     EDO_ADDRESS_UNIX,
-    EDO_ADDRESS_OTHER, // of another kind of socket
+    EDO_ADDRESS_OTHER, // address of another kind of socket
 } edo_address_family;
 
 /* All members are private. */
@@ -55,8 +55,8 @@ EDO_API EDO_MUST_USE int edo_address_parse_ip(const char *text, uint16_t port,
 EDO_API edo_address edo_address_v4(const uint8_t ip[4], uint16_t port);
 EDO_API edo_address edo_address_v6(const uint8_t ip[16], uint16_t port, uint32_t scope);
 
-/* The address of a Unix socket. path: of the file. name: an abstract name of exactly `size` bytes,
- * which may contain NULs.
+/* Makes the address of a Unix socket. path: the path of the file. name: an abstract name of exactly
+ * `size` bytes, which may contain NULs.
  * Returns: 0; -EINVAL for an empty path; -ENAMETOOLONG for a path of more than 108 bytes or a name
  * of more than 107. */
 EDO_API EDO_MUST_USE int edo_address_unix(const char *path, edo_address *ret_address);
@@ -68,7 +68,7 @@ EDO_API EDO_MUST_USE int edo_address_unix_abstract(const void *name, size_t size
 EDO_API EDO_MUST_USE int edo_address_from_system(const void *sockaddr, size_t size,
                                                  edo_address *ret_address);
 
-/* Number of the network interface with a name; 0: there is none. */
+/* Number of the network interface with a given name; 0: there is no such interface. */
 EDO_API uint32_t edo_interface_number(const char *name);
 
 /* ---- inspecting ---- */
@@ -84,21 +84,22 @@ EDO_API void edo_address_set_port(edo_address *address, uint16_t port);
 /* Copies the bytes of an IP address, in network order. Returns: 4 or 16; 0 for other addresses. */
 EDO_API size_t edo_address_ip(const edo_address *address, uint8_t ret_ip[16]);
 
-/* The interface of an IPv6 address, as a number; 0: none. */
+/* The number of an IPv6 address's interface; 0: none. */
 EDO_API uint32_t edo_address_scope(const edo_address *address);
 EDO_API void edo_address_set_scope(edo_address *address, uint32_t scope); // IPv6 only
 
-/* The name of a Unix socket, a part of `address` and not terminated. Returns: its number of bytes;
- * 0 for a socket without a name, and for other addresses. *ret_abstract may be NULL. */
+/* The name of a Unix socket. The name is a part of `address`, and not terminated. Returns: the
+ * number of bytes; 0 for a socket without a name, and for other addresses. ret_abstract may be
+ * NULL. */
 EDO_API size_t edo_address_name(const edo_address *address, const char **ret_name,
                                 bool *ret_abstract);
 
-/* The system's form: a struct sockaddr within `address`. Returns: NULL for no address. */
+/* The system's form: a struct sockaddr within `address`. Returns: NULL for EDO_ADDRESS_NONE. */
 EDO_API const void *edo_address_system(const edo_address *address, size_t *ret_size);
 
 /* Writes an address as text, with the final NUL.
  * Returns: the length; -ENOSPC if the buffer is too small; -EINVAL without a buffer;
- * -EAFNOSUPPORT for no address and for other families. */
+ * -EAFNOSUPPORT for EDO_ADDRESS_NONE and for other families. */
 EDO_API int edo_address_format(const edo_address *address, char *buffer, size_t size);
 
 /* ---- kinds of IP addresses; false for all others ---- */
@@ -110,11 +111,11 @@ EDO_API bool edo_address_is_broadcast(const edo_address *address); // 255.255.25
 EDO_API bool edo_address_is_link_local(const edo_address *address);
 EDO_API bool edo_address_is_private(const edo_address *address); // RFC 1918, fc00::/7
 
-/* Whether an IPv6 address contains an IPv4 address, as [::ffff:1.2.3.4]:80. Sockets for both
+/* Whether an IPv6 address contains an IPv4 address, such as [::ffff:1.2.3.4]:80. Sockets for both
  * families show IPv4 peers in this form. */
 EDO_API bool edo_address_is_v4_mapped(const edo_address *address);
 
-/* The IPv4 address within a v4-mapped address; any other address unchanged. */
+/* Returns: the IPv4 address within a v4-mapped address; any other address unchanged. */
 EDO_API edo_address edo_address_unmapped(const edo_address *address);
 
 /* ---- comparing ---- */
@@ -124,7 +125,7 @@ EDO_API bool edo_address_equals(const edo_address *a, const edo_address *b);
 /* Order of addresses: by family, then by address, port and interface. Returns: < 0, 0, > 0. */
 EDO_API int edo_address_compare(const edo_address *a, const edo_address *b);
 
-/* A hash: the same for equal addresses, in this process. */
+/* A hash, which is the same for equal addresses in one process. */
 EDO_API uint64_t edo_address_hash(const edo_address *address);
 
 EDO_END_DECLS

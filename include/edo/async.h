@@ -40,9 +40,9 @@
 #endif
 #endif
 
-/* A macro that takes a function and its arguments passes them on as __VA_ARGS__, followed by a
- * comma. So the `...` of the next macro always gets at least one argument, as ISO C demands.
- * __extension__ silences -pedantic about the GNU extensions. */
+/* A macro that takes a function and its arguments passes __VA_ARGS__ on, followed by a comma. So
+ * the `...` of the next macro always gets at least one argument, as ISO C demands. __extension__
+ * silences -pedantic about the GNU extensions. */
 
 /* ---- the frame ---- */
 
@@ -52,10 +52,10 @@ typedef struct edo_frame_head {
     edo_future *kept;     // open scopes, open limits, and futures that edo_any() left running
     const void *home;     // address of this frame at its first poll
     union {
-        int64_t deadline; // ns of edo_now()'s clock; limit of edo_await_for()
+        int64_t deadline; // limit of edo_await_for(); ns of edo_now()'s clock
         int64_t failure;  // the first failure in edo_try_all()
     };
-    int32_t resume; // label to resume at, as a distance from the start
+    int32_t resume; // label at which to resume, as a distance from the start
     int32_t winner; // index of the winner of edo_select(), edo_any() and their variants
 } edo_frame_head;
 
@@ -69,8 +69,8 @@ typedef struct edo_frame_head {
         __VA_ARGS__                                                                                \
     } edo_slot
 
-/* The arguments, as struct members. Only these and the head are initialised by a call. For clang, a
- * member that has the same name as its typedef needs the struct tag: edo_args(struct flag
+/* The arguments, as struct members. A call initialises only the arguments and the head. For clang,
+ * a member that has the same name as its typedef needs the struct tag: edo_args(struct flag
  * *flag;). */
 #define edo_args(...)                                                                              \
     __extension__ union {                                                                          \
@@ -108,8 +108,8 @@ EDO_API void edo__unbox(edo_future *boxed);
 EDO_API void edo__shield(edo_future *function, edo_cx *cx);
 EDO_END_DECLS
 
-/* Initialises the frame of a callee that runs beside other futures: edo_init(&self->child, fetch,
- * .url = url). */
+/* Initialises the frame of a callee that will run concurrently with other futures:
+ * edo_init(&self->child, fetch, .url = url). */
 #define edo_init(frame, ...) edo__init((frame), __VA_ARGS__, )
 #define edo__init(frame, fn, ...)                                                                  \
     ((frame)->args = __extension__(__typeof__((frame)->args)){ __VA_ARGS__ },                      \
@@ -123,7 +123,7 @@ EDO_END_DECLS
 #define EDO__ASYNC_BODY __attribute__((noinline, noclone))
 #endif
 
-/* Defines the async function of struct fn, static to this file. */
+/* Defines the async function for the frame type struct fn, static to this file. */
 #define edo_async(fn) edo__async(static, fn)
 
 /* As edo_async(), with external linkage. Other files declare the function by
@@ -159,7 +159,7 @@ typedef struct edo__end_with_edo_return {
 
 #define edo__label_address(label) (__extension__((const char *)(&&label)))
 
-/* Opens the body. All statements of the function stand in the braces that follow. */
+/* Opens the body. The braces that follow contain all statements of the function. */
 #define edo_body                                                                                   \
     (void)cx;                                                                                      \
 edo_start_:                                                                                        \
@@ -185,8 +185,8 @@ label:                                                                          
             EDO_PENDING                                                                            \
         }
 
-/* Notes the line of an await. The note precedes the construction of the operation, so that an abort
- * in the constructor names this line. */
+/* Stores the line of an await, before the operation is constructed, so that an abort in the
+ * constructor names this line. */
 #define edo__note_line() (self->base.line = __LINE__)
 
 /* Rejects an unsigned variable, in which an error would look like a large result. */
@@ -234,7 +234,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* Waits for a future outside the slot: a member of the frame, or a user's own operation. */
+/* Waits for a future that is not in the slot: a member of the frame, or a user's own operation. */
 #define edo_await_on(lhs, future)                                                                  \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -244,8 +244,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). The result is
- * -ETIMEDOUT when the limit has passed. The operation has then ended. A ready operation wins over a
- * limit that has passed. */
+ * -ETIMEDOUT if the limit has passed; the operation has ended then, too. A ready operation wins
+ * over a limit that has passed. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -265,7 +265,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
  * edo_op_progress(edo_last_op()). */
 #define edo_last_op() ((const edo_op *)&self->edo_slot.op)
 
-/* Calls an async function and waits for it. The callee's frame lies in the slot, so the call
+/* Calls an async function and waits for it. The callee's frame is in the slot, so the call
  * allocates nothing. */
 #define edo_call(lhs, ...)                                                                         \
     do {                                                                                           \
@@ -291,11 +291,11 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__init((struct fn *)(void *)&self->edo_slot, fn, __VA_ARGS__);                          \
     } while (0)
 
-/* As edo_call(), with the callee's frame on the heap, for recursion. Without memory lhs is -ENOMEM:
- * the function was not called, and the arguments are still the caller's. Each call is polled inside
- * its caller's poll, so the thread's stack limits the depth of a recursion: tens of thousands of
- * calls with 8 MiB. A recursion that is too deep answers -ENOMEM as well, with a line in the
- * log. */
+/* As edo_call(), with the callee's frame on the heap, for recursion. If there is no memory, lhs is
+ * -ENOMEM, the function is not called, and the arguments still belong to the caller. Each call is
+ * polled inside its caller's poll, so the thread's stack limits the depth of a recursion, to tens
+ * of thousands of calls with 8 MiB. A recursion that is too deep also answers -ENOMEM, with a line
+ * in the log. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -326,8 +326,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         self->edo_head.awaiting = NULL;                                                            \
     } while (0)
 
-/* Runs all futures to their ends: edo_all(&self->a.base, &self->b.base). Each result stands in its
- * future. */
+/* Runs all futures to their ends: edo_all(&self->a.base, &self->b.base). Each future then has its
+ * own result. */
 #define edo_all(...) edo__together(edo__poll_all, __VA_ARGS__)
 
 /* Runs all futures to their ends. The first failure cancels the rest. rc: 0, or that failure. */
@@ -342,9 +342,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
  * returns. edo_select() chooses the future that it polls first at random. edo_select_biased() polls
  * from left to right.
- * which: the winner's position from 0. -ECANCELED when the function was cancelled, and with it
- * every future. -ETIMEDOUT when every future was cancelled because the time of edo_within() was
- * over. */
+ * which: the winner's position from 0. -ECANCELED if every future was cancelled because the
+ * function was cancelled. -ETIMEDOUT if every future was cancelled because the limit of an
+ * edo_within() had passed. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
@@ -372,8 +372,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* Runs the first `count` elements of an array to their ends: edo_all_of(self->fetches,
- * self->count). The elements are frames or operations. The array lies in the frame or on the heap.
- * A count of 0 is ready at once. */
+ * self->count). The elements are frames or operations. The array is in the frame or on the heap. A
+ * count of 0 is ready at once. */
 #define edo_all_of(array, count) edo__together_of(edo__poll_all, array, count)
 
 #define edo_try_all_of(rc, array, count)                                                           \
@@ -400,11 +400,12 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 /* ---- cancellation ---- */
 
-/* Whether this function was cancelled; for loops that compute. A shield hides the cancellation. */
+/* Whether this function was cancelled, for loops that compute without an await. A shield hides the
+ * cancellation. */
 #define edo_is_cancelled() (edo_cx_fate(cx) != EDO_LIVE)
 
-/* Begins clean-up. Futures that are first polled after this call work although the function was
- * cancelled. An abort still reaches them. */
+/* Begins clean-up. Futures whose first poll is after this call work even if the function was
+ * cancelled. An abort still reaches these futures. */
 #define edo_shield() edo__shield(&self->base, cx)
 
 /* ---- tasks and entry points ---- */
@@ -431,21 +432,22 @@ template <class Args> const void *edo__address(const Args &args)
 /* Starts a task: edo_spawn(&self->task, fetch, .url = url). The handle goes to edo_join() or
  * edo_detach().
  * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL without a current runtime;
- * -ESTALE for a runtime made before fork(). On failure the arguments are still the caller's.
+ * -ESTALE for a runtime made before fork(). On failure the arguments still belong to the caller.
  * Thread: inside a task, or any thread that has entered a runtime; other threads use
  * edo_spawn_with() and name a runtime. */
 #define edo_spawn(ret_task, ...)                                                                   \
     edo__spawn((ret_task), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a task with options, a pointer to edo_spawn_options.
+/* Starts a task with options. options: a pointer to edo_spawn_options.
  * Returns: as edo_spawn(), and -EINVAL if the options pin the task to a worker that does not exist.
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a task that only one worker runs (numbered as by edo_worker_index()), never a helper. So
- * tasks pinned to the same worker never run at the same time, and they all wait while one of them
- * computes for long. Worker 0 of a current-thread runtime is the thread that turns the runtime.
+/* Starts a task that only one worker runs, and never a helper. Workers are numbered as by
+ * edo_worker_index(). Tasks pinned to the same worker never run at the same time, so all of them
+ * wait while one of them computes for a long time. Worker 0 of a current-thread runtime is the
+ * thread that turns the runtime.
  * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, ...)                                                        \
     edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))

@@ -2,7 +2,8 @@
  *
  * Errors. A call that can fail answers a value >= 0, or a negative errno. edo_strerror() gives the
  * text. Outputs are called ret_* and are untouched on failure. Misuse that no return value can
- * report (a buffer that would dangle, a scope left early) ends the process with one line on stderr.
+ * report, such as a buffer that would dangle or a scope that is left early, ends the process with
+ * one line on stderr.
  *
  * Memory. All memory of edo comes from one pair of hooks; the default is the C library. Running out
  * of memory is an error (-ENOMEM), never an abort.
@@ -34,11 +35,10 @@
 
 EDO_BEGIN_DECLS
 
-/* A file descriptor of the system. A call that returns a descriptor returns a negative errno on
- * failure. */
+/* A file descriptor. A call that returns a descriptor returns a negative errno on failure. */
 typedef int edo_fd;
 
-/* A piece of memory; laid out as struct iovec where the system has one. */
+/* A piece of memory, laid out as struct iovec on systems that have that type. */
 typedef struct edo_slice {
     void *data;
     size_t size;
@@ -57,9 +57,9 @@ EDO_API const char *edo_strerror(int64_t error);
 /* ---- memory ---- */
 
 typedef struct edo_allocator {
-    /* Allocates memory. size is above 0; align is a power of two. Returns NULL without memory. */
+    /* Allocates memory. size is above 0. align is a power of two. Returns NULL if out of memory. */
     void *(*alloc)(void *context, size_t size, size_t align);
-    /* Frees memory. size and align are the values that alloc was called with. */
+    /* Frees memory. size and align are the values with which alloc was called. */
     void (*free)(void *context, void *memory, size_t size, size_t align);
     void *context;
 } edo_allocator;
@@ -70,7 +70,7 @@ typedef struct edo_allocator {
  * Thread: any. */
 EDO_API int edo_set_allocator(const edo_allocator *allocator);
 
-/* Bytes that edo currently holds from the hooks.
+/* Number of bytes that edo has currently allocated through the hooks.
  * Thread: any; a snapshot. */
 EDO_API size_t edo_memory_in_use(void);
 
@@ -88,8 +88,8 @@ typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
 
 /* Sends edo's log to fn; NULL restores the default: errors and warnings go to stderr.
  * EDO_LOG=error, warn, info or debug in the environment sets the lowest level that is logged. The
- * log never blocks: a line that stderr has no room for is dropped, and the next line gives the
- * number of dropped lines.
+ * log never blocks: if stderr has no room for a line, the line is dropped. The number of dropped
+ * lines is written before the next line.
  * Thread: any, while no other thread is in a call of edo. */
 EDO_API void edo_set_log(edo_log_fn *fn, void *context);
 

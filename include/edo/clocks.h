@@ -1,5 +1,5 @@
-/* Sleeping by clocks other than the monotonic one, which edo_sleep() uses: the monotonic clock
- * stands still while the machine is suspended, and does not know the time of day.
+/* Sleeping by clocks other than the monotonic clock. edo_sleep() uses the monotonic clock, which
+ * stops while the machine is suspended, and has no time of day.
  *
  * Under a test clock these sleeps still follow the real clocks. */
 #pragma once
@@ -10,15 +10,15 @@ EDO_BEGIN_DECLS
 
 typedef enum edo_clock {
     EDO_CLOCK_WALL, // ns since 1970-01-01 00:00 UTC; may be set, forward and back
-    EDO_CLOCK_BOOT, // ns since the start of the machine, with the time in suspension
+    EDO_CLOCK_BOOT, // ns since the start of the machine, including suspension
 } edo_clock;
 
 /* The time of a clock. Thread: any. */
 EDO_API int64_t edo_clock_now(edo_clock clock);
 
-/* Waits until a clock has reached a moment. Each sleep has a timer of the system, so a moment of
- * EDO_CLOCK_WALL stays that moment of the day when the clock is set: the sleep becomes longer or
- * shorter. A moment that passes in suspension ends the sleep when the machine resumes.
+/* Waits until a clock has reached the time `when`. Each sleep uses a timer of the system. So if
+ * EDO_CLOCK_WALL is set, the sleep becomes longer or shorter, and still ends at that time of day.
+ * If the time passes while the machine is suspended, the sleep ends when the machine resumes.
  * Result: 0; -EINVAL for an unknown clock; -EMFILE; -ENFILE; -ENOMEM.
  * Cancel: waits, briefly; no effect. */
 EDO_API EDO_MUST_USE edo_op edo_sleep_until_clock(edo_clock clock, int64_t when);

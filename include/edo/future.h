@@ -1,18 +1,18 @@
 /* Futures, operations and wakers.
  *
- * A future is plain data that is polled until it is ready. The data begins with an edo_future and
- * lies where the owner puts it. A future does nothing before its first poll and does not move after
- * it. A poll answers EDO_PENDING when a wake has been arranged, or EDO_READY when the result stands
- * in the future: one int64_t, >= 0 or a negative errno.
+ * A future is plain data that is polled until it is ready. The data begins with an edo_future, and
+ * the owner chooses the memory for it. A future does nothing before its first poll, and must not
+ * move after that poll. A poll answers EDO_PENDING if a wake has been arranged, or EDO_READY if the
+ * future has its result: one int64_t, >= 0 or a negative errno.
  *
  * An operation (edo_op) is a leaf: a future of the library, of fixed size. Its constructor
  * (edo_read(), edo_sleep(), edo_join()) returns it by value. Memory passed by pointer (buffers,
  * ret_*) must outlive the operation, so such memory belongs in the frame.
  *
  * The next poll of a cancelled future sees the cancellation. A waiting operation then answers its
- * result if it has one, else -ECANCELED. An operation that answers -ECANCELED has had no effect. In
- * a cancelled function a new operation answers -ECANCELED at once, even if it could be ready. Async
- * functions always run to their own end.
+ * result if there is one, else -ECANCELED. An operation that answers -ECANCELED has had no effect.
+ * In a cancelled function a new operation answers -ECANCELED at once, even if the operation could
+ * be ready. Async functions always run to their own end.
  *
  * Tasks are in edo/task.h, the async functions themselves (edo_async, edo_await, ...) in
  * edo/async.h.
@@ -32,15 +32,15 @@ typedef struct edo_wakeable edo_wakeable;
 
 typedef enum edo_poll { EDO_PENDING, EDO_READY } edo_poll;
 
-/* Request to a future to end. A shield holds off EDO_CANCELLED, not EDO_ABORTED. */
+/* Request to a future to end. A shield protects from EDO_CANCELLED, but not from EDO_ABORTED. */
 typedef enum edo_fate { EDO_LIVE, EDO_CANCELLED, EDO_ABORTED } edo_fate;
 
 typedef enum edo_kind {
-    EDO_KIND_LEAF,  // an operation; a new one in a cancelled function ends without a poll
+    EDO_KIND_LEAF,  // an operation; in a cancelled function, a new one ends without a poll
     EDO_KIND_ASYNC, // an async function: an edo_any_frame
     EDO_KIND_SCOPE, // a scope, linked into its owner's frame
     EDO_KIND_LIMIT, // the limit of an edo_within() block, linked into its function's frame
-    EDO_KIND_OWNER, // polls other futures or must release something: always polled at least once
+    EDO_KIND_OWNER, // polls other futures, or must release something; always polled at least once
 } edo_kind;
 
 /* One static table per kind of future. */
@@ -121,18 +121,18 @@ static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *objec
 /* ---- polling: for authors of futures and executors ---- */
 
 /* Polls a future: passes on the fate of the polling function, and updates the future's state. A new
- * EDO_KIND_LEAF whose fate is not EDO_LIVE is not polled: it answers -ECANCELED.
- * Returns: EDO_READY when the future has ended, now or earlier.
+ * EDO_KIND_LEAF whose fate is not EDO_LIVE is not polled, and answers -ECANCELED.
+ * Returns: EDO_READY if the future has ended, now or earlier.
  * Thread: inside a poll. */
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
 
-/* Asks a future to end: its next poll sees the request. The future stays the caller's until it is
- * ready. A second call, or a call for a future that has ended, does nothing. An awaited future is
- * polled again soon.
+/* Asks a future to end. The future's next poll, which follows soon if the future is awaited, sees
+ * the request. The future belongs to the caller until it is ready. A second call, or a call for a
+ * future that has ended, does nothing.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
-/* Aborts a future: requests its end at the second level, which no shield holds off.
+/* Aborts a future: requests its end at the second level, from which no shield protects.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_abort(edo_future *future);
 
@@ -140,18 +140,18 @@ EDO_API void edo_abort(edo_future *future);
  * -ECANCELED. */
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
-/* The task's waker, with which edo_wake() has the task polled again. The waker is valid until a
- * later poll of the same future withdraws the wake. edo_waker_ref() keeps the waker valid for
- * longer. */
+/* Returns: the task's waker. edo_wake() with this waker causes the task to be polled again. The
+ * waker is valid until a later poll of the same future withdraws the wake. edo_waker_ref() keeps
+ * the waker valid for longer. */
 EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
 
-/* Asks for a poll at a moment of edo_now()'s clock. The request is dropped at the next poll of the
- * task. Each poll that still waits for the moment repeats the request. */
+/* Requests a poll at time `when` of edo_now()'s clock. The next poll of the task drops the request.
+ * So each poll that still waits for that time must repeat the request. */
 EDO_API void edo_cx_deadline(edo_cx *cx, int64_t when);
 
 /* Uses one unit of the task's budget. Every leaf calls this before it answers EDO_READY.
- * Returns: false when the budget is used up. The leaf then answers EDO_PENDING. The task is queued
- * again, behind the others. */
+ * Returns: false if the budget is used up. The leaf must then answer EDO_PENDING, and the task is
+ * queued again, behind the other tasks. */
 EDO_API EDO_MUST_USE bool edo_cx_charge(edo_cx *cx);
 
 /* ---- wakers ---- */
@@ -165,10 +165,10 @@ struct edo_wakeable {
     uint16_t private_[3];
 };
 
-/* A user's own wakeable, for example one that posts to a foreign event loop. wake is called on any
- * thread, perhaps several times, with a lock of the library held. So wake must be brief, and must
- * call nothing of edo except edo_wake(). The object may be freed once no operation waits with
- * it. */
+/* A user's own wakeable, for example one that posts to a foreign event loop. `wake` is called on
+ * any thread, perhaps several times, with a lock of the library held. So `wake` must be brief, and
+ * must not call any function of edo except edo_wake(). The object may be freed when no operation
+ * waits with it any more. */
 typedef struct edo_user_wakeable {
     edo_wakeable head;
     void (*wake)(struct edo_user_wakeable *);
@@ -176,8 +176,8 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Wakes a task, so that it is polled again soon. The call is cheap when the task is already queued.
- * All that the caller did before the call is visible to that poll.
+/* Wakes a task, so that the task is polled again soon. The call is cheap if the task is already
+ * queued. Everything that the caller did before the call is visible to that poll.
  * Thread: any, but not in a signal handler. After the task's end, only a counted waker may be
  * used. */
 EDO_API void edo_wake(edo_wakeable *waker);
@@ -203,7 +203,8 @@ typedef struct edo_trace_line {
     uint32_t line;           // line of the function's await; 0 for a leaf
 } edo_trace_line;
 
-/* Calls visit for the future and every frame and operation that it waits for, outermost first.
+/* Calls `visit` for the future, and for every frame and operation for which the future waits,
+ * outermost first.
  * Thread: any while the future is not being polled, or inside its task. */
 EDO_API void edo_future_trace(const edo_future *future,
                               void (*visit)(void *context, const edo_trace_line *), void *context);

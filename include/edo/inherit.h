@@ -16,8 +16,8 @@
  *     2. The program starts the process with this variable, then calls
  *        edo_listener_set_inheritable(listener, false) for each listener.
  *     3. The new process calls edo_listeners_from_env().
- *     4. When the new process accepts, the program closes its listeners and serves its connections
- *        to their end.
+ *     4. When the new process accepts connections, the program closes its listeners and serves its
+ *     remaining connections to their end.
  *
  * Between the steps 1 and 2 every process that the program starts inherits the descriptors.
  */
@@ -31,16 +31,17 @@ enum { EDO_INHERITED_NAME = 256 }; // bytes for a name, with the final NUL
 
 typedef struct edo_inherited {
     edo_listener *listener; // NULL: another socket or file
-    edo_fd fd;              // the caller's if listener is NULL, else the listener's
+    edo_fd fd;              // belongs to the caller if listener is NULL, else to the listener
     char name[EDO_INHERITED_NAME];
 } edo_inherited;
 
 /* Takes over the sockets that this process has inherited by one of the two ways above. Sets
  * close-on-exec on all of them, and removes the variables from the environment. A socket without a
  * name is called "unknown".
- * Returns: their number; 0 if there are none, or if LISTEN_PID names another process; -ENOSPC: more
- * than `capacity` sockets; -EINVAL: variables that cannot be read; -EBADF: a descriptor is not open;
- * -ENOMEM. On failure nothing has changed, except after -ENOMEM: all sockets are then closed.
+ * Returns: the number of sockets; 0 if there are none, or if LISTEN_PID names another process;
+ * -ENOSPC: more than `capacity` sockets; -EINVAL: the variables are malformed; -EBADF: a descriptor
+ * is not open; -ENOMEM. On failure nothing has changed, except after -ENOMEM, when all sockets are
+ * closed.
  * Thread: while no other thread uses the environment; usually at the beginning of main(). */
 EDO_API EDO_MUST_USE int edo_listeners_from_env(edo_inherited *ret_sockets, size_t capacity);
 
@@ -51,7 +52,7 @@ EDO_API EDO_MUST_USE int edo_listeners_from_env(edo_inherited *ret_sockets, size
 EDO_API EDO_MUST_USE int edo_listeners_to_env(const edo_inherited *sockets, size_t count,
                                               char *buffer, size_t size);
 
-/* Whether programs that this process executes inherit the listener; off by default.
+/* Sets whether programs that this process executes inherit the listener. Off by default.
  * Returns: 0; -EINVAL for NULL. Thread: the holder. */
 EDO_API int edo_listener_set_inheritable(edo_listener *listener, bool on);
 

@@ -2,24 +2,25 @@
  *
  * An edo_io is a stream of bytes: TCP, a pipe, a terminal, any descriptor that can be polled. A
  * stream has a read side and a write side. Each side has at most one operation in flight (-EBUSY
- * for a second one). The operations of the two sides may belong to different tasks. The holder of
- * the pointer owns the stream and ends it by edo_close() or edo_finish(). Operations of a stream
- * may be awaited by any task, on any worker, and by tasks of several runtimes in turn.
+ * for a second operation). The operations of the two sides may belong to different tasks. The
+ * holder of the pointer owns the stream and ends it by edo_close() or edo_finish(). Operations of a
+ * stream may be awaited by any task, on any worker, and by tasks of several runtimes in turn.
  *
- * A buffer belongs to its operation until the operation is ready, on every driver. So a cancelled
- * operation may stay pending for a moment, while the kernel still owns the buffer.
+ * With every driver, a buffer belongs to its operation until the operation is ready. So a cancelled
+ * operation may remain pending for a moment, while the kernel still owns the buffer.
  *
- * Errors, for all operations here: those of the system calls (-ECONNRESET, -EPIPE, ...), -EBUSY,
- * -EINVAL for NULL in place of a stream, -ECANCELED when the operation was cancelled (also by a
- * runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without a
- * handler of the program. Use of a stream after its end is misuse, which ends the process with one
- * line. Debug builds of edo always detect it.
+ * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...),
+ * -EBUSY, -EINVAL for NULL in place of a stream, -ECANCELED if the operation was cancelled (also by
+ * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without
+ * a handler of the program. Use of a stream after its end is misuse, which ends the process with
+ * one line. Debug builds of edo always detect this misuse.
  *
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *
- * Regular files cannot be streams of edo_io_from_fd() (-EPERM). The system reports such a file as
- * always ready, but a read of it waits for the disk. Standard input and output may be files: see
- * edo/stdio.h. edo_file_from_fd() of edo/file.h makes a stream of any other descriptor of a file.
+ * edo_io_from_fd() makes no streams of regular files (-EPERM): the system reports such a file as
+ * always ready, but a read of the file waits for the disk. Standard input and output may be files,
+ * see edo/stdio.h. For any other descriptor of a file, edo_file_from_fd() of edo/file.h makes a
+ * stream.
  */
 #pragma once
 
@@ -35,12 +36,13 @@ typedef struct edo_io edo_io;
 EDO_API EDO_MUST_USE edo_op edo_read(edo_io *io, void *buffer, size_t size);
 
 /* Reads exactly size bytes.
- * Result: size; -EDO_EOF when the input ends earlier. edo_op_progress() has the bytes read.
+ * Result: size; -EDO_EOF if the input ends earlier. edo_op_progress() is the number of bytes read.
  * Cancel: waits; the bytes read so far are in the buffer. */
 EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size);
 
-/* Reads into several buffers, in their order; slices and buffers must outlive the operation. count:
- * 1 to 1024, else -EINVAL.
+/* Reads into several buffers, in their order. The slices and the buffers must outlive the
+ * operation.
+ * count: 1 to 1024, else -EINVAL.
  * Result: bytes read, perhaps fewer than fit; 0 at the end of the input (or for empty buffers).
  * Cancel: waits; no byte is lost. */
 EDO_API EDO_MUST_USE edo_op edo_readv(edo_io *io, const edo_slice *slices, int count);
@@ -48,7 +50,8 @@ EDO_API EDO_MUST_USE edo_op edo_readv(edo_io *io, const edo_slice *slices, int c
 /* Fills several buffers. The operation changes each slice to the room not yet filled, so that the
  * same call continues after a cancellation.
  * count: as above.
- * Result: bytes read; -EDO_EOF when the input ends earlier. edo_op_progress() has the bytes read.
+ * Result: bytes read; -EDO_EOF if the input ends earlier. edo_op_progress() is the number of bytes
+ * read.
  * Cancel: waits; the bytes read so far are in the buffers, and the slices have the rest. */
 EDO_API EDO_MUST_USE edo_op edo_readv_exact(edo_io *io, edo_slice *slices, int count);
 
@@ -58,11 +61,12 @@ EDO_API EDO_MUST_USE edo_op edo_readv_exact(edo_io *io, edo_slice *slices, int c
 EDO_API EDO_MUST_USE edo_op edo_write(edo_io *io, const void *data, size_t size);
 
 /* Writes all size bytes.
- * Result: size; on failure edo_op_progress() has the bytes written.
+ * Result: size; on failure edo_op_progress() is the number of bytes written.
  * Cancel: waits; edo_op_progress() bytes were written. */
 EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t size);
 
-/* Writes from several buffers, in their order; slices and buffers must outlive the operation.
+/* Writes from several buffers, in their order. The slices and the buffers must outlive the
+ * operation.
  * count: 1 to 1024, else -EINVAL.
  * Result: bytes written, perhaps fewer than all.
  * Cancel: waits; nothing was written. */
@@ -71,12 +75,12 @@ EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int 
 /* Writes all data of several buffers. The operation changes each slice to the data not yet written,
  * so that the same call continues after a cancellation.
  * count: as above.
- * Result: bytes written; on failure edo_op_progress() has this number.
+ * Result: bytes written; on failure edo_op_progress() is the number of bytes written.
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
 EDO_API EDO_MUST_USE edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count);
 
-/* Moves bytes without waiting. These are plain functions for streams that are descriptors.
- * Returns: as the operations; -EAGAIN instead of waiting; -EBUSY while an operation uses the side;
+/* Move bytes without waiting. These calls are plain functions, for streams that have a descriptor.
+ * Returns: as the operations; -EAGAIN instead of a wait; -EBUSY while an operation uses the side;
  * -ENOTSUP for a stream without a descriptor. Thread: any. */
 EDO_API EDO_MUST_USE int64_t edo_try_read(edo_io *io, void *buffer, size_t size);
 EDO_API EDO_MUST_USE int64_t edo_try_readv(edo_io *io, const edo_slice *slices, int count);
@@ -96,42 +100,43 @@ EDO_API EDO_MUST_USE edo_op edo_shutdown_write(edo_io *io);
 EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
 
 /* Ends the stream at once. Operations in flight answer -ECANCELED, or their result if they have
- * one; the descriptor is closed when the last of these operations has ended. The system still sends
+ * one. The descriptor is closed when the last of these operations has ended. The system still sends
  * unsent data. NULL is ignored.
  * Thread: any. */
 EDO_API void edo_close(edo_io *io);
 
 /* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK may be set or not, and
- * is left as it is, because the open file may be shared with other processes. A terminal or a named
- * pipe gets an open file description of its own under the same number. Where the kernel has no
- * RWF_NOWAIT for the descriptor, O_NONBLOCK is set, and restored when the stream ends or the
+ * is not changed, because the open file may be shared with other processes. A terminal or a named
+ * pipe gets an open file description of its own under the same descriptor number. If the kernel has
+ * no RWF_NOWAIT for the descriptor, O_NONBLOCK is set, and restored when the stream ends or the
  * process exits.
  * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
  * directory (some files of /proc and /sys can be polled); -EINVAL for NULL; -ENOMEM. On failure the
- * descriptor is still the caller's.
+ * descriptor still belongs to the caller.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_io_from_fd(edo_fd fd, edo_io **ret_io);
 
 /* Returns: the descriptor, which still belongs to the stream; -ENOTSUP for a stream without a
- * descriptor. After this call, a read of a TCP connection may need one more system call to find the
- * input empty. */
+ * descriptor. After this call, a read of a TCP connection may need one more system call to detect
+ * that the input is empty. */
 EDO_API edo_fd edo_io_fd(const edo_io *io);
 
 /* Ends the stream and hands its descriptor to the caller. The descriptor of a terminal or a named
  * pipe is then non-blocking.
- * Returns: the descriptor, now the caller's; -EBUSY with an operation in flight; -ENOTSUP.
+ * Returns: the descriptor, which now belongs to the caller; -EBUSY with an operation in flight;
+ * -ENOTSUP.
  * Thread: the holder. */
 EDO_API edo_fd edo_io_into_fd(edo_io *io);
 
 enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
 
-/* Waits until a descriptor is ready; level-triggered. Takes any descriptor that can be polled. The
- * descriptor still belongs to the caller, and must stay open until the operation is ready.
+/* Waits until a descriptor is ready. Level-triggered. Accepts any descriptor that can be polled.
+ * The descriptor still belongs to the caller, and must stay open until the operation is ready.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
- * Result: the interests that are ready, or'ed; all requested ones after a hang-up or an error.
- * -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a directory;
- * -EINVAL for no interest or an unknown one; -ENOMEM. A changed file of /proc or /sys reports
- * EDO_PRIORITY.
+ * Result: the interests that are ready, or'ed; after a hang-up or an error, all requested
+ * interests. -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
+ * directory; -EINVAL for no interest or an unknown one; -ENOMEM. A changed file of /proc or /sys
+ * reports EDO_PRIORITY.
  * Cancel: waits; no effect. */
 EDO_API EDO_MUST_USE edo_op edo_wait_fd(edo_fd fd, int interest);
 

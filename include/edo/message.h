@@ -1,11 +1,12 @@
 /* Messages of sockets: buffers, an address and ancillary data.
  *
- * An edo_message describes one datagram, or one part of a stream that carries ancillary data. It
- * lies in the caller's frame, and belongs to the operation until that operation is ready, as do the
- * buffers. Unused members are zero.
+ * An edo_message describes one datagram, or one part of a stream that has ancillary data. The
+ * message is in the caller's frame. The message and its buffers belong to the operation until the
+ * operation is ready. Unused members must be zero.
  *
- * Ancillary data are records beside the bytes. A program writes records into an edo_control before
- * it sends, and reads them after it has received; edo/udp.h has the records of datagrams.
+ * Ancillary data are records that accompany the bytes. A program writes records into an edo_control
+ * before a send, and reads records from an edo_control after a receive. edo/udp.h has the records
+ * of datagrams.
  */
 #pragma once
 
@@ -13,28 +14,28 @@
 
 EDO_BEGIN_DECLS
 
-/* Memory of ancillary data. data: aligned to 8 bytes. capacity: its bytes. size: the bytes in use,
- * set by a receive and by the calls that add records. */
+/* Memory for ancillary data. data: aligned to 8 bytes. capacity: number of bytes. size: number of
+ * bytes in use, set by a receive and by the calls that add records. */
 typedef struct edo_control {
     void *data;
     size_t capacity, size;
 } edo_control;
 
-/* What a message asks for: edo_message.options. */
+/* Requests for one message: edo_message.options. */
 enum {
-    EDO_MESSAGE_PEEK = 1,          // receive: the message stays in the socket
+    EDO_MESSAGE_PEEK = 1,          // receive: the message remains in the socket
     EDO_MESSAGE_DONT_ROUTE = 2,    // send: only to hosts on connected networks
     EDO_MESSAGE_END_OF_RECORD = 4, // send, seqpacket: ends a record
     EDO_MESSAGE_MORE = 8,          // send: the next message continues this one
 };
 
-/* What a receive tells about a message: edo_message.flags. */
+/* Facts about a received message: edo_message.flags. */
 enum {
     EDO_MESSAGE_TRUNCATED = 1,         // the datagram was longer than the buffers
-    EDO_MESSAGE_CONTROL_TRUNCATED = 2, // ancillary data did not fit, or there was no room for them
+    EDO_MESSAGE_CONTROL_TRUNCATED = 2, // ancillary data did not fit, or no room was given
     EDO_MESSAGE_RECORD_ENDS = 4,       // seqpacket: the end of a record
     EDO_MESSAGE_FROM_ERRORS = 8,       // from the error queue
-    EDO_MESSAGE_AT_END = 16,           // no message: the end of a connection
+    EDO_MESSAGE_AT_END = 16,           // no message was received: the end of a connection
 };
 
 typedef struct edo_message {
@@ -66,7 +67,7 @@ typedef struct edo_control_record {
 EDO_API EDO_MUST_USE int edo_control_add(edo_control *control, int level, int type,
                                          const void *data, size_t size);
 
-/* Steps through the records of received ancillary data; *record is zeroed before the first call.
+/* Steps through the records of received ancillary data. Zero *record before the first call.
  * Returns: whether there was another record. */
 EDO_API bool edo_control_next(const edo_control *control, edo_control_record *record);
 

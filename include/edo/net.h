@@ -5,10 +5,10 @@
  * a service ("example.com:https").
  *
  * A numeric address is used at once. A name is first looked up by the system (hosts file, name
- * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is a
- * name too, usually one of the hosts file.
+ * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is
+ * also a name, usually from the hosts file.
  *
- * A connection is an edo_io; the edo_tcp_* calls set options of TCP, and answer -ENOTSUP for other
+ * A connection is an edo_io. The edo_tcp_* calls set options of TCP, and answer -ENOTSUP for other
  * streams. These calls are quick system calls, not operations. NULL in place of a connection, a
  * listener, an address or an output answers -EINVAL.
  */
@@ -32,53 +32,54 @@ typedef struct edo_listen_options {
     const edo_tcp_options *tcp; // further options, or NULL; must outlive the operation
 } edo_listen_options;
 
-/* Listens on an address; the text must outlive the operation. For a name, listens on the first of
- * its addresses that works.
+/* Listens on an address. The text must outlive the operation. For a name, listens on the first of
+ * the name's addresses that works.
  * Result: 0 with *ret_listener; -EINVAL for a bad address; -EADDRINUSE, -EACCES, -EMFILE, ...; for
- * a name the error of its last address, or an error of edo_lookup().
+ * a name, the error of the name's last address, or an error of edo_lookup().
  * Cancel: prompt; not listening. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener);
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
                                                 edo_listener **ret_listener);
 
-/* Makes `count` listeners on one address (SO_REUSEPORT), usually one per worker: the kernel divides
- * the connections among them. So accepts of different workers do not share a queue. With port 0 all
- * listeners have the same port.
+/* Makes `count` listeners on one address (SO_REUSEPORT), usually one per worker. The kernel divides
+ * the connections among the listeners, so accepts of different workers do not share a queue. With
+ * port 0 all listeners have the same port.
  *
  *     for (i = 0; i < workers; i++)
  *         rc = edo_spawn_on(&task, i, serve, .listener = self->listeners[i]);
  *
  * A connection that waits in the queue of a listener is reset when that listener is closed.
  * ret_listeners: an array of `count` elements, 1 to 10000 (else -EINVAL).
- * Result: 0 with all listeners; or as edo_tcp_listen() with none, and the elements are then
- * unspecified.
+ * Result: 0 with all listeners; or an error as of edo_tcp_listen(), and then there are no
+ * listeners, and the elements of the array are unspecified.
  * Cancel: prompt; not listening. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen_options options,
                                                  edo_listener **ret_listeners, size_t count);
 
-/* Sets the pauses of accepts after a shortage: nanoseconds of the first pause and of the longest
- * one. The default is 10 ms and 1 s. first 0: no pauses; a shortage is the result of the accept.
+/* Sets the pauses of accepts after a shortage: the first pause and the longest pause, in
+ * nanoseconds. The default is 10 ms and 1 s. first 0: no pauses; a shortage is then the result of
+ * the accept.
  * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
 EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
 
-/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is no failure: it
- * is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s
- * (edo_listener_set_pauses() changes the pauses). Connections
- * that broke before they were accepted are skipped. Several accepts of one runtime may wait on one
- * listener; each takes one connection.
- * Result: 0 with *ret_conn; -EXDEV when no connection is pending and accepts of another runtime
- * wait on this listener; -ENOMEM when there is no memory for the stream: the connection was reset,
- * and the listener can be used as before.
+/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure:
+ * the shortage is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s
+ * (edo_listener_set_pauses() changes the pauses). Connections that broke before they were accepted
+ * are skipped. Several accepts of one runtime may wait on one listener, and each takes one
+ * connection.
+ * Result: 0 with *ret_conn; -EXDEV if no connection is pending and accepts of another runtime wait
+ * on this listener; -ENOMEM if there is no memory for the stream: the connection was reset, and the
+ * listener can be used as before.
  * Cancel: waits; no connection is lost. */
 EDO_API EDO_MUST_USE edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
-/* Ends the listener: all accepts in flight answer -ECANCELED; connections that were not accepted
+/* Ends the listener. All accepts in flight answer -ECANCELED. Connections that were not accepted
  * are reset. NULL is ignored. Thread: any. */
 EDO_API void edo_listener_close(edo_listener *listener);
 
 /* Wraps a listening socket, which belongs to the listener from then on.
  * Returns: 0; -EINVAL if the socket does not listen; -ENOTSOCK; -EBADF; -ENOMEM. On failure the
- * socket is still the caller's. */
+ * socket still belongs to the caller. */
 EDO_API EDO_MUST_USE int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener);
 EDO_API edo_fd edo_listener_fd(const edo_listener *listener);
 
@@ -87,23 +88,24 @@ EDO_API edo_fd edo_listener_fd(const edo_listener *listener);
  * Returns: the length, or a negative errno (-ENOSPC for a buffer that is too small). */
 EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, size_t size);
 
-/* Connects to an address; the text must outlive the operation.
+/* Connects to an address. The text must outlive the operation.
  *
- * A name is treated as RFC 8305 ("happy eyeballs") says: its addresses are tried in the order of
- * the look-up, with alternating families. An attempt begins 250 ms after the previous attempt, or
- * at once when an attempt fails. Earlier attempts continue meanwhile. The first attempt that
- * connects wins. All other attempts have ended when the operation is ready.
+ * A name is treated according to RFC 8305 ("happy eyeballs"): the name's addresses are tried in the
+ * order of the look-up, with alternating families. An attempt begins 250 ms after the previous
+ * attempt, or at once when an attempt fails. Earlier attempts continue meanwhile. The first attempt
+ * that connects wins. All other attempts have ended when the operation is ready.
  *
  * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
  * for a socket that connected to itself, on a free port of this machine), -ETIMEDOUT, ... If all
- * addresses of a name fail: the first error, except that a shortage (-EMFILE, -ENFILE, -ENOBUFS,
- * -ENOMEM) precedes other errors, and a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
- * -EAFNOSUPPORT) comes last. If the name cannot be looked up: as edo_lookup().
+ * addresses of a name fail, the result is the first error, with two exceptions: a shortage
+ * (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is preferred to other errors, and other errors are
+ * preferred to a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT). If the
+ * name cannot be looked up, the result is as of edo_lookup().
  * Cancel: prompt during the look-up, else waits; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
-/* Connects from a numeric local address (port 0: any port). Tries only those addresses of a name
- * that are of the local address's family. */
+/* Connects from a numeric local address (port 0: any port). Of a name's addresses, tries only those
+ * of the local address's family. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect_from(const char *local, const char *address,
                                                  edo_io **ret_conn);
 
@@ -124,10 +126,10 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 /* Addresses that a look-up found: at least one. Immutable, so any thread may read them. */
 typedef struct edo_addresses edo_addresses;
 
-/* Looks up an address. The text has a form that the calls above take, and must outlive the
+/* Looks up an address. The text has a form that the calls above accept, and must outlive the
  * operation. A numeric address is answered at once, without a thread.
- * Result: 0 with *ret_addresses, to be freed by edo_addresses_destroy(): all addresses, in the
- * order of getaddrinfo(3). Else
+ * Result: 0 with *ret_addresses, which are all addresses in the order of getaddrinfo(3), to be
+ * freed by edo_addresses_destroy(). Otherwise one of
  *     -EINVAL       not an address, or an unknown service
  *     -ENOENT       there is no such host, or it has no address   (EAI_NONAME, EAI_NODATA)
  *     -EAGAIN       no name server has answered; perhaps later    (EAI_AGAIN)
@@ -135,18 +137,19 @@ typedef struct edo_addresses edo_addresses;
  *     -ENAMETOOLONG                                               (EAI_OVERFLOW)
  *     -ENOMEM; -EMFILE and other errors of the system's look-up   (EAI_SYSTEM, EAI_MEMORY)
  * and the errors of edo_blocking_on() for a function that was not run.
- * Cancel: detaches; the thread finishes its work and drops its result. */
+ * Cancel: detaches; the thread finishes its work, and the result is dropped. */
 EDO_API EDO_MUST_USE edo_op edo_lookup(const char *address, edo_addresses **ret_addresses);
 
 EDO_API size_t edo_addresses_count(const edo_addresses *addresses);
 
 /* Writes one of the addresses as text into a buffer of EDO_ADDRESS_SIZE, in a form that
- * edo_tcp_connect() takes.
- * Returns: the length; -EINVAL for no such index; -ENOSPC for a buffer that is too small. */
+ * edo_tcp_connect() accepts.
+ * Returns: the length; -EINVAL if there is no such index; -ENOSPC for a buffer that is too
+ * small. */
 EDO_API int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffer,
                                size_t size);
 
-/* Reads one of the addresses as a value. Returns: 0; -EINVAL for no such index. */
+/* Reads one of the addresses as a value. Returns: 0; -EINVAL if there is no such index. */
 EDO_API int edo_addresses_get(const edo_addresses *addresses, size_t index,
                               edo_address *ret_address);
 EDO_API void edo_addresses_destroy(edo_addresses *addresses); // NULL is ignored
@@ -187,8 +190,9 @@ EDO_API int edo_tcp_send_buffer(const edo_io *conn);
 EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
-/* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. A socket for
- * both families has the option in both; a getter answers the value of the peer's family. */
+/* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. On a socket
+ * for both families, a setter sets the option for both families, and a getter answers the value of
+ * the peer's family. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);
 EDO_API int edo_tcp_set_tos(edo_io *conn, int tos);

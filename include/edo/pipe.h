@@ -1,9 +1,9 @@
 /* Pipes and FIFOs (named pipes).
  *
- * Both are edo_io streams of one direction. edo_read() answers 0 when all bytes were read and no
- * writer is left; edo_write() answers -EPIPE when no reader is left. SIGPIPE is never raised. A
- * write of at most 4096 bytes is not mixed with the writes of others; a longer one may be. The
- * descriptors are closed by exec, and non-blocking.
+ * Pipes and FIFOs are edo_io streams of one direction. edo_read() answers 0 when all bytes were
+ * read and no writer is left. edo_write() answers -EPIPE when no reader is left. SIGPIPE is never
+ * raised. A write of at most 4096 bytes is not mixed with the writes of others. A longer write may
+ * be mixed. The descriptors are non-blocking and closed by exec.
  */
 #pragma once
 
@@ -14,12 +14,13 @@ EDO_BEGIN_DECLS
 /* ---- pipes ---- */
 
 /* Makes a pipe: the bytes written to *ret_writer are read from *ret_reader.
- * Returns: 0; -EINVAL for NULL; -EMFILE, -ENFILE, -ENOMEM. On failure there is none. Thread: any. */
+ * Returns: 0; -EINVAL for NULL; -EMFILE, -ENFILE, -ENOMEM. On failure no pipe remains. Thread:
+ * any. */
 EDO_API EDO_MUST_USE int edo_pipe(edo_io **ret_reader, edo_io **ret_writer);
 
-/* Reads or sets the number of bytes that a pipe or a FIFO holds. The system rounds up, and may have
- * made a pipe of one page (4096 bytes) when the user has many pipes. So no program should depend on
- * a capacity.
+/* Reads or sets the number of bytes that a pipe or a FIFO holds. The system rounds up. If the user
+ * has many pipes, the system may make a pipe of one page (4096 bytes). So a program should not
+ * depend on a capacity.
  * Returns: the capacity that the pipe now has; -ENOTSUP for another kind of stream; -EINVAL;
  * -EPERM above the system's limit (/proc/sys/fs/pipe-max-size); -EBUSY if the pipe holds more
  * bytes. Thread: any. */
@@ -28,32 +29,32 @@ EDO_API EDO_MUST_USE int edo_pipe_set_capacity(edo_io *io, size_t bytes);
 
 /* ---- FIFOs ---- */
 
-/* Makes a FIFO. mode: permissions, such as 0600, without those that the umask removes.
+/* Makes a FIFO. mode: permissions, such as 0600, from which the umask is removed.
  * Returns: 0; -EEXIST; -ENOENT, -EACCES and other errors of mkfifo(3). Thread: any. */
 EDO_API int edo_fifo_make(const char *path, uint32_t mode);
 
 enum {
-    /* The reader never gets to the end of the input: when the last writer closes, reads wait for
-     * the next one. Needs the right to write, too. */
+    /* The reader never sees the end of the input: when the last writer closes, reads wait for the
+     * next writer. Also needs the right to write. */
     EDO_FIFO_KEEP_OPEN = 1,
 };
 
-/* Opens a FIFO for reading. The call does not wait for a writer; the first read does. After the
- * last writer has closed, reads answer 0 until another one opens the FIFO.
+/* Opens a FIFO for reading. The call does not wait for a writer, but the first read does. After the
+ * last writer has closed, reads answer 0 until another writer opens the FIFO.
  * flags: 0 or EDO_FIFO_KEEP_OPEN.
- * Returns: 0; -EINVAL for a file that is no FIFO, an unknown flag or NULL; -ENOENT, -EACCES,
+ * Returns: 0; -EINVAL for a file that is not a FIFO, an unknown flag or NULL; -ENOENT, -EACCES,
  * -EMFILE and other errors of open(2); -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_fifo_open_reader(const char *path, int flags, edo_io **ret_io);
 
-/* Opens a FIFO for writing, and waits until some process has it open for reading. The system
- * reports no such event to a program that does not block, so the operation tries again after pauses
- * of 1 ms to 64 ms. The path must outlive the operation; it is looked up in each try.
+/* Opens a FIFO for writing, and waits until a process has opened the FIFO for reading. The system
+ * reports this event only to a program that blocks, so the operation tries again after pauses of 1
+ * ms to 64 ms. The path must outlive the operation, because each try looks up the path.
  * Result: 0 with *ret_io; errors as above.
  * Cancel: prompt; nothing is open. */
 EDO_API EDO_MUST_USE edo_op edo_fifo_open_writer(const char *path, edo_io **ret_io);
 
-/* Opens a FIFO for writing, without waiting. Returns: as edo_fifo_open_reader(); -ENXIO: nobody has
- * it open for reading. Thread: any. */
+/* Opens a FIFO for writing, without waiting. Returns: as edo_fifo_open_reader(); -ENXIO: no process
+ * has the FIFO open for reading. Thread: any. */
 EDO_API EDO_MUST_USE int edo_fifo_try_open_writer(const char *path, edo_io **ret_io);
 
 EDO_END_DECLS

@@ -1,14 +1,14 @@
-/* A scope: tasks that their owner cannot leave before they have ended.
+/* A scope: a group of tasks that have all ended before their owner leaves the scope.
  *
- * A scope serves as join set, task tracker and nursery. It lies in the frame of its owner:
+ * A scope serves as join set, task tracker and nursery. The scope is a member of its owner's frame:
  *
  *     edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
  *     rc = edo_scope_spawn(&self->scope, fetch, .url = self->url);
  *     edo_await(rc, edo_scope_join(&self->scope));
  *
- * An async function that returns while its scope has members aborts the process; the abort line
- * names them. Members are tasks: they may run on any worker, and each ends by itself. A cancelled
- * edo_scope_join() cancels the members and waits for their ends.
+ * If an async function returns while its scope has members, the process aborts, and the abort line
+ * names the members. Members are tasks, so they may run on any worker, and each ends independently.
+ * A cancelled edo_scope_join() cancels the members and waits for their ends.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ EDO_BEGIN_DECLS
 enum {
     EDO_SCOPE_FAIL_FAST = 1,    // the first failure cancels the other members
     EDO_SCOPE_RESULTS = 2,      // ended members are kept for edo_scope_next(), also during a join
-    EDO_SCOPE_IGNORE = 4,       // failures of members do not matter: a join answers 0
+    EDO_SCOPE_IGNORE = 4,       // failures of members are ignored: a join answers 0
     EDO_SCOPE_LOG = 16,         // the log names each member that fails, also with EDO_SCOPE_IGNORE
     EDO_SCOPE_END_RUNTIME = 32, // the first failure is logged, and ends the runtime
     EDO_SCOPE_IN_ORDER = 8, // with EDO_SCOPE_RESULTS: edo_scope_next() in the order of the spawns
@@ -27,7 +27,7 @@ enum {
 
 /* All members are private. */
 typedef struct edo_scope {
-    edo_future base; // mark in the owner's frame
+    edo_future base; // linked into the owner's frame
     edo_future *owner;
     uint32_t lock, flags;
     struct {
@@ -60,14 +60,14 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
                                               const edo_spawn_options *options,
                                               const edo_site *site, const void *args);
 
-/* Opens an empty scope in the frame of the calling function. Aborts for EDO_SCOPE_IGNORE together
- * with EDO_SCOPE_FAIL_FAST or EDO_SCOPE_END_RUNTIME, which contradict each other, and for EDO_SCOPE_IN_ORDER without
- * EDO_SCOPE_RESULTS. */
+/* Opens an empty scope in the frame of the calling function. Aborts if EDO_SCOPE_IGNORE is combined
+ * with EDO_SCOPE_FAIL_FAST or EDO_SCOPE_END_RUNTIME, which contradict it. Also aborts for
+ * EDO_SCOPE_IN_ORDER without EDO_SCOPE_RESULTS. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
- * Returns: as edo_spawn(); -ECANCELED when the scope was cancelled; -ESHUTDOWN when it was closed.
- * On failure the arguments are still the caller's.
+ * Returns: as edo_spawn(); -ECANCELED if the scope was cancelled; -ESHUTDOWN if the scope was
+ * closed. On failure the arguments still belong to the caller.
  * Thread: inside a task of the scope's runtime, while the owner's function cannot return: the
  * owner's task, or a task that the owner waits for. */
 #define edo_scope_spawn(scope, ...)                                                                \
@@ -76,8 +76,8 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
     edo__scope_spawn((scope), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* Starts a member, and stores its edo_task_id() in *ret_id, for edo_scope_cancel_member(). An id is
- * never used again, so it may be kept beyond the member's end. *ret_id is written before this
- * returns, but the member may run even earlier. */
+ * never used again, so the caller may keep the id after the member's end. *ret_id is written before
+ * this call returns, but the member may run even earlier. */
 #define edo_scope_spawn_member(ret_id, scope, ...)                                                 \
     edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(__VA_ARGS__, ),                  \
                             edo__args_of(__VA_ARGS__, ))
@@ -87,9 +87,9 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
  * edo_task_user() and edo_member.user.
  *
  * An earlier member with the same key is cancelled and replaced. edo_scope_next() never reports a
- * replaced member, and the scope ignores its failure, but a join still waits for its end. So of all
- * members with one key edo_scope_next() reports only the latest. Cost: a walk through the members,
- * under the scope's lock.
+ * replaced member, and the scope ignores a failure of the replaced member, but a join still waits
+ * for its end. So of all members with one key, edo_scope_next() reports only the latest. Cost: a
+ * walk through the members, under the scope's lock.
  * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. On failure no member is replaced,
  * unless the runtime ends. */
 #define edo_scope_spawn_key(scope, key, ...)                                                       \
@@ -98,19 +98,19 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
 
 /* Waits until no member is left.
  * Result: 0, or the first failure of a member since the scope was opened (with EDO_SCOPE_IGNORE:
- * 0). -ECANCELED of a cancelled member is no failure. -EBUSY: another join or next already waits on
- * the scope.
- * Cancel: waits; cancels the members, and answers -ECANCELED (or an earlier failure) when they have
- * ended. */
+ * 0). -ECANCELED of a cancelled member is not a failure. -EBUSY: another join or next already waits
+ * on the scope.
+ * Cancel: waits; cancels the members, and answers -ECANCELED (or an earlier failure) after they
+ * have ended. */
 EDO_API EDO_MUST_USE edo_op edo_scope_join(edo_scope *scope);
 
-/* Waits for the next member to end; members are reported in the order of their ends, with
- * EDO_SCOPE_IN_ORDER in the order of their spawns. Needs EDO_SCOPE_RESULTS.
- * Result: 1 with *ret_member; 0 when the scope has no member left; -EBUSY as edo_scope_join().
+/* Waits for the next member to end. Members are reported in the order of their ends, or, with
+ * EDO_SCOPE_IN_ORDER, in the order of their spawns. Needs EDO_SCOPE_RESULTS.
+ * Result: 1 with *ret_member; 0 if the scope has no member left; -EBUSY as edo_scope_join().
  * Cancel: prompt; no member is taken. */
 EDO_API EDO_MUST_USE edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
 
-/* Cancels all members. The scope takes no further members.
+/* Cancels all members. The scope accepts no further members.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_cancel(edo_scope *scope);
 
@@ -122,7 +122,7 @@ EDO_API int edo_scope_cancel_member(edo_scope *scope, uint64_t id);
 
 /* Cancels all members with a key (edo_scope_spawn_key()), or with that pointer as the `user` of
  * their edo_spawn_options.
- * Returns: the number of these members that had not ended.
+ * Returns: the number of such members that had not ended.
  * Thread: inside any task of the scope's runtime. */
 EDO_API size_t edo__scope_cancel_key(edo_scope *scope, const void *key);
 #define edo_scope_cancel_key(scope, key)                                                           \

@@ -2,8 +2,8 @@
  *
  * A task is a future that a runtime polls: one allocation that holds a header and the frame.
  * edo_spawn() returns a handle, which the caller must give back by edo_join() or edo_detach(). A
- * task is polled by one thread at a time; in a runtime with workers the thread may differ from poll
- * to poll. All effects of one poll are visible to the next.
+ * task is polled by one thread at a time. In a runtime with workers, the thread may differ from
+ * poll to poll. All effects of one poll are visible to the next poll.
  */
 #pragma once
 
@@ -13,14 +13,15 @@ EDO_BEGIN_DECLS
 
 /* ---- tasks ---- */
 
-/* Place of a spawn: static, made by edo_spawn() and its variants. */
+/* Place of a spawn in the source. Static data, made by edo_spawn() and its variants. */
 typedef struct edo_site {
     const edo_future_ops *ops;
     const char *function, *file;
     uint32_t line, reserved;
 } edo_site;
 
-/* Options of a spawn, beside the function and its arguments. A zeroed struct is the default. */
+/* Options of a spawn, in addition to the function and its arguments. A zeroed struct is the
+ * default. */
 typedef struct edo_spawn_options {
     const char *name;     // shown instead of the function's name; not copied
     void *user;           // edo_task_user()
@@ -28,18 +29,18 @@ typedef struct edo_spawn_options {
     edo_runtime *runtime; // NULL: edo_current_runtime()
     uint32_t
         pinned;   // 1 + number of the only worker that may run the task; 0: any; see edo_spawn_on()
-    bool metrics; // counts polls and times: edo_task_metrics_read()
+    bool metrics; // the task counts its polls and times: edo_task_metrics_read()
     void *reserved[4];
 } edo_spawn_options;
 
 EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 
 /* Waits for a task's end and gives the handle back.
- * Result: the task's result, when its function has ended and its frame is no longer in use.
+ * Result: the task's result, after the task's function has ended and the frame is no longer in use.
  * -ESHUTDOWN if the task could not be ended with its runtime; -EINVAL for NULL; -EDEADLK for a task
  * that joins itself. edo_op_progress() is 1 if the handle was given back. This distinguishes a task
  * that answered -ECANCELED from a cancelled join.
- * Cancel: prompt; the task continues, and the handle is still the caller's. */
+ * Cancel: prompt; the task continues, and the handle still belongs to the caller. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
 {
     return edo__op(&edo__join_ops, task, NULL, 0, 0);
@@ -49,12 +50,12 @@ static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
  * Thread: any. */
 EDO_API void edo_detach(edo_task *task);
 
-/* Asks a task to end: its function sees -ECANCELED at its next await. A second call, or a call
- * after the task's end, does nothing.
+/* Asks a task to end: the task's function sees -ECANCELED at the next await. A second call, or a
+ * call after the task's end, does nothing.
  * Thread: any that holds the handle. */
 EDO_API void edo_task_cancel(edo_task *task);
 
-/* Aborts a task: asks it to end at the second level, which no shield holds off.
+/* Aborts a task: asks the task to end at the second level, from which no shield protects.
  * Thread: any that holds the handle. */
 EDO_API void edo_task_abort(edo_task *task);
 
@@ -62,13 +63,13 @@ EDO_API void edo_task_abort(edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API bool edo_task_is_done(const edo_task *task);
 
-/* Takes a counted reference to the waker of a task. The reference keeps the task's memory until
+/* Takes a counted reference to the waker of a task. The task's memory is not freed before
  * edo_waker_unref().
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
-/* Constants of a task: an id that is unique in the process and never used again; the name, from
- * edo_spawn_options or the function; the place of its spawn; the user's pointer.
+/* Constants of a task. id: unique in the process, and never used again. name: from
+ * edo_spawn_options, or the function's name. The place of the task's spawn. The user's pointer.
  * Thread: any that holds the handle. */
 EDO_API uint64_t edo_task_id(const edo_task *task);
 EDO_API const char *edo_task_name(const edo_task *task);
@@ -87,10 +88,11 @@ static inline EDO_MUST_USE edo_op edo_yield(void)
 
 /* ---- inherited by spawned tasks ---- */
 
-/* Values of a context. A context is immutable and counted, so any thread may hold a reference. A
- * task spawned by a task inherits the context unless its options name another. */
+/* Values of a context. A context is immutable and reference-counted, so any thread may hold a
+ * reference. A task that another task spawns inherits that task's context, unless the options name
+ * another context. */
 typedef struct edo_context_values {
-    int64_t deadline; // moment of edo_now()'s clock at which the task is cancelled; 0: none
+    int64_t deadline; // time of edo_now()'s clock at which the task is cancelled; 0: none
     uint64_t trace[2];
     int32_t priority;
     void *user;
@@ -113,11 +115,11 @@ EDO_API void edo_set_context(edo_context *context);
 
 /* ---- backtraces ---- */
 
-/* Calls visit for every frame and operation that the task waits in, outermost first.
- * Returns: 0; -ESRCH when the task has ended; -EBUSY while the task is being polled or inspected:
- * try again. A task that yields all the time answers -EBUSY at first, except on the owner of a
- * current-thread runtime.
- * Thread: any that holds the handle; the task cannot run meanwhile, so visit must be brief. */
+/* Calls `visit` for every frame and operation in which the task waits, outermost first.
+ * Returns: 0; -ESRCH if the task has ended; -EBUSY while the task is being polled or inspected, and
+ * the caller should try again. For a task that yields all the time, the first calls answer -EBUSY,
+ * except on the owner of a current-thread runtime.
+ * Thread: any that holds the handle. The task cannot run meanwhile, so `visit` must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);
 

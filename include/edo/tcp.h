@@ -1,4 +1,4 @@
-/* Options of TCP for experts: the ones that connections rarely need.
+/* Options of TCP for experts, which connections rarely need.
  *
  * Some options must be set before a socket listens or connects. They are members of an
  * edo_tcp_options, to which edo_listen_options.tcp and edo_connect_options.tcp point (edo/net.h).
@@ -16,16 +16,17 @@ EDO_BEGIN_DECLS
 typedef struct edo_listener edo_listener;
 
 /* A zeroed struct is the default. A zero member keeps the system's value. The struct and its text
- * must outlive the operation. An option that the system refuses is the result of the operation, with
- * two exceptions: without MPTCP in the system the socket is one of TCP, and without fast open in
- * the system the connection opens as usual. */
+ * must outlive the operation. If the system refuses an option, the error is the result of the
+ * operation. There are two exceptions: if the system has no MPTCP, the socket is a TCP socket, and
+ * if the system has no fast open, the connection opens as usual. */
 typedef struct edo_tcp_options {
     bool multipath; // MPTCP, if the system and the peer have it; see edo_tcp_is_multipath()
     bool nodelay;   // see edo_tcp_set_nodelay()
 
     /* Fast open (RFC 7413). connect: the first write sends its data with the request to connect.
-     * The connect is then ready at once and reports no refusal; that write does. The peer hears
-     * nothing before the write, so a client that first reads must not use this option. */
+     * The connect is then ready at once and reports no refusal; the first write reports it. The
+     * peer receives nothing before that write, so a client that reads first must not use this
+     * option. */
     bool fast_open;
     int fast_open_queue; // listen: number of connections that may have sent data before the
                          // handshake is complete; 0: no fast open
@@ -40,7 +41,7 @@ typedef struct edo_tcp_options {
     void *reserved[4];
 } edo_tcp_options;
 
-/* TCP_USER_TIMEOUT: milliseconds that sent data may stay without acknowledgement before the
+/* TCP_USER_TIMEOUT: milliseconds for which sent data may remain unacknowledged before the
  * connection fails with -ETIMEDOUT. 0: the system's limits. */
 EDO_API int edo_tcp_set_user_timeout(edo_io *conn, int milliseconds);
 EDO_API int edo_tcp_user_timeout(const edo_io *conn);
@@ -53,23 +54,23 @@ EDO_API int edo_tcp_congestion(const edo_io *conn, char *buffer, size_t size);
  * privileged processes. */
 EDO_API int edo_tcp_set_congestion(edo_io *conn, const char *name);
 
-/* TCP_QUICKACK: acknowledge at once. Not permanent: the system may return to delayed
- * acknowledgements at any time. */
+/* TCP_QUICKACK: received data is acknowledged at once. The setting is not permanent: the system may
+ * return to delayed acknowledgements at any time. */
 EDO_API int edo_tcp_set_quick_ack(edo_io *conn, bool on);
 EDO_API int edo_tcp_quick_ack(const edo_io *conn);
 
-/* TCP_MAXSEG: size of a segment in use, bytes. */
+/* TCP_MAXSEG: present size of a segment, in bytes. */
 EDO_API int edo_tcp_max_segment(const edo_io *conn);
 
-/* TCP_NOTSENT_LOWAT: bytes that may wait in the send buffer unsent. With more unsent bytes a write
- * waits, so that the program decides late about what it sends. */
+/* TCP_NOTSENT_LOWAT: number of bytes that may be unsent in the send buffer. While there are more, a
+ * write waits, so that the program can decide late which data to send. */
 EDO_API int edo_tcp_set_unsent_limit(edo_io *conn, int bytes);
 EDO_API int edo_tcp_unsent_limit(const edo_io *conn);
 
 /* Processor that has handled the connection's last packet. */
 EDO_API int edo_tcp_incoming_cpu(const edo_io *conn);
 
-/* For listeners that share an address: the one whose number is that of the processor that handles
+/* For listeners that share an address: the listener with the number of the processor that handles
  * the packet gets the connection. */
 EDO_API int edo_listener_set_incoming_cpu(edo_listener *listener, int cpu);
 
@@ -87,7 +88,7 @@ typedef struct edo_tcp_info {
     uint32_t segments_unacked, segments_lost;                          // now
     uint32_t congestion_window, slow_start_threshold;                  // segments
     uint32_t segment_size, path_mtu;                                   // bytes
-    bool fast_opened; // data has arrived with the request to connect
+    bool fast_opened; // data was accepted with the request to connect
     uint64_t reserved[8];
 } edo_tcp_info;
 
@@ -95,16 +96,17 @@ EDO_API int edo_tcp_get_info(const edo_io *conn, edo_tcp_info *ret_info);
 
 /* ---- urgent data ----
  *
- * Also called out-of-band data. One urgent byte at a time is received apart from the stream. Reads
- * stop at its place in the stream, the mark. edo_wait_fd(edo_io_fd(conn), EDO_PRIORITY) waits for
- * an urgent byte, also while a read of the stream waits. */
+ * Also called out-of-band data. One urgent byte at a time is received separately from the stream.
+ * Reads stop at the byte's place in the stream, which is called the mark.
+ * edo_wait_fd(edo_io_fd(conn), EDO_PRIORITY) waits for an urgent byte, even while a read of the
+ * stream waits. */
 
 /* Sends an urgent byte. Returns: 0; -EAGAIN: the send buffer is full; -EPIPE, ...
  * Thread: the holder of the write side. */
 EDO_API int edo_tcp_try_send_urgent(edo_io *conn, unsigned char byte);
 
-/* Receives the urgent byte. Returns: 1 with *ret_byte; 0: the peer has closed; -EAGAIN: there is
- * none. Thread: any. */
+/* Receives the urgent byte. Returns: 1 with *ret_byte; 0: the peer has closed; -EAGAIN: there is no
+ * urgent byte. Thread: any. */
 EDO_API int edo_tcp_try_recv_urgent(edo_io *conn, unsigned char *ret_byte);
 
 /* Whether the next read begins at the mark: 1 or 0. Thread: the holder of the read side. */

@@ -1,19 +1,20 @@
 /* Terminals: modes, sizes, and changes of the size.
  *
- * A terminal is an edo_io, such as one of edo/stdio.h, or of edo_io_from_fd() for a pseudo-terminal.
- * Reads from the master of a pseudo-terminal answer 0 when no process has the terminal open any
- * more.
+ * A terminal is an edo_io, such as a stream from edo/stdio.h, or from edo_io_from_fd() for a
+ * pseudo-terminal. Reads from the master of a pseudo-terminal answer 0 when no process has the
+ * terminal open any more.
  *
  *     edo_terminal_mode mode;                                     // in the frame
  *     rc = edo_terminal_enter(&self->mode, io, EDO_TERMINAL_RAW, 0);
  *     ...
  *     edo_terminal_leave(&self->mode);
  *
- * Modes nest, and may be left in any order: the terminal has the modes of those that are left over.
- * The terminal's first modes are restored when the process exits, also without a leave; and before
- * a signal ends the process, by a flag.
+ * Modes nest, and may be left in any order. The terminal has the modes of the uses that have not
+ * been left. When the process exits, the terminal's first modes are restored, even without a leave.
+ * With a flag, they are also restored before a signal ends the process.
  *
- * NULL in place of a stream or an output answers -EINVAL; a stream that is no terminal, -ENOTTY.
+ * NULL in place of a stream or an output answers -EINVAL. A stream that is not a terminal answers
+ * -ENOTTY.
  */
 #pragma once
 
@@ -39,7 +40,7 @@ enum {
     EDO_TERMINAL_ON_SIGNALS = 1,
 };
 
-/* One use of a terminal, of 104 bytes. Zeroed memory is one that was left. */
+/* One use of a terminal; 104 bytes. A zeroed struct is a use that has been left. */
 typedef struct edo_terminal_mode {
     struct edo_terminal_mode *below;
     void *terminal;
@@ -48,21 +49,22 @@ typedef struct edo_terminal_mode {
     uint64_t before[8];
 } edo_terminal_mode;
 
-/* Changes the modes of a terminal, at once; typed-ahead input stays. A process in the background is
- * not stopped. The process uses at most 8 terminals in this way at a time.
- * mode: must stay in place until it is left. flags: 0 or EDO_TERMINAL_ON_SIGNALS.
+/* Changes the modes of a terminal at once. Input that was typed ahead is kept. A process in the
+ * background is not stopped. A process can use at most 8 terminals in this way at a time.
+ * mode: must not move until it is left. flags: 0 or EDO_TERMINAL_ON_SIGNALS.
  * Returns: 0; -ENOTTY; -ENOSPC for too many terminals; -EIO for a terminal that was hung up;
  * -EMFILE; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io,
                                             edo_terminal_setting setting, int flags);
 
-/* Ends a use: restores the modes from before it, as far as later uses permit. The stream may have
- * been closed before. Ignores NULL, a mode that was left, and one that was entered before fork().
+/* Ends a use: restores the modes from before the use, as far as later uses permit. The stream may
+ * already be closed. Ignores NULL, a mode that was already left, and a mode that was entered before
+ * fork().
  * Thread: any. */
 EDO_API void edo_terminal_leave(edo_terminal_mode *mode);
 
-/* Restores the first modes of all terminals: for a program's own signal handlers. The uses stay
- * entered. Async-signal-safe. Thread: any. */
+/* Restores the first modes of all terminals, for a program's own signal handlers. The uses are not
+ * left. Async-signal-safe. Thread: any. */
 EDO_API void edo_terminals_restore(void);
 
 /* ---- sizes ---- */
@@ -79,15 +81,14 @@ EDO_API int edo_terminal_set_size(edo_io *io, edo_terminal_size size);
 /* A sequence of the sizes of a terminal. */
 typedef struct edo_terminal_sizes edo_terminal_sizes;
 
-/* Begins to watch the size. The system reports changes of the controlling terminal, to processes in
- * its foreground (SIGWINCH). The stream may be closed before the sequence.
+/* Begins to watch the size. The system reports changes only of the controlling terminal, to
+ * processes in the terminal's foreground (SIGWINCH). The stream may be closed before the sequence.
  * Returns: 0; -ENOTTY; -EMFILE; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_terminal_sizes_open(const edo_io *io, edo_terminal_sizes **ret_sizes);
 
-/* Takes the next size: at first the present one, later each that differs from the last one taken.
- * Sizes between are skipped.
- * Result: 1 with *ret_size; -EBUSY while another operation waits; -EIO when the terminal was hung
- * up.
+/* Takes the next size. The first call takes the present size. A later call waits for a size that
+ * differs from the last size taken. Sizes in between are skipped.
+ * Result: 1 with *ret_size; -EBUSY while another operation waits; -EIO if the terminal was hung up.
  * Cancel: waits (for the kernel); no size is lost. */
 EDO_API EDO_MUST_USE edo_op edo_terminal_next_size(edo_terminal_sizes *sizes,
                                                    edo_terminal_size *ret_size);

@@ -11,8 +11,8 @@
  *     }
  *
  * The macros follow the usual pattern of C. While there is nothing to clean up, a failure returns
- * from the function. Later, a failure jumps to a label. Macros with a name in _or jump, the others
- * return. The failure is stored in the frame, so clean-up may await.
+ * from the function. Later, a failure jumps to a label. Macros whose name ends in _or jump, the
+ * other macros return. The failure is stored in the frame, so clean-up may await.
  *
  * The variable of edo_try is written on success only, so it may be unsigned.
  */
@@ -22,14 +22,15 @@
 
 /* ---- any value ---- */
 
-/* Returns a value from the function if it is negative: edo_check(edo_spawn(&self->task, fetch)). */
+/* If a value is negative, returns it from the function: edo_check(edo_spawn(&self->task,
+ * fetch)). */
 #define edo_check(...)                                                                             \
     do {                                                                                           \
         edo__checked(edo_checked_, __VA_ARGS__);                                                   \
         if (edo_checked_ < 0) edo_return(edo_checked_);                                            \
     } while (0)
 
-/* The same, except that a negative value jumps to a label of the function, where edo_failure() is
+/* As edo_check(), but a negative value jumps to a label of the function, where edo_failure() is
  * that value. */
 #define edo_check_or(label, ...)                                                                   \
     do {                                                                                           \
@@ -44,7 +45,7 @@
     __extension__ __auto_type name = (__VA_ARGS__);                                                \
     _Static_assert((__typeof__(name))-1 < 1, "a failure is negative: this value is unsigned")
 
-/* The failure with which the last edo_..._or() jumped to its label; 0 if none has failed. */
+/* The failure with which the last edo_..._or() has jumped to its label; 0 if none has jumped. */
 #define edo_failure() (self->base.result)
 
 /* ---- awaits ---- */
@@ -55,7 +56,7 @@
     edo__by_count(__VA_ARGS__, edo__try_many, edo__try_many, edo__try_get, edo__try_op,            \
                   0)(__VA_ARGS__)
 
-/* The same, except that a failure jumps to a label: edo_try_or(close, op), edo_try_or(close, lhs,
+/* As edo_try(), but a failure jumps to a label: edo_try_or(close, op), edo_try_or(close, lhs,
  * op). */
 #define edo_try_or(label, ...)                                                                     \
     edo__by_count(__VA_ARGS__, edo__try_many, edo__try_many, edo__try_get_or, edo__try_op_or,      \
@@ -95,7 +96,8 @@
         lhs = (__typeof__(lhs))edo_tried_;                                                         \
     } while (0)
 
-/* Calls an async function, as edo_call(), and returns its result if that is negative. */
+/* Calls an async function, as edo_call(). If the result is negative, returns it from the calling
+ * function. */
 #define edo_try_call(...)                                                                          \
     do {                                                                                           \
         int64_t edo_tried_;                                                                        \
@@ -103,7 +105,7 @@
         edo_check(edo_tried_);                                                                     \
     } while (0)
 
-/* The same, except that a failure jumps to a label. */
+/* As edo_try_call(), but a failure jumps to a label. */
 #define edo_try_call_or(label, ...)                                                                \
     do {                                                                                           \
         int64_t edo_tried_;                                                                        \

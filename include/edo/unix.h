@@ -1,14 +1,15 @@
 /* Unix sockets: streams, records and datagrams between processes of one machine, and descriptors
  * that they pass to each other.
  *
- * An address is text: a path ("/run/app.sock", "app.sock"), taken as it is; "@name" for a name in
- * Linux's abstract namespace, which has no file; or the form of edo/address.h, "unix:/run/app.sock"
- * or "unix:@name". In the last two, "\xNN" stands for the byte with that hexadecimal number, so an
- * abstract name may contain any byte. A path that begins with "@" or "unix:" is written "./@...".
- * "unix:" alone, to listen or to bind, lets the system choose an abstract name.
+ * An address is text, in one of three forms. The first is a path ("/run/app.sock", "app.sock"),
+ * used unchanged. The second is "@name", for a name in Linux's abstract namespace, which has no
+ * file. The third is the form of edo/address.h: "unix:/run/app.sock" or "unix:@name". In the third
+ * form, "\xNN" is the byte with that hexadecimal number, so an abstract name may contain any byte.
+ * A path that begins with "@" or "unix:" is written "./@...". For a listen or a bind, "unix:" alone
+ * lets the system choose an abstract name.
  *
- * A path has at most 108 bytes, an abstract name 107. A longer one answers -ENAMETOOLONG, and is
- * never cut. The calls that write an address write the form of edo/address.h.
+ * A path has at most 108 bytes, and an abstract name at most 107. A longer path or name answers
+ * -ENAMETOOLONG, and is never cut. The calls that write an address use the form of edo/address.h.
  *
  * A listener is the edo_listener of edo/net.h: edo_accept(), edo_listener_close() and the other
  * calls work as with TCP. A connection is an edo_io.
@@ -28,7 +29,7 @@ EDO_BEGIN_DECLS
 typedef enum edo_unix_type {
     EDO_UNIX_STREAM,    // bytes, as TCP
     EDO_UNIX_SEQPACKET, // records: a connection that keeps the boundaries of messages
-    EDO_UNIX_DATAGRAM,  // datagrams: no connection; none is lost, and they stay in order
+    EDO_UNIX_DATAGRAM,  // datagrams: no connection; no datagram is lost or reordered
 } edo_unix_type;
 
 /* ---- listening ---- */
@@ -40,29 +41,30 @@ typedef struct edo_unix_listen_options {
     edo_unix_type type; // STREAM or SEQPACKET
     bool credentials;   // for the accepted connections: see edo_unix_set_credentials()
 
-    /* Permissions of the path, such as 0660: a client needs the right to write. 0: as the umask
-     * has it. No client can connect before the permissions and the owner are set. */
+    /* Permissions of the path, such as 0660. A client needs the right to write. 0: as the umask
+     * permits. No client can connect before the permissions and the owner are set. */
     uint32_t mode;
 
-    /* Owner and group of the path, plus 1; 0: as the process has them. */
+    /* Owner and group of the path, plus 1. 0: those of the process. */
     uint32_t owner_plus_1, group_plus_1;
 
-    /* The close of the listener removes the path, if the path is still this socket's (the same
-     * device and inode). A child made by fork() does not remove it. */
+    /* The close of the listener removes the path, if the path still belongs to this socket (the
+     * same device and inode). A child made by fork() does not remove the path. */
     bool unlink_at_close;
 
-    /* A socket at the path to which nobody listens is replaced. Without this, and whenever the path
-     * is in use or is no socket, the call answers -EADDRINUSE. While the path is examined and
-     * bound, flock(2) on its directory keeps others out who use this option: if several processes
-     * begin at once, exactly one listens. A program that binds without this option, and has not yet
-     * called listen(2), would be taken for dead. */
+    /* If no process listens on the socket at the path, the socket is replaced. Without this option,
+     * or if the path is in use or is not a socket, the call answers -EADDRINUSE. While the path is
+     * examined and bound, flock(2) on the path's directory excludes other users of this option. So
+     * if several processes begin at once, exactly one listens. If a program binds without this
+     * option, and has not yet called listen(2), its socket would be taken for unused and
+     * replaced. */
     bool replace_stale;
 
     bool reserved[5];
 } edo_unix_listen_options;
 
-/* Listens on an address; the text must outlive the operation. The path of a listener is not removed
- * when the listener closes, unless an option says so.
+/* Listens on an address. The text must outlive the operation. The path of a listener is not removed
+ * when the listener closes, unless unlink_at_close is set.
  * Result: 0 with *ret_listener; -EINVAL or -ENAMETOOLONG for a bad address; -EADDRINUSE, -EACCES,
  * -ENOENT (no such directory), -EPERM (for the owner), -EMFILE, ...; with replace_stale, also the
  * errors of opening and locking the directory. After a failure, nothing is left at the path that
@@ -73,17 +75,17 @@ EDO_API EDO_MUST_USE edo_op edo_unix_listen_with(const char *address,
                                                  edo_unix_listen_options options,
                                                  edo_listener **ret_listener);
 
-/* Lets the path stay when the listener closes, for a listener whose socket another process
- * continues to use. */
+/* Keeps the path from being removed when the listener closes. For a listener whose socket another
+ * process continues to use. */
 EDO_API void edo_unix_keep_path(edo_listener *listener);
 
 /* ---- connecting ---- */
 
-/* Connects to an address; the text must outlive the operation. While the listener's queue is full,
+/* Connects to an address. The text must outlive the operation. While the listener's queue is full,
  * the operation tries again after pauses of 1 ms to 64 ms, because the system reports no event.
  * Result: 0 with *ret_conn; -EINVAL or -ENAMETOOLONG for a bad address; -ENOENT: no such path;
- * -ECONNREFUSED: nobody listens, or not a socket; -EACCES; -EPROTOTYPE: a path of a socket of
- * another type.
+ * -ECONNREFUSED: no process listens, or the path is not a socket; -EACCES; -EPROTOTYPE: the path is
+ * a socket of another type.
  * Cancel: prompt; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_unix_connect(const char *address, edo_io **ret_conn);
 
@@ -98,8 +100,8 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect_with(const char *address,
                                                   edo_unix_connect_options options,
                                                   edo_io **ret_conn);
 
-/* Makes two connected sockets; edo_unix_pair() makes streams. Returns: 0; -ENOMEM; -EMFILE and other
- * errors of socketpair(2). On failure there are none. Thread: any. */
+/* Makes two connected sockets. edo_unix_pair() makes streams. Returns: 0; -ENOMEM; -EMFILE and
+ * other errors of socketpair(2). On failure no socket remains. Thread: any. */
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
 EDO_API EDO_MUST_USE int edo_unix_pair_of(edo_unix_type type, edo_io **ret_end, edo_io **ret_other);
 
@@ -112,41 +114,45 @@ EDO_API int edo_unix_peer_address(const edo_io *conn, char *buffer, size_t size)
 
 /* ---- the peer ---- */
 
-/* A process: as it was when it called connect(), listen() or socketpair(), even if another process
- * has its descriptor by now. */
+/* The process that called connect(), listen() or socketpair(), with its ids at that time. Another
+ * process may have the descriptor by now. */
 typedef struct edo_unix_peer {
     int32_t pid; // in this process's namespace; 0: not visible there
     uint32_t uid, gid;
 } edo_unix_peer;
 
-/* Reads the credentials of the peer, which the system has recorded. The number of a process may be
- * used again after its end; edo_unix_peer_pidfd() has no such doubt.
+/* Reads the credentials of the peer, as the system has recorded them. The system may reuse the
+ * number of a process after the process's end; a descriptor from edo_unix_peer_pidfd() cannot mean
+ * another process.
  * Returns: 0; -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_peer_credentials(const edo_io *conn, edo_unix_peer *ret_peer);
 
-/* Opens a pidfd of the peer, close-on-exec: a handle of the process, also when it has ended.
- * Returns: the descriptor, which is the caller's; -ESRCH: the peer has ended, and left no handle;
- * -ENOTSUP: the system has no such call (before Linux 6.5), or another kind of stream; -EMFILE. */
+/* Opens a pidfd of the peer, close-on-exec. A pidfd is a handle of a process, valid also after the
+ * process has ended.
+ * Returns: the descriptor, which belongs to the caller; -ESRCH: the peer has ended, and no handle
+ * is available; -ENOTSUP: the system has no such call (before Linux 6.5), or `conn` is another kind
+ * of stream; -EMFILE. */
 EDO_API edo_fd edo_unix_peer_pidfd(const edo_io *conn);
 
 /* ---- datagrams ---- */
 
-/* Makes a socket for datagrams. address: its name; NULL: none, so nobody can send to it; "unix:": the
- * system chooses a name. mode: permissions of a path, as in edo_unix_listen_options. A path is not
- * removed by the close.
+/* Makes a socket for datagrams. address: the socket's name; NULL: no name, so that no process can
+ * send to the socket; "unix:": the system chooses a name. mode: permissions of a path, as in
+ * edo_unix_listen_options. The close does not remove the path.
  * Returns: 0; -EADDRINUSE and other errors, as for edo_unix_listen(). Thread: any. */
 EDO_API EDO_MUST_USE int edo_unix_datagram(const char *address, uint32_t mode, edo_io **ret_io);
 
-/* Gives a socket for datagrams its only peer, from whom alone it receives. NULL: no peer any more.
+/* Connects a socket for datagrams to a peer: the socket then receives only from this peer. NULL:
+ * removes the peer.
  * Returns: 0; -ECONNREFUSED: the peer's socket is closed; errors as for edo_unix_connect(). */
 EDO_API int edo_unix_datagram_connect(edo_io *io, const char *address);
 
 /* ---- messages ----
  *
  * A message (edo/message.h) is one datagram, one record, or some bytes of a stream, together with
- * ancillary data: descriptors and credentials. edo_read() and edo_write() move datagrams and
- * records too, but cut those that are longer than the buffer, and do not tell a record of no bytes
- * from the end. A message operation occupies a side of the stream, as they do.
+ * ancillary data: descriptors and credentials. edo_read() and edo_write() also move datagrams and
+ * records, but cut those that are longer than the buffer, and do not distinguish an empty record
+ * from the end. Like a read or a write, a message operation occupies one side of the stream.
  *
  *     _Alignas(8) char room[EDO_CONTROL_FDS_SIZE(1)];                    // all in the frame
  *     edo_control control;  edo_slice slice;  edo_message message;
@@ -159,30 +165,32 @@ EDO_API int edo_unix_datagram_connect(edo_io *io, const char *address);
  *     size_t count = edo_control_take_fds(&self->control, &self->fd, 1);
  */
 
-/* Receives one message. message->size is its true size; EDO_MESSAGE_TRUNCATED in message->flags
- * tells that it was longer than the buffers, and the rest is lost. message->address is the sender of
- * a datagram, if it has a name. On a stream, bytes are received up to the buffers' size, and
- * descriptors come with the first byte they were sent with; the bytes behind those of a message with
- * descriptors come with the next receive.
+/* Receives one message. message->size is the message's true size. EDO_MESSAGE_TRUNCATED in
+ * message->flags: the message was longer than the buffers, and the rest is lost. message->address
+ * is the sender of a datagram, if the sender has a name. On a stream, bytes are received up to the
+ * buffers' size, and descriptors are received with the first byte with which they were sent. A
+ * receive with descriptors ends after the bytes that were sent with them; the next receive takes
+ * the bytes that follow.
  *
- * Descriptors without room in the control are closed by the system, and
- * EDO_MESSAGE_CONTROL_TRUNCATED is set; so it is when the process may open no more. The bytes are
- * received nevertheless. Received descriptors are closed by exec. With EDO_MESSAGE_PEEK they are
- * duplicates.
- * Result: 1; 0 at the end of a connection; -EINVAL for a stream without room for a byte.
+ * The system closes descriptors for which the control has no room, or which the process may not
+ * open because of its limit. EDO_MESSAGE_CONTROL_TRUNCATED is then set, and the bytes are received
+ * nevertheless. Received descriptors are closed by exec. With EDO_MESSAGE_PEEK they are duplicates.
+ * Result: 1; 0 at the end of a connection; -EINVAL for a stream if the buffers have no room for a
+ * byte.
  * Cancel: prompt; no message and no descriptor is lost. */
 EDO_API EDO_MUST_USE edo_op edo_unix_recv_message(edo_io *io, edo_message *message);
 
-/* Sends one message, on a stream all its bytes; descriptors are sent once, with the first byte. The
- * caller keeps its descriptors, which must stay open until the operation is ready. A datagram to an
- * address whose queue is full is tried again after pauses of 1 ms to 64 ms, because the system
- * reports no event; with a peer (edo_unix_datagram_connect) the operation waits for the event.
+/* Sends one message, and on a stream all bytes of the message. Descriptors are sent once, with the
+ * first byte. The descriptors still belong to the caller, and must stay open until the operation is
+ * ready. If the queue of a datagram's address is full, the operation tries again after pauses of 1
+ * ms to 64 ms, because the system reports no event. On a socket with a peer
+ * (edo_unix_datagram_connect), the operation waits for the event.
  * Result: bytes sent; -EPIPE; -EMSGSIZE for a datagram or record that is too long for the socket's
  * buffer; -EINVAL for ancillary data without a byte on a stream, -ETOOMANYREFS for too many
  * descriptors in flight, -EPERM for credentials of others, and other errors of sendmsg(2).
- * Cancel: prompt; a datagram or record was sent or not at all. On a stream edo_op_progress() bytes
- * were sent, the slices have the rest, and control->size is 0 if the ancillary data were sent, so
- * that the same call continues. */
+ * Cancel: prompt; a datagram or record was sent whole or not at all. On a stream, edo_op_progress()
+ * bytes were sent, the slices have the rest, and control->size is 0 if the ancillary data were
+ * sent. So the same call continues the send. */
 EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *message);
 
 /* ---- descriptors ---- */
@@ -194,9 +202,10 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
  * count: 1 to 253. Returns: 0; -EINVAL; -ENOSPC for a control without room. */
 EDO_API int edo_control_add_fds(edo_control *control, const edo_fd *fds, size_t count);
 
-/* Takes the descriptors out of a received message: they are the caller's. Those for which `room` is
- * too small are closed. The descriptors of a message that is not asked stay open.
- * Returns: their number, at most `room`. */
+/* Takes the descriptors out of a received message. The descriptors then belong to the caller.
+ * Descriptors for which `room` is too small are closed. Without this call, the descriptors of a
+ * message stay open.
+ * Returns: the number of descriptors, at most `room`. */
 EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_t room);
 
 /* ---- credentials ---- */
@@ -204,15 +213,16 @@ EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_
 /* Bytes of a control for credentials. */
 #define EDO_CONTROL_CREDENTIALS_SIZE 32
 
-/* Makes each received message have the credentials of its sender: of the process that wrote, not of
- * the one that connected. Messages that were sent before this call have none; the options of
- * edo_unix_listen_with() and edo_unix_connect_with() are in time for all messages. A connection of
- * records always has this, and it must not be switched off there: see above.
+/* Adds the sender's credentials to each received message. The sender is the process that wrote the
+ * message, which may not be the one that connected. Messages that were sent before this call have
+ * no credentials. The options of edo_unix_listen_with() and edo_unix_connect_with() are set early
+ * enough for all messages. On a connection of records this option is always on, and must not be
+ * switched off, because it distinguishes an empty record from the end.
  * Returns: 0; -ENOTSUP. */
 EDO_API int edo_unix_set_credentials(edo_io *io, bool on);
 
-/* Adds credentials to a message that will be sent; without this call, the system adds those of the
- * sender. Only a privileged process may send others than its own.
+/* Adds credentials to a message that will be sent. Without this call, the system adds the
+ * credentials of the sender. Only a privileged process may send credentials other than its own.
  * Returns: 0; -ENOSPC. */
 EDO_API int edo_control_add_credentials(edo_control *control, const edo_unix_peer *from);
 

@@ -6,11 +6,11 @@
  * thread, outside of tasks, a wait blocks the thread. In an async function a wait aborts: use
  * edo_await() there.
  *
- * Operations, frames of async functions and what they point to may lie on the stack, because each
- * call except edo_wait_any() returns only when all its futures have ended.
+ * Operations, frames of async functions, and memory to which they point may be on the stack,
+ * because each call except edo_wait_any() returns only when all its futures have ended.
  *
  * A plain thread that waits has a runtime of its own. That runtime's clock is the clock of
- * edo_now() on this thread. For such a wait a paused test clock continues in real time.
+ * edo_now() on this thread. During such a wait a paused test clock continues in real time.
  */
 #pragma once
 
@@ -18,9 +18,9 @@
 
 EDO_BEGIN_DECLS
 
-/* Waits for one future, until a moment of edo_now()'s clock (EDO_NEVER: without a limit).
- * Returns: the future's result; when no runtime can be made for the thread, the error of
- * edo_runtime_create(). Thread: any, but not inside an async function (aborts there). */
+/* Waits for one future, until a time of edo_now()'s clock (EDO_NEVER: without a limit).
+ * Returns: the future's result; the error of edo_runtime_create() if no runtime can be made for the
+ * thread. Thread: any, but not inside an async function (aborts there). */
 EDO_API int64_t edo__wait(edo_future *future, const char *file, uint32_t line);
 EDO_API int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *file,
                                 uint32_t line);
@@ -34,7 +34,7 @@ enum {
     EDO__WAITS
 };
 
-/* Waits for several futures, in one of the ways above. */
+/* Waits for several futures. way: one of EDO__WAIT_*. */
 EDO_API int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
                                    const char *file, uint32_t line);
 
@@ -51,13 +51,14 @@ EDO_END_DECLS
         edo__wait(&edo_op_.base, __FILE__, __LINE__);                                              \
     }))
 
-/* Waits for a future by its address: an operation in a variable, or a user's own future. */
+/* Waits for a future that is given by its address: an operation in a variable, or a user's own
+ * future. */
 #define edo_wait_on(future) edo__wait((future), __FILE__, __LINE__)
 
 /* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). A ready operation
  * wins over a limit that has passed.
- * Returns: the operation's result; -ETIMEDOUT when the limit has passed, and the operation has then
- * ended. */
+ * Returns: the operation's result; -ETIMEDOUT if the limit has passed; the operation has ended
+ * then, too. */
 #define edo_wait_for(duration, ...)                                                                \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \
@@ -65,7 +66,7 @@ EDO_END_DECLS
     }))
 
 /* Calls an async function and waits for its end: rc = edo_wait_call(fetch, .url = url). The frame
- * lies on the stack. edo_wait_call_for() has a time limit. */
+ * is on the stack. edo_wait_call_for() has a time limit. */
 #define edo_wait_call(...) edo__wait_call(EDO_NEVER, __VA_ARGS__, )
 #define edo_wait_call_for(duration, ...)                                                           \
     edo__wait_call(edo__deadline_after(duration), __VA_ARGS__, )
@@ -76,7 +77,8 @@ EDO_END_DECLS
         edo__wait_until(&edo_frame_.base, (deadline), __FILE__, __LINE__);                         \
     }))
 
-/* Runs all futures to their ends: edo_wait_all(&a.base, &b.base). Each result stands in its future.
+/* Runs all futures to their ends: edo_wait_all(&a.base, &b.base). Each future then has its own
+ * result.
  * Returns: 0. */
 #define edo_wait_all(...) edo__wait_several(EDO__WAIT_ALL, __VA_ARGS__)
 
@@ -87,22 +89,22 @@ EDO_END_DECLS
 /* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
  * returns. edo_wait_select() chooses the future that it polls first at random.
  * edo_wait_select_biased() polls from left to right.
- * Returns: the winner's position from 0; -ECANCELED when the fiber was cancelled, and with it every
- * future. */
+ * Returns: the winner's position from 0; -ECANCELED if every future was cancelled because the fiber
+ * was cancelled. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
 /* Waits until one future is ready: the winner. The rest are kept, which means that they are polled
- * at every wait of this fiber. So kept futures must not lie in a block that is left before they
- * have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. A fiber that returns
- * before its kept futures have ended aborts. A plain thread polls only while it waits, so there the
- * rest are cancelled, and have ended when this returns.
+ * at every wait of this fiber. So kept futures must not be variables of a block that is left before
+ * they have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. If a fiber returns
+ * before its kept futures have ended, the process aborts. A plain thread polls only while it waits,
+ * so on a plain thread the rest are cancelled, and have ended when this returns.
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
 
 /* The same for the first `count` elements of an array, which are frames or operations:
  * edo_wait_all_of(fetches, count). A count of 0 is ready at once.
- * Returns: as above; -EINVAL when there is none to choose. */
+ * Returns: as above; -EINVAL if the count is 0 and a winner is to be chosen. */
 #define edo_wait_all_of(array, count)     edo__wait_elements(EDO__WAIT_ALL, array, count)
 #define edo_wait_try_all_of(array, count) edo__wait_elements(EDO__WAIT_TRY_ALL, array, count)
 #define edo_wait_select_of(array, count)  edo__wait_elements(EDO__WAIT_SELECT, array, count)

@@ -5,22 +5,23 @@
  *         edo_try_or(close, n, edo_read(self->conn, self->line, sizeof self->line));
  *     }
  *
- * The block runs once. When the time of the block is over, the rest of the block behaves as in a
- * cancelled function, with -ETIMEDOUT instead of -ECANCELED: the waiting operation ends, and every
- * further await of the block answers at once. edo_select() and the other macros that wait for
- * several futures answer -ETIMEDOUT as well. An async function called in the block sees -ECANCELED,
- * cleans up and returns. As with edo_await_for(), a ready result wins, and a cancelled operation
- * has ended when it answers.
+ * The block runs once. When the limit has passed, the rest of the block behaves as in a cancelled
+ * function, with -ETIMEDOUT instead of -ECANCELED: the waiting operation ends, and every further
+ * await of the block answers at once. edo_select() and the other macros that wait for several
+ * futures answer -ETIMEDOUT as well. An async function called in the block sees -ECANCELED, cleans
+ * up and returns. As with edo_await_for(), a ready result wins over the limit, and a cancelled
+ * operation has ended when it answers.
  *
- * Blocks may be nested; each has its own time, so the earlier limit ends the inner awaits. In a
- * function that is itself cancelled, awaits answer -ECANCELED, also in blocks. A block that begins
- * after edo_shield() bounds the clean-up; the shield holds off the limits of earlier blocks.
+ * Blocks may be nested. Each block has its own limit, so the earlier of the limits ends the inner
+ * awaits. In a function that is itself cancelled, awaits answer -ECANCELED, also in blocks. A block
+ * that begins after edo_shield() limits the clean-up. The shield protects the clean-up from the
+ * limits of earlier blocks.
  *
  * The limit ends at the end of the block, at edo_return, and at break or continue in the block. The
- * block is a loop of one round, so break and continue end the block and not a loop around it. A
- * goto to a label outside, also by edo_try_or(), does not end the limit, which then lasts until the
- * function returns. So clean-up behind the label is limited too, unless it begins with
- * edo_shield(). Use break to continue the function after the block: edo-lint reports a goto that
+ * block is a loop of one iteration, so break and continue end the block, and not an enclosing loop.
+ * A goto to a label outside, also by edo_try_or(), does not end the limit, which then lasts until
+ * the function returns. So clean-up after the label is limited too, unless the clean-up begins with
+ * edo_shield(). To continue the function after the block, use break. edo-lint reports a goto that
  * leads to further awaits.
  *
  * Futures kept by edo_any() are not limited while the block waits for others.
@@ -31,10 +32,10 @@
 
 EDO_BEGIN_DECLS
 
-/* The limit of a block. It lies in the frame, and serves one block at a time. All members are
- * private. */
+/* The limit of a block. The limit is a member of the frame, and serves one block at a time. All
+ * members are private. */
 typedef struct edo_limit {
-    edo_future base; // linked into the frame; its line is that of the block
+    edo_future base; // linked into the frame; `line` is that of the block
     int64_t deadline;
     uint8_t state;
     bool is_cleanup;
@@ -47,14 +48,14 @@ EDO_API void edo__limit_close(edo_limit *limit, edo_future *function, edo_cx *cx
 
 EDO_END_DECLS
 
-/* Runs the following block under a limit: a duration in nanoseconds, or a moment of edo_now()'s
- * clock. Aborts if another line has already opened the limit. */
+/* Runs the following block under a limit. duration: nanoseconds. when: a time of edo_now()'s clock.
+ * Aborts if another line has already opened the limit. */
 #define edo_within(limit, duration)   edo_within_until(limit, edo__deadline_after(duration))
 #define edo_within_until(limit, when) edo__within(EDO__CAT(edo_end_, __COUNTER__), (limit), (when))
 
-/* Neither loop has a condition, so compilers see that the block always runs: variables that it sets
- * may be used after it. `break` leaves the inner loop, and the step of the outer loop ends the
- * block. */
+/* Neither loop has a condition, so compilers see that the block always runs, and variables that the
+ * block sets may be used after the block. `break` leaves the inner loop, and the step of the outer
+ * loop ends the block. */
 #define edo__within(end, limit, when)                                                              \
     if (0)                                                                                         \
 end:;                                                                                              \

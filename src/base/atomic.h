@@ -33,13 +33,13 @@
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 
-/* Loads a word in the only thread that writes the word. The checker knows the value, so the load is
- * no step of a model. */
+/* Loads a word that only the calling thread writes. The model checker knows the value, so the load
+ * is not a step of a model. */
 #define edo_load_own(p)         edo_load_relaxed(p)
 
 /* Figures: counters for inspection, and hints. A figure publishes no memory, and an old value is
- * harmless. So the checker does not treat an access to a figure as a step of a model. Models that
- * test the readers of figures are built with EDO_MODEL_FIGURES, and do have these steps. */
+ * harmless. So the checker does not treat an access to a figure as a step of a model, except in
+ * models built with EDO_MODEL_FIGURES, which test the readers of figures. */
 #define edo_load_figure(p)      edo_load_relaxed(p)
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
@@ -55,12 +55,12 @@
 #define edo_cas_acquire(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 
-/* On x86-64 clang makes a fence of mfence, and gcc makes a fence of a locked instruction. mfence
+/* On x86-64, clang compiles a fence to mfence, and gcc compiles it to a locked instruction. mfence
  * costs three times as much, and orders nothing more here.
  *
  * gcc warns that ThreadSanitizer does not see fences. No fence of edo orders plain memory. Each
- * fence stands between a store to one atomic word and a load of another atomic word, while a second
- * thread stores to the latter word and loads the former. */
+ * fence separates a store to one atomic word from a load of a second atomic word, while another
+ * thread stores to the second word and loads the first. */
 static inline void edo_fence_seq_cst(void)
 {
 #if defined __GNUC__ && !defined __clang__
@@ -77,11 +77,11 @@ static inline void edo_fence_seq_cst(void)
 #endif
 }
 
-/* Orders the accesses of a thread and of signal handlers that run on this thread. */
+/* Orders the accesses of a thread relative to those of signal handlers on the same thread. */
 #define edo_fence_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* Tell the checker of an access to plain memory. Atomic operations order such accesses between
- * threads. */
+/* Report an access to plain memory to the model checker, which verifies that atomic operations
+ * order it against the accesses of other threads. */
 #define edo_plain_read(p)  ((void)0)
 #define edo_plain_write(p) ((void)0)
 

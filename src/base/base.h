@@ -1,9 +1,10 @@
-/* Memory, the log and fatal misuse, for all of edo. Any thread. */
+/* Memory allocation, the log and fatal misuse, for all of edo. Any thread. */
 #pragma once
 
 #include <edo/base.h>
 
-/* Allocates memory by the hooks, aligned for any type. Returns: NULL if out of memory. */
+/* Allocates memory through the memory hooks, aligned for any type. Returns: NULL if out of
+ * memory. */
 void *edo__alloc(size_t size);
 void *edo__alloc_zeroed(size_t size);
 void edo__free(void *memory, size_t size); // NULL is ignored
@@ -25,14 +26,14 @@ void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
  * the first log line reads the environment. */
 void edo__log_read_environment(void);
 
-/* Ends the process for a misuse that no error can report. Before, writes one line that names the
- * call, the rule and the task that is being polled. */
+/* Writes one line that names the call, the broken rule and the task that is being polled, then
+ * aborts the process. For a misuse that cannot be reported as an error. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);
 
 /* Describes the task that the calling thread polls. Set by the runtime. */
 extern const char *(*edo__describe_current)(char *buffer, size_t size);
 
-/* Function to call last before a misuse ends the process. Set by the runtime. */
+/* Function that edo__misuse() calls last, before it aborts. Set by the runtime. */
 extern void (*edo__at_misuse)(void);
 
 #define edo__likely(x)   __builtin_expect(!!(x), 1)

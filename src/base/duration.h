@@ -1,9 +1,9 @@
-/* Arithmetic of moments and durations, in nanoseconds. */
+/* Arithmetic on points in time and durations, in nanoseconds. */
 #pragma once
 
 #include <stdint.h>
 
-/* Returns: moment + duration, or the limit of the type on overflow. */
+/* Returns: moment + duration, or the limit of the type (INT64_MIN, INT64_MAX) on overflow. */
 static inline int64_t edo__later(int64_t moment, int64_t duration)
 {
     int64_t later;

@@ -1,4 +1,4 @@
-/* Texts of errors, and the version. */
+/* Error texts, and the version. */
 #include "base/base.h"
 #include "sys/sys.h"
 

@@ -31,8 +31,8 @@ struct edo__heap {
 static block closed_mark;
 #define CLOSED (&closed_mark)
 
-/* Non-NULL in a program with AddressSanitizer, even if the library is built without
- * AddressSanitizer. */
+/* Not NULL in a program built with AddressSanitizer, even if the library itself is built without
+ * it. */
 extern void __asan_init(void) __attribute__((weak));
 
 size_t edo__heap_max(void)
@@ -112,11 +112,12 @@ static void slab_put(slab *s, block *b)
         edo__list_push(siblings, &s->link);
     }
     if (s->used == 0 && siblings->next != siblings->prev)
-        slab_destroy(s); // its class has another slab with a free block
+        slab_destroy(s); // the size class has another slab with a free block
 }
 
-/* Takes back the blocks that other threads have freed. with: the new head of the stack. The swap
- * acquires, so all uses of a block by the freeing thread precede the next use of the block.
+/* Takes back the blocks that other threads have freed. with: the new head of the `remote` stack.
+ * The swap acquires, so all uses of a block by the freeing thread precede the next use of the
+ * block.
  * Partner: the release in free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
@@ -148,8 +149,8 @@ static void destroy(edo__heap *heap)
     edo__free(heap, sizeof *heap);
 }
 
-/* After the close the slabs have no owner. So a freed block only lowers the number of orphans, and
- * the last free releases all memory at once. */
+/* Frees a block of a closed heap. The slabs have no owner any more, so this only lowers the number
+ * of orphans. The last free releases all memory at once. */
 static void free_orphan(edo__heap *heap)
 {
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
@@ -180,7 +181,7 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(s->heap, memory);
 }
 
-/* Number of blocks in use. Owner only, at the close: allocations and frees keep no sum. */
+/* Number of blocks in use. Owner only, at the close: no running total is kept. */
 static int64_t count_used(const edo__heap *heap)
 {
     int64_t used = 0;
@@ -190,8 +191,9 @@ static int64_t count_used(const edo__heap *heap)
 }
 
 /* `orphans` is 0 while the heap is open. Each free that finds CLOSED subtracts one, and the close
- * adds the number of blocks in use. Some of the frees may subtract before the close adds. So
- * exactly one of these steps, a free or the close, brings the sum to zero and frees all memory. */
+ * adds the number of blocks in use. Some of the frees may subtract before the close adds. Exactly
+ * one of these steps, a free or the close, brings the sum to zero, and that step frees all
+ * memory. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);

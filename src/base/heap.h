@@ -1,9 +1,9 @@
-/* Memory for tasks: blocks of size classes, cut from slabs.
+/* Memory for tasks: blocks of fixed size classes, cut from slabs.
  *
  * One thread owns a heap and allocates from it. Any thread may free a block. A block freed by
  * another thread is pushed to a lock-free stack that the owner empties. A slab is released when all
  * its blocks are free, unless no other slab of its class has a free block. Blocks may outlive the
- * ownership: the last free after edo__heap_close() frees the heap.
+ * ownership: after edo__heap_close(), the free of the last block frees the heap.
  *
  * Slabs are aligned to the next power of two, so that the address of a block gives its slab and
  * heap. */
@@ -32,8 +32,8 @@ typedef struct edo__heap edo__heap;
 edo__heap *edo__heap_create(void); // NULL: out of memory
 
 /* Size of the largest block that may be taken from a heap. Returns: EDO__HEAP_MAX; 0 in a program
- * with AddressSanitizer, because that could not detect uses of a freed block that the heap has
- * reused. */
+ * with AddressSanitizer, which could not detect the use of a freed block after the heap has reused
+ * the block. */
 size_t edo__heap_max(void);
 
 /* Takes a block of at most EDO__HEAP_MAX bytes. Owner only. Returns: NULL if out of memory. */

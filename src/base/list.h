@@ -1,6 +1,6 @@
 /* Intrusive circular lists. A node belongs to one list at a time. The lock or the thread that
  * guards a list also guards the links of its nodes. Links are written atomically, because other
- * threads may read a link without the guard, but only to prefetch a neighbour. */
+ * threads may read a link without the guard in order to prefetch a neighbour. */
 #pragma once
 
 #include "base/atomic.h"

@@ -8,8 +8,8 @@ uint32_t edo__lock_mark = EDO__LOCK_NEXT_MARK;
 _Thread_local int32_t edo__locks_held;
 #endif
 
-/* Whether the word shows that a thread of this process holds the lock. Otherwise the word was free
- * or had the mark of another process, and the swap that returned the word has taken the lock. */
+/* Whether a thread of this process holds the lock. word: the lock's value before a swap. If false,
+ * the lock was free or had the mark of another process, so that swap has taken the lock. */
 static bool is_held_here(uint32_t word)
 {
     return (word & ~(uint32_t)EDO__LOCK_CONTENDED) == edo__lock_mark;

@@ -1,10 +1,11 @@
-/* A lock of four bytes for short critical sections. No user code runs under a lock, except a user's
- * own wakeable and the last lines of the log (docs/internals/base.md). Under the lock of a source,
+/* A lock of four bytes for short critical sections. No user code runs under a lock, with two
+ * exceptions: the wake function of a user's own wakeable, and, at the end of a runtime, the log
+ * function for tasks that are given up (docs/internals/base.md). Under the lock of a source,
  * drivers may make quick system calls and take their own lock. Any thread.
  *
- * States: 0 free; MARK taken; MARK + CONTENDED taken, and a thread may sleep (Drepper, "Futexes Are
- * Tricky", mutex 3). edo__lock_take() acquires and edo__lock_give() releases; each is the partner
- * of the other.
+ * States. 0: free. MARK: taken. MARK + CONTENDED: taken, and a thread may be asleep (Drepper,
+ * "Futexes Are Tricky", mutex 3). edo__lock_take() acquires and edo__lock_give() releases; each is
+ * the partner of the other.
  *
  * Forks. Every child of a fork has a MARK of its own. A lock that a thread of the parent held at
  * the fork has the parent's mark. The child has no such thread, so edo__lock_take() treats the lock
@@ -21,7 +22,8 @@ enum { EDO__LOCK_CONTENDED = 1, EDO__LOCK_NEXT_MARK = 2 };
 
 #if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
 
-/* Each call is one step for the checker. The code of the lock is checked by a separate model. */
+/* The model checker treats each call as one step. The code of the lock is checked by a separate
+ * model. */
 #define edo__lock_take(lock) model_lock((lock), MODEL_HERE)
 #define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
 #define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)

@@ -1,4 +1,4 @@
-/* The log, and the end of the process for misuse. */
+/* The log, and edo__misuse(), which ends the process. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 enum {
     LINE_SIZE = 512,              // bytes of a log line; longer lines are cut
     PRINTED_SIZE = 3 * LINE_SIZE, // bytes of a line on stderr, large enough for edo__misuse
-    PATIENCE = 1000000000,        // ns of waiting for room; for requested lines and final lines
+    PATIENCE = 1000000000,        // ns to wait for room on stderr; for requested and final lines
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -41,8 +41,8 @@ void edo__log_read_environment(void)
 static edo_atomic(uint32_t) dropped;
 
 /* Writes a line, or drops the line after waiting `patience` ns for a slow reader. After a dropped
- * line, further lines do not wait until one of them is written. The number of dropped lines is
- * written before that line. */
+ * line, lines are tried without a wait until one of them is written. The number of dropped lines is
+ * written before that one. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

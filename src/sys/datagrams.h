@@ -1,5 +1,5 @@
-/* Contract with the operating system: what sockets of datagrams have beyond sys/sockets.h, and
- * ancillary data. Any thread. Results are 0 or a negative errno, except where a comment says
+/* Contract with the operating system: calls on datagram sockets that sys/sockets.h does not have,
+ * and ancillary data. Any thread. Results are 0 or a negative errno, except where a comment says
  * otherwise. */
 #pragma once
 
@@ -10,11 +10,13 @@ int edo__socket_set_device(edo_fd fd, const char *name);
 
 /* ---- options ---- */
 
-/* As edo_udp_set() and edo_udp_get(). is_v6: an IPv6 socket, perhaps for both families. */
+/* As edo_udp_set() and edo_udp_get(). is_v6: the socket is an IPv6 socket, perhaps for both
+ * families. */
 int edo__datagram_set(edo_fd fd, bool is_v6, edo_udp_option option, int value);
 int edo__datagram_get(edo_fd fd, bool is_v6, edo_udp_option option);
 
-/* Whether the kernel cuts buffers into datagrams. (An older one would send a buffer whole.) */
+/* Whether the kernel can cut a buffer into datagrams. (An older kernel would send the buffer as one
+ * datagram.) */
 bool edo__datagram_can_segment(edo_fd fd);
 
 typedef struct edo__membership {
@@ -24,13 +26,13 @@ typedef struct edo__membership {
     bool joins;
 } edo__membership;
 
-/* Joins or leaves a group. A socket that joins no longer receives datagrams of groups that only
- * other sockets have joined. */
+/* Joins or leaves a multicast group. After a join, the socket no longer receives datagrams of
+ * groups that only other sockets have joined. */
 int edo__datagram_member(edo_fd fd, const edo__membership *membership);
 
 /* ---- ancillary data ---- */
 
-/* As the calls of edo/message.h and edo/udp.h with these names. */
+/* As the calls of edo/message.h and edo/udp.h with the same names. */
 int edo__control_add(edo_control *control, int level, int type, const void *data, size_t size);
 bool edo__control_next(const edo_control *control, edo_control_record *record);
 void edo__datagram_info_read(const edo_control *control, edo_datagram_info *ret_info);

@@ -1,5 +1,5 @@
-/* Contract with the processor and the operating system: contexts, and the memory of stacks. A
- * context is a stack with the saved registers of a suspended function. */
+/* Contract with the processor and the operating system: contexts, and memory for stacks. A context
+ * is a stack with the saved registers of a suspended function. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,18 +19,20 @@
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 
 /* Suspends this context and resumes context `to`, whose suspended call returns `value`. *ret_from
- * is written before the switch. Returns after a switch to *ret_from, perhaps on another thread: the
- * value of that switch. */
+ * is written before the switch. The call returns, perhaps on another thread, when a later switch
+ * resumes *ret_from. Returns: the `value` of that later switch. */
 int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value);
 
-/* The same with an int result, so that a function that returns int can end with this call. */
+/* As edo__sys_context_switch(), but with an int result, so that a function that returns int can end
+ * with this call. */
 int edo__sys_context_enter(void **ret_from, void *to, int64_t value);
 
-enum { EDO__CONTEXT_SIZE = 2048 }; // bytes; of the largest context, that of ucontext
+enum { EDO__CONTEXT_SIZE = 2048 }; // bytes; size of the largest context, that of ucontext
 
-/* Whether a shadow stack is enabled (x86: CET): the processor's own stack of return addresses,
- * which a switch would not change. Contexts cannot be used then. The object file of the switch is
- * not marked as compatible, so loaders disable shadow stacks for programs linked with edo. */
+/* Whether a shadow stack is enabled (x86: CET). A shadow stack is the processor's own stack of
+ * return addresses, which a switch would not change, so contexts cannot be used with it. The object
+ * file of the switch is not marked as compatible, so loaders disable shadow stacks for programs
+ * linked with edo. */
 bool edo__sys_has_shadow_stack(void);
 
 /* ---- memory of stacks ---- */
@@ -38,11 +40,11 @@ bool edo__sys_has_shadow_stack(void);
 typedef struct edo__stack_memory {
     char *base;     // lowest byte; stacks grow downwards
     size_t size;    // bytes, with the guard
-    size_t guard;   // bytes at the base; an access faults; 0: none
-    unsigned watch; // id at a memory checker; 0: none
+    size_t guard;   // bytes at the base whose access faults; 0: no guard
+    unsigned watch; // id given by a memory checker; 0: none
 } edo__stack_memory;
 
-/* Least size of a guarded mapping, and size of a guard; bytes. */
+/* Least size of a guarded mapping, and size of a guard, in bytes. */
 size_t edo__sys_stack_least(void);
 size_t edo__sys_stack_guard(void);
 
@@ -51,26 +53,27 @@ size_t edo__sys_stack_guard(void);
 int edo__sys_stack_map(size_t size, bool guarded, edo__stack_memory *ret_memory);
 void edo__sys_stack_unmap(const edo__stack_memory *memory);
 
-/* Registers the memory as a stack with memory checkers. edo__sys_stack_map() does this itself. */
+/* Tells memory checkers that the memory is a stack. edo__sys_stack_map() does this itself. */
 void edo__sys_stack_watch(edo__stack_memory *memory);
 void edo__sys_stack_unwatch(const edo__stack_memory *memory);
 
-/* Releases the whole pages between two addresses; they read as zeros afterwards. */
+/* Releases the whole pages between two addresses. The pages read as zeros afterwards. */
 void edo__sys_stack_trim(char *from, char *to);
 
-/* Releases the whole pages between two addresses, and writes zeros to the rest. */
+/* Releases the whole pages between two addresses, and writes zeros to the remaining bytes. */
 void edo__sys_stack_clear(char *from, char *to);
 
-/* Lowest resident page between two addresses: how deep the stack has been. Returns: its address, or
- * `to` if the system does not report it. */
+/* Finds the lowest resident page between two addresses, which shows how deep the stack has been.
+ * Returns: the address of that page, or `to` if the system does not report it. */
 char *edo__sys_stack_lowest(char *from, char *to);
 
 /* ---- the stack of signal handlers ---- */
 
 /* Installs a stack for signal handlers on the calling thread. A fiber's stack is too small for some
  * handlers, and has no room at all after an overflow. Returns: the argument of
- * edo__sys_signal_stack_close(); NULL: the thread has such a stack already, or no memory. */
+ * edo__sys_signal_stack_close(); NULL: the thread already has such a stack, or there is no
+ * memory. */
 void *edo__sys_signal_stack_open(void);
 
-/* Removes a signal stack. The thread that has opened it. NULL is ignored. */
+/* Removes a signal stack. NULL is ignored. Thread: the one that has opened the stack. */
 void edo__sys_signal_stack_close(void *stack);

@@ -8,7 +8,7 @@
 enum { EDO__HERE = -100 }; // directory: the working directory of the process
 
 typedef enum edo__file_verb {
-    /* On a file; with an offset, or at the position for EDO__AT_POSITION. */
+    /* Calls on a file, at an offset, or at the file's position for EDO__AT_POSITION. */
     EDO__FILE_READ,   // data, size, offset, flags: EDO_OPEN_DIRECT or 0; result: bytes
     EDO__FILE_WRITE,  // the same
     EDO__FILE_READV,  // data: slices; size: their number
@@ -26,25 +26,25 @@ typedef enum edo__file_verb {
     EDO__XATTR_REMOVE,  // path: name
     EDO__XATTR_LIST,    // data, size
 
-    /* On a path in a directory; without a path, on the file itself. */
+    /* Calls on a path in a directory, or, without a path, on the file itself. */
     EDO__FILE_OPEN,  // flags: EDO_OPEN_*, mode; result: descriptor
     EDO__FILE_INFO,  // data: edo_info *
     EDO__FILE_MODE,  // mode
     EDO__FILE_OWNER, // size: user, offset: group
     EDO__FILE_TIMES, // data: access or NULL, path2: change or NULL, as edo_file_time *
 
-    /* On a path in a directory. */
+    /* Calls on a path in a directory. */
     EDO__PATH_MAKE_DIR, // mode
     EDO__PATH_REMOVE,
     EDO__PATH_REMOVE_DIR,
     EDO__PATH_RENAME,    // path2 in fd2; flags: EDO_RENAME_*
-    EDO__PATH_LINK,      // path2 in fd2; without a path: of the file fd
+    EDO__PATH_LINK,      // path2 in fd2; without a path: a new name for the file fd
     EDO__PATH_SYMLINK,   // path2: the target's text
-    EDO__PATH_READ_LINK, // data, size; result: bytes, perhaps cut
+    EDO__PATH_READ_LINK, // data, size; result: bytes, perhaps truncated
     EDO__PATH_SPACE,     // data: edo_disk_space *
 } edo__file_verb;
 
-/* Bits of edo__file_call.flags for calls on a path. */
+/* Bit of edo__file_call.flags for calls on a path. */
 enum { EDO__PATH_NO_FOLLOW = 1u << 30 };
 
 /* One call. */
@@ -57,7 +57,7 @@ typedef struct edo__file_call {
     uint64_t size, offset;
 } edo__file_call;
 
-/* Value of offset: the file's position. */
+/* Value of `offset`: use the file's position. */
 #define EDO__AT_POSITION UINT64_MAX
 
 /* Greatest number of bytes per call. Some file systems refuse 2 GiB. */
@@ -74,31 +74,32 @@ int64_t edo__file_try(const edo__file_call *call);
  *
  * edo__file_try() opens without waiting for the other end of a named pipe. So the open file has
  * O_NONBLOCK, which has no effect on reads and writes of files. edo__file_clear_nonblocking()
- * clears the flag, for uses where it has one.
+ * clears the flag for uses on which it would have an effect.
  *
- * If the path turns out to be a named pipe, edo__file_try() answers -EAGAIN and keeps its
- * descriptor in *ret_held. Closing it at once could end a writer that has just found its reader.
- * The caller closes the descriptor after the call was made. */
+ * If the path turns out to be a named pipe, edo__file_try() answers -EAGAIN and stores the pipe's
+ * descriptor in *ret_held. Closing this descriptor at once could end a writer that has just found
+ * its reader. The caller closes the descriptor after the call was made by edo__file_make(). */
 int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held);
 void edo__file_clear_nonblocking(edo_fd fd);
 
-/* Checks flags of edo_file_open(). Returns: 0; -EINVAL. */
+/* Checks the flags of edo_file_open(). Returns: 0; -EINVAL. */
 int edo__file_check_open(uint32_t flags);
 
-/* Whether writes of this process have a limit of size. Then a write must be made by
- * edo__file_make(), which handles SIGXFSZ. */
+/* Whether this process has a limit on the size of files that it writes. If so, a write must be made
+ * by edo__file_make(), which handles SIGXFSZ. */
 bool edo__file_is_limited(void);
 
-/* Reads how a file was opened: EDO_OPEN_APPEND and EDO_OPEN_DIRECT, or'ed. Returns: -EBADF. */
+/* Reads how a file was opened. Returns: EDO_OPEN_APPEND and EDO_OPEN_DIRECT, or'ed; -EBADF. */
 int edo__file_status(edo_fd fd);
 
-/* Finds the absolute path of a file, without symlinks and without opening the file. Returns: bytes
- * of the path, without a NUL, perhaps cut to size; -ENOENT, also for a file without a name. */
+/* Finds the absolute path of a file, with all symlinks resolved, and without opening the file for
+ * reading. Returns: bytes of the path, without a NUL, perhaps cut to `size`; -ENOENT, also for a
+ * file without a name. */
 int64_t edo__file_canonical(const char *path, char *buffer, size_t size);
 
 /* ---- directories ---- */
 
-/* One entry. The name lies in the batch. */
+/* One entry of a directory. The name is in the memory of the batch. */
 typedef struct edo__dir_entry {
     const char *name;
     size_t size; // of the name, without its NUL
@@ -110,12 +111,12 @@ typedef struct edo__dir_entry {
  * of the batch; 0: the end. */
 int64_t edo__dir_read(edo_fd fd, void *memory, size_t size);
 
-/* Takes the next entry of a batch, except "." and "..". *at: 0 at first. Returns: whether there was
- * one. */
+/* Takes the next entry of a batch, and skips "." and "..". *at: 0 before the first call. Returns:
+ * whether there was an entry. */
 bool edo__dir_take(const void *memory, size_t size, size_t *at, edo__dir_entry *ret_entry);
 
 /* ---- copies ---- */
 
-/* Makes a file share all blocks of another one. Returns: 0; an error if the file systems cannot do
- * so. */
+/* Makes the file `to` share all blocks of the file `from`. Returns: 0; an error if the file systems
+ * cannot do so. */
 int edo__file_clone(edo_fd from, edo_fd to);

@@ -5,6 +5,6 @@
 
 int64_t edo__sys_process_id(void);
 
-/* Makes a descriptor open or closed in programs that this process executes.
+/* Sets whether a descriptor stays open in programs that this process executes.
  * Returns: 0; -EBADF. Any thread. */
 int edo__sys_set_inheritable(edo_fd fd, bool on);

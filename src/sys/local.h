@@ -1,6 +1,5 @@
-/* Contract with the operating system: sockets between processes of one machine, and the files that
- * name them. Any thread may make every call. Results are 0 or a negative errno, except where a
- * comment says otherwise. */
+/* Contract with the operating system: Unix sockets, and the files that name them. Any thread may
+ * make every call. Results are 0 or a negative errno, except where a comment says otherwise. */
 #pragma once
 
 #include <edo/unix.h>
@@ -9,11 +8,12 @@
 
 /* ---- the peer of a socket ---- */
 
-/* -ENOTSUP for sockets of other families. The second returns a descriptor; -ESRCH; -ENOTSUP. */
+/* edo__local_peer: reads the credentials of the peer; -ENOTSUP for sockets of other families.
+ * edo__local_peer_pidfd: returns a descriptor; -ESRCH; -ENOTSUP. */
 int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer);
 edo_fd edo__local_peer_pidfd(edo_fd fd);
 
-/* SO_PASSCRED: each message that is received has the credentials of its sender. */
+/* Sets SO_PASSCRED: each received message then has the credentials of its sender. */
 int edo__local_set_credentials(edo_fd fd, bool on);
 
 /* ---- records of ancillary data: as the calls of edo/unix.h ---- */
@@ -35,20 +35,20 @@ typedef struct edo__file_id {
     uint64_t device, inode;
 } edo__file_id;
 
-/* Gives a socket its name. A path has the rights from its first moment, or before the socket can
- * listen. On failure the path does not remain. */
+/* Binds a socket to a name. A path has these rights as soon as it exists, or at the latest before
+ * the socket can listen. On failure the path is removed. */
 int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights);
 
 /* Copies the path of an address, terminated. Returns: whether the address has a path. */
 enum { EDO__LOCAL_PATH_SIZE = 109 };
 bool edo__local_path(const edo_address *address, char ret_path[EDO__LOCAL_PATH_SIZE]);
 
-/* Makes a relative path absolute, so that the path stays valid when the process changes its
- * directory. -ENAMETOOLONG. */
+/* Makes a relative path absolute, so that the path remains valid when the process changes its
+ * directory. Returns: 0; -ENAMETOOLONG. */
 enum { EDO__LOCAL_ABSOLUTE_SIZE = 4096 + EDO__LOCAL_PATH_SIZE };
 int edo__local_absolute(const char *path, char ret_path[EDO__LOCAL_ABSOLUTE_SIZE]);
 
-/* Reads the identity of the socket at a path. Follows no link. -ENOTSOCK. */
+/* Reads the identity of the socket at a path. Does not follow a symlink. Returns: 0; -ENOTSOCK. */
 int edo__local_identify(const char *path, edo__file_id *ret_id);
 
 /* Removes a path if the file there still has this identity. */
@@ -58,6 +58,7 @@ void edo__local_remove(const char *path, const edo__file_id *id);
  * closed. Returns: a descriptor; -EAGAIN: locked by another process; another negative errno. */
 edo_fd edo__local_lock_directory(const char *path);
 
-/* Finds out whether a path belongs to nobody. Returns: 0: a socket to which nobody listens;
- * -ENOENT: no file; -EADDRINUSE: in use, or not a socket; another negative errno: unknown. */
+/* Finds out whether the socket at a path has no owner any more. Returns: 0: no process listens on
+ * the socket; -ENOENT: there is no file; -EADDRINUSE: the path is in use, or not a socket; another
+ * negative errno: unknown. */
 int edo__local_is_stale(edo__socket_type type, const edo_address *address);

@@ -5,8 +5,8 @@
 
 #include <edo/base.h>
 
-/* Capacity of a pipe or a FIFO, in bytes. Both return the present capacity; -ENOTSUP for other
- * files. */
+/* Capacity of a pipe or a FIFO, in bytes. Both calls return the capacity that the pipe has after
+ * the call; -ENOTSUP for other files. */
 int edo__pipe_capacity(edo_fd fd);
 int edo__pipe_set_capacity(edo_fd fd, size_t bytes);
 
@@ -14,7 +14,7 @@ int edo__fifo_make(const char *path, uint32_t mode);
 
 typedef enum edo__fifo_end {
     EDO__FIFO_READER,
-    EDO__FIFO_KEEPER, // a reader that is a writer too, so that the input never ends
+    EDO__FIFO_KEEPER, // a reader that is also a writer, so that the input never ends
     EDO__FIFO_WRITER, // -ENXIO without a reader
 } edo__fifo_end;
 

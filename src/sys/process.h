@@ -9,14 +9,14 @@ typedef struct edo__fd_move {
     edo_fd current; // of the system
 } edo__fd_move;
 
-/* A command with all that the child needs, ready before the child exists. */
+/* A command with everything that the child needs, prepared before the child exists. */
 typedef struct edo__spawn_plan {
     const edo_command *command;
     const char *const *paths; // paths to try, ends with NULL
     char *const *argv, *const *envp;
     edo__fd_move *moves; // by ascending targets
     size_t move_count;
-    uint64_t mask; // of signals; with EDO_COMMAND_KEEP_SIGNALS
+    uint64_t mask; // blocked signals; with EDO_COMMAND_KEEP_SIGNALS
 } edo__spawn_plan;
 
 typedef struct edo__spawned {
@@ -28,23 +28,23 @@ typedef struct edo__spawned {
  * Returns: 0; a negative errno with *ret_step, and no child is left. */
 int edo__sys_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step);
 
-/* Takes the status of a child that has ended, and with it its pid. Returns: 1; 0: the child runs;
- * -ECHILD: the status is lost. */
+/* Takes the status of a child that has ended, after which the system may reuse the pid. Returns: 1;
+ * 0: the child is still running; -ECHILD: the status is lost. */
 int edo__sys_child_status(int32_t pid, edo_exit *ret_exit);
 
-/* Sends a signal to a child whose status was not taken. fd: see edo__spawned. */
+/* Sends a signal to a child whose status has not been taken. fd: see edo__spawned. */
 int edo__sys_child_kill(int32_t pid, edo_fd fd, int signal);
 int edo__sys_child_kill_group(int32_t pid, int signal);
 
 enum { EDO__SIGNAL_NUMBER_TERMINATE = 15, EDO__SIGNAL_NUMBER_KILL = 9 };
 
-/* Whether this process lets the system drop the status of its children. */
+/* Whether this process has told the system to drop the status of its children. */
 bool edo__sys_children_are_ignored(void);
 
 /* The blocked signals of the calling thread, as the system's bits. */
 uint64_t edo__sys_signal_mask(void);
 
-/* The environment of this process, ends with NULL. */
+/* The environment of this process, terminated by NULL. */
 char *const *edo__sys_environment(void);
 
 /* Opens a file for a descriptor of a child. path NULL: the null device.
@@ -53,7 +53,8 @@ edo_fd edo__sys_open_stdio(const char *path, edo_stdio_kind kind, bool is_output
 
 bool edo__sys_fd_is_open(edo_fd fd);
 
-/* Makes a pipe, closed by exec. ours: index of the end that does not block; -1: none.
+/* Makes a pipe, closed by exec. ours: index in ret_fds of the end that is made non-blocking; -1:
+ * none.
  * Returns: 0; a negative errno. */
 int edo__sys_child_pipe(int ours, edo_fd ret_fds[2]);
 
@@ -72,5 +73,5 @@ void edo__sys_poll_many(edo__polled *polled, size_t count, int64_t timeout);
 /* Blocks all signals for a thread of the library. */
 void edo__sys_block_signals(void);
 
-/* Sleeps. */
+/* Sleeps for `duration` ns. */
 void edo__sys_sleep(int64_t duration);

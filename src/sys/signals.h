@@ -1,16 +1,17 @@
 /* The dispatcher for the signals of the process. A subscriber is a struct in its owner's memory.
  * The first subscriber of a signal installs the dispatcher's handler. When the last subscriber
  * unsubscribes, the earlier handler is restored, unless the program has set another handler since
- * then. In the child of a fork all earlier handlers are restored, and there are no subscribers. In a
- * child that was made without fork handlers, the earlier handler or the default action follows. */
+ * then. In the child of a fork all earlier handlers are restored, and there are no subscribers. In
+ * a child that was made without fork handlers, a signal leads to the earlier handler or the default
+ * action. */
 #pragma once
 
 #include "base/atomic.h"
 
 #include <edo/signal.h>
 
-/* Names of signals that the library itself uses. Wherever a signal is expected, a number of the
- * system (below EDO__SIGNAL_NAMES) may stand instead. */
+/* Names of signals that the library itself uses. Wherever a signal is expected, the system's own
+ * number (below EDO__SIGNAL_NAMES) may be used instead. */
 enum { EDO__SIGNAL_NAMES = 256 };
 
 typedef enum edo__signal {
@@ -27,18 +28,19 @@ typedef enum edo__signal {
 } edo__signal;
 
 typedef enum edo__signal_answer {
-    EDO__SIGNAL_PASSED, // the next group of subscribers is asked, at last the earlier handler
-    EDO__SIGNAL_LEFT,   // the same; without an earlier handler, the system's default action follows
-    EDO__SIGNAL_NOTED,  // the earlier handler runs, the next group is not asked
-    EDO__SIGNAL_TAKEN,  // the earlier handler does not run
+    EDO__SIGNAL_PASSED,  // the next group of subscribers is asked, or finally the earlier handler
+    EDO__SIGNAL_LEFT,    // as PASSED; if there is no earlier handler, the default action follows
+    EDO__SIGNAL_NOTED,   // the next group is not asked, but the earlier handler runs
+    EDO__SIGNAL_TAKEN,   // the earlier handler does not run
     EDO__SIGNAL_DEFAULT, // the system's default action follows, usually the end of the process
 } edo__signal_answer;
 
-/* Subscribers are asked in three groups: FIRST, those without a mark, LAST. Every subscriber of a
- * group is asked. A later group is asked only if all of the earlier groups answered PASSED or LEFT. */
+/* Flags of a subscriber. Subscribers are asked in three groups: FIRST, those with neither flag,
+ * LAST. Every subscriber of a group is asked. A later group is asked only if all subscribers in the
+ * earlier groups answered PASSED or LEFT. */
 enum {
     EDO__SIGNAL_ALONE = 1,          // -EBUSY when the signal has another subscriber with this flag
-    EDO__SIGNAL_UNLESS_IGNORED = 2, // no call, and no handler, while the process ignores the signal
+    EDO__SIGNAL_UNLESS_IGNORED = 2, // not called, no handler, while the process ignores the signal
     EDO__SIGNAL_FIRST = 4,
     EDO__SIGNAL_LAST = 8,
 };
@@ -56,8 +58,8 @@ typedef struct edo__signal_subscriber {
 } edo__signal_subscriber;
 
 typedef enum edo__signal_kind {
-    EDO__SIGNAL_COALESCED, // one is pending at most
-    EDO__SIGNAL_QUEUED,    // each one sent is delivered, with its value
+    EDO__SIGNAL_COALESCED, // at most one is pending
+    EDO__SIGNAL_QUEUED,    // each signal sent is delivered, with its value
 } edo__signal_kind;
 
 /* The number of a signal that has a name. */
@@ -74,8 +76,8 @@ void edo__signal_unblock(int number);
 /* Returns: 0; -EBUSY; -ENOMEM without memory for the fork handler. Any thread. */
 int edo__signal_subscribe(edo__signal_subscriber *subscriber);
 
-/* Unsubscribes: after the return no handler uses the subscriber. Ignores a struct that is not
- * subscribed, as in the child of a fork. Any thread; not in notify. */
+/* Unsubscribes. After the return no handler uses the subscriber. Ignores a struct that is not
+ * subscribed, as in the child of a fork. Any thread, but not in notify. */
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
 
 /* The memory address whose access has caused the EDO__SIGNAL_FAULT that this thread handles. Only
@@ -88,5 +90,6 @@ bool edo__signal_is_caught(int signal);
 /* Sends the signal to one thread of this process. Returns: 0; -ESRCH. */
 int edo__signal_send(int signal, uint32_t thread);
 
-/* Restores all earlier handlers. In the child of a fork, before it has a second thread. */
+/* Restores all earlier handlers. Called in the child of a fork, before the child has a second
+ * thread. */
 void edo__signals_leave_parent(void);

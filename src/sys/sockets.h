@@ -11,7 +11,7 @@ typedef enum edo__family {
     EDO__FAMILY_ANY, // IPv4 and IPv6, in a look-up
     EDO__FAMILY_V4,
     EDO__FAMILY_V6,
-    EDO__FAMILY_UNIX, // of a socket; an edo__address is of V4 or V6
+    EDO__FAMILY_UNIX, // only of a socket: an edo__address is of V4 or V6
 } edo__family;
 
 /* Address and port of one end of a connection. A plain value. */
@@ -23,7 +23,7 @@ typedef struct edo__address {
     bool any;       // ":port": every address of the machine, both families
 } edo__address;
 
-/* Compares two addresses, without `any`. */
+/* Compares two addresses, except the member `any`. */
 bool edo__address_equals(const edo__address *a, const edo__address *b);
 
 /* Whether an IPv6 address contains an IPv4 address ("::ffff:1.2.3.4"). */
@@ -33,18 +33,20 @@ bool edo__address_is_v4_mapped(const edo__address *address);
  * Returns: 0; -EINVAL. */
 int edo__ip_parse(const char *text, edo__family family, uint8_t ret_ip[16]);
 
-/* Conversion of an edo_address from and to the system's form: as edo_address_from_system() and
+/* Convert between an edo_address and the system's form, as edo_address_from_system() and
  * edo_address_system(). */
 int edo__address_from_system(const void *sockaddr, size_t size, edo_address *ret_address);
 const void *edo__address_to_system(const edo_address *address, size_t *ret_size);
 
 edo_address_family edo__address_family(const edo_address *address);
 
-/* Conversion from and to parts. Returns: 0; -EAFNOSUPPORT for other families than IPv4 and IPv6. */
+/* Convert between an edo_address and its parts. Returns: 0; -EAFNOSUPPORT for families other than
+ * IPv4 and IPv6. */
 edo_address edo__address_pack(const edo__address *parts);
 int edo__address_unpack(const edo_address *address, edo__address *ret_parts);
 
-/* The address of a Unix socket, from a name of exactly `size` bytes. Returns: 0; -ENAMETOOLONG. */
+/* Makes the address of a Unix socket from a name of exactly `size` bytes. Returns: 0;
+ * -ENAMETOOLONG. */
 int edo__address_pack_name(const void *name, size_t size, bool abstract, edo_address *ret_address);
 
 int edo__address_pack_unnamed(edo_address *ret_address); // a Unix socket without a name; 0
@@ -63,12 +65,12 @@ uint32_t edo__interface_number(const char *name);
 /* Looks up all addresses of a host, in the order in which they should be tried. Blocks without
  * limit.
  * service: a port or a name. family: of the addresses, or ANY. The array comes from edo__alloc().
- * Returns: their number, at least 1; a negative errno, see edo_lookup(). */
+ * Returns: the number of addresses, at least 1; a negative errno, see edo_lookup(). */
 int edo__sys_resolve(const char *host, const char *service, edo__family family,
                      edo__address **ret_addresses);
 
 /* Makes edo__sys_resolve() call another function, for tests. NULL restores the system's function.
- * Not during a look-up. */
+ * Must not be called during a look-up. */
 typedef int edo__resolve_fn(const char *host, const char *service, edo__family family,
                             edo__address **ret_addresses);
 void edo__sys_set_resolver(edo__resolve_fn *resolver);
@@ -91,10 +93,10 @@ int edo__socket_make_pair(edo__socket_type type, edo_fd ret_fds[2]);
 /* Makes a TCP socket. */
 edo_fd edo__socket_open(edo__family family);
 
-/* Binds and connects by value; other families than IP, too. NULL: ends the connection of a
- * datagram socket. A connect of a stream: as edo__socket_connect(); a Unix socket whose listener has
- * no room answers -EAGAIN.
- * edo__socket_name, edo__socket_peer_name: of the socket and of its peer. */
+/* Bind and connect a socket of any family to an edo_address. connect, NULL: ends the connection of
+ * a datagram socket. A connect of a stream socket works as edo__socket_connect(). If the listener
+ * of a Unix socket has no room, the connect answers -EAGAIN.
+ * edo__socket_name, edo__socket_peer_name: read the address of the socket, or of its peer. */
 int edo__socket_bind_to(edo_fd fd, const edo_address *address);
 int edo__socket_connect_to(edo_fd fd, const edo_address *address);
 int edo__socket_name(edo_fd fd, edo_address *ret_address);
@@ -102,8 +104,8 @@ int edo__socket_peer_name(edo_fd fd, edo_address *ret_address);
 
 int edo__socket_bind(edo_fd fd, const edo__address *address);
 
-/* Binds a socket like the function above, but before a connect. With port 0, the system chooses the
- * port when the peer is known. */
+/* Binds a socket before a connect. With port 0, the system chooses the port only when the peer is
+ * known. */
 int edo__socket_bind_local(edo_fd fd, const edo__address *address);
 int edo__socket_listen(edo_fd fd, int backlog);
 
@@ -130,9 +132,9 @@ int edo__socket_drop_input(edo_fd fd, bool tcp);
 void edo__socket_reset_at_close(edo_fd fd);
 
 typedef struct edo__socket_kind {
-    edo__family family; // ANY: another one
+    edo__family family; // ANY: a family that edo does not know
     edo__socket_type type;
-    bool is_tcp;       // options of TCP: TCP and MPTCP
+    bool is_tcp;       // has the options of TCP: a socket of TCP or MPTCP
     bool is_plain_tcp; // TCP, and not MPTCP
     bool is_udp;
     bool listens;
@@ -140,7 +142,7 @@ typedef struct edo__socket_kind {
 
 int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind); // -ENOTSOCK, -EBADF
 
-/* Options whose value is a number; flags are 0 or 1. */
+/* Options whose value is a number. The value of a flag is 0 or 1. */
 typedef enum edo__socket_option {
     EDO__SOCKET_REUSE_ADDRESS,
     EDO__SOCKET_REUSE_PORT,
@@ -162,7 +164,7 @@ typedef enum edo__socket_option {
 int edo__socket_set(edo_fd fd, edo__socket_option option, int value);
 int edo__socket_get(edo_fd fd, edo__socket_option option); // the value, >= 0
 
-/* seconds: -1: off. */
+/* Set and read SO_LINGER. seconds: -1: off. */
 int edo__socket_set_linger(edo_fd fd, int seconds);
 int edo__socket_linger(edo_fd fd, int *ret_seconds);
 
@@ -185,16 +187,16 @@ int edo__sys_pollable_kind(edo_fd fd);
 /* Whether a descriptor of any kind can be polled. Returns: 0; -EPERM; an error of the check. */
 int edo__sys_check_pollable(edo_fd fd);
 
-/* Replaces the open file of a terminal or a named pipe by a private non-blocking file under the
- * same descriptor number. Other processes may share the original file. Has no effect on other
- * kinds, or if opening fails. Only before the first use of the descriptor by a driver. */
+/* Replaces the open file of a terminal or a named pipe, which other processes may share, by a
+ * private non-blocking file under the same descriptor number. Has no effect on other kinds of
+ * files, or if opening fails. Must be called before the first use of the descriptor by a driver. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
 
-/* Opens such a private file under a descriptor of its own, closed by exec; here also for unnamed
- * pipes. Returns: the descriptor; a negative errno, if the file is of another kind or the process
- * has no right to open it anew. */
+/* Opens such a private file under a new descriptor, closed by exec. Unnamed pipes are supported
+ * too. Returns: the descriptor; a negative errno, if the file is of another kind or the process has
+ * no right to open it anew. */
 edo_fd edo__sys_open_private(edo_fd fd, edo__file_kind kind);
 
-/* Clears O_NONBLOCK on the open file of a descriptor if edo has set that flag. After the last use
- * of the descriptor. */
+/* Clears O_NONBLOCK on the open file of a descriptor if edo has set that flag. Called after the
+ * last use of the descriptor. */
 void edo__sys_put_back_status(edo_fd fd);

@@ -1,4 +1,4 @@
-/* Contract with the C library: FILEs with functions of edo. */
+/* Contract with the C library: FILEs whose functions belong to edo. */
 #pragma once
 
 #include <stdio.h>

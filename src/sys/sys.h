@@ -29,8 +29,8 @@ bool edo__sys_futex_wake_all(uint32_t *word);
  * return early. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
 
-/* Body of a loop that waits for a few instructions of another thread. Yields the processor in the
- * first calls. From the EDO__BRIEF_TRIES-th call on, sleeps: each time for longer, at most a
+/* Body of a loop that waits until another thread has run a few instructions. The first calls yield
+ * the processor. From the EDO__BRIEF_TRIES-th call on, each call sleeps, longer each time, up to a
  * millisecond. Without the sleep, a waiter of higher priority on the same processor would prevent
  * the other thread from running.
  * *tries: number of calls in this loop; begins at 0. */
@@ -51,7 +51,8 @@ void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 
 /* Bytes left on the calling thread's stack, minus a reserve for signal handlers and for functions
- * that do not check. SIZE_MAX for an unknown stack, such as a stack that the program has made. */
+ * that do not check. Returns: SIZE_MAX for an unknown stack, such as one that the program has
+ * made. */
 size_t edo__sys_stack_room(void);
 
 /* Number of the calling thread, as debuggers show it; never 0. Async-signal-safe. */
@@ -76,7 +77,7 @@ uint32_t edo__sys_cpu_count(void);
 int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline);
 
-/* Drops a pending request of the parent. In the child of a fork. */
+/* Drops a pending request of the parent. Called in the child of a fork. */
 void edo__sys_forget_interrupt(void);
 
 /* Stores the return addresses on the calling thread's stack. Also inside a call of
@@ -86,28 +87,29 @@ size_t edo__sys_backtrace(void **stack, size_t max);
 /* Writes the place of a code address as text: "function+0x12 (program)". */
 void edo__sys_describe_code(const void *address, char *text, size_t size);
 
-/* Number that grows in every child of fork(). 0: forks are not detected, for lack of memory. */
+/* Number that is higher in every child of fork(). 0: forks are not detected, for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
 
-/* The same number, to be read without a call once edo__sys_fork_generation() was called. */
+/* The fork generation, to be read without a call after edo__sys_fork_generation() was called
+ * once. */
 extern edo_atomic(uint32_t) edo__sys_forks;
 
 /* Opens the system's null device in place of each standard descriptor that is closed. Otherwise the
- * next file or socket would become the program's input or output. */
+ * next file or socket that is opened would become the program's input or output. */
 void edo__sys_open_standard(void);
 
 /* Writes a line to stderr, without SIGPIPE. Waits at most `patience` nanoseconds for a slow reader.
  * Returns: whether the line was written. */
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
-/* Creates a slot per thread. destroy: called at the end of a thread with the thread's value, unless
- * the value is NULL. Returns: 0; -EAGAIN; -ENOMEM. */
+/* Creates a key, under which each thread stores a value of its own. destroy: called at the end of a
+ * thread with that thread's value, unless the value is NULL. Returns: 0; -EAGAIN; -ENOMEM. */
 int edo__sys_key_create(uint32_t *ret_key, void (*destroy)(void *value));
 void edo__sys_key_destroy(uint32_t key);
 int edo__sys_key_set(uint32_t key, void *value); // 0; -ENOMEM
 void *edo__sys_key_get(uint32_t key);            // NULL: not set
 
-/* The text of an errno, in static storage; NULL for an unknown one. */
+/* The text of an errno, in static storage; NULL for an unknown errno. */
 const char *edo__sys_error_text(int error);
 
 /* Ends the process at once: neither its exit handlers nor its destructors run. Restores terminals
@@ -122,16 +124,16 @@ void *edo__sys_alloc(size_t size, size_t align);
 edo_fd edo__sys_timer_open(void);
 void edo__sys_timer_set(edo_fd fd, int64_t when);
 
-/* The time of a clock, in nanoseconds, and timer descriptors of that clock. The descriptor also
- * becomes readable when the wall clock is set; the caller then sets the timer again. */
+/* The time of a clock, in nanoseconds, and timer descriptors for that clock. A descriptor of the
+ * wall clock also becomes readable when that clock is set; the caller then sets the timer again. */
 int64_t edo__sys_clock_now(edo_clock clock);
 edo_fd edo__sys_clock_open(edo_clock clock);
 void edo__sys_clock_set(edo_fd fd, int64_t when);
 
 void edo__sys_close(edo_fd fd); // ignores a negative number
 
-/* Ends the process with one line on stderr. For a wait or wake that fails permanently, so that no
- * thread could sleep or be woken any more. */
+/* Ends the process with one line on stderr. Used if a wait or a wake fails permanently, so that
+ * threads could no longer sleep or be woken. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
 
 /* Opens an eventfd, non-blocking and closed by exec. Returns: the descriptor; a negative errno. */
@@ -140,5 +142,5 @@ edo_fd edo__sys_event_open(void);
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
 void edo__sys_event_set(edo_fd event);
 
-/* Resets an eventfd or a timer descriptor that is readable; no effect on others. */
+/* Resets a readable eventfd or timer descriptor. No effect if the descriptor is not readable. */
 void edo__sys_event_clear(edo_fd event);

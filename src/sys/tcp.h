@@ -6,11 +6,11 @@
 
 #include "sys/sockets.h"
 
-/* Makes an MPTCP socket, non-blocking and closed by exec. Returns: its descriptor; that of a TCP
- * socket if the system has no MPTCP. */
+/* Makes an MPTCP socket, or a TCP socket if the system has no MPTCP. The socket is non-blocking and
+ * closed by exec. Returns: its descriptor. */
 edo_fd edo__tcp_open_multipath(edo__family family, bool *ret_is_multipath);
 
-/* Options whose value is a number; flags are 0 or 1. */
+/* Options whose value is a number. The value of a flag is 0 or 1. */
 typedef enum edo__tcp_option {
     EDO__TCP_USER_TIMEOUT, // ms
     EDO__TCP_MAX_SEGMENT,  // bytes
@@ -35,7 +35,8 @@ int edo__tcp_info(edo_fd fd, edo_tcp_info *ret_info);
 /* Whether a connection uses MPTCP: 1 or 0, or a negative errno. */
 int edo__tcp_is_multipath(edo_fd fd);
 
-/* Send and receive a byte of urgent data, without blocking. Return: 1 or 0; -EAGAIN. */
+/* Send or receive a byte of urgent data, without blocking. Returns: 1; 0 at the end of the stream;
+ * -EAGAIN. */
 int edo__tcp_send_urgent(edo_fd fd, unsigned char byte);
 int edo__tcp_recv_urgent(edo_fd fd, unsigned char *ret_byte);
 
@@ -53,5 +54,5 @@ int edo__socket_connect_raw(edo_fd fd, const void *address, size_t size);
 
 int edo__socket_set_raw(edo_fd fd, int level, int name, const void *value, size_t size);
 
-/* Returns: size of the value. */
+/* Reads an option. Returns: size of the value. */
 int edo__socket_get_raw(edo_fd fd, int level, int name, void *buffer, size_t size);

@@ -9,13 +9,14 @@ bool edo__terminal_is(edo_fd fd);
 int edo__terminal_size(edo_fd fd, edo_terminal_size *ret_size); // -ENOTTY
 int edo__terminal_set_size(edo_fd fd, edo_terminal_size size);
 
-/* Duplicates a descriptor; the new one is closed by exec. Returns: the descriptor. */
+/* Duplicates a descriptor. The new descriptor is closed by exec. Returns: the new descriptor. */
 edo_fd edo__terminal_duplicate(edo_fd fd);
 
 /* ---- modes ---- */
 
-/* A terminal whose modes the process has changed. The exit of the process restores the modes that
- * the terminal had before. The functions that get or change one are called under one lock. */
+/* A terminal whose modes the process has changed. When the process exits, the earlier modes of the
+ * terminal are restored. The functions that take or change an edo__terminal are called under one
+ * lock. */
 typedef struct edo__terminal edo__terminal;
 
 /* All modes of a terminal, as the system has them. */
@@ -23,8 +24,8 @@ typedef struct edo__terminal_modes {
     _Alignas(8) char bytes[64];
 } edo__terminal_modes;
 
-/* Finds the terminal behind a descriptor. The terminal is counted, and keeps a descriptor of its
- * own. Returns: 0; -ENOTTY; -ENOSPC: there are too many; -EMFILE; -ENOMEM without an exit
+/* Finds the terminal behind a descriptor, and counts the use. The terminal has a descriptor of its
+ * own. Returns: 0; -ENOTTY; -ENOSPC: too many terminals; -EMFILE; -ENOMEM: no memory for the exit
  * handler. */
 int edo__terminal_enter(edo_fd fd, edo__terminal **ret_terminal);
 void edo__terminal_leave(edo__terminal *terminal);
@@ -34,6 +35,6 @@ int edo__terminal_change(edo__terminal *terminal, edo_terminal_setting setting,
                          edo__terminal_modes *ret_before);
 int edo__terminal_set_modes(edo__terminal *terminal, const edo__terminal_modes *modes);
 
-/* Restores the modes that all terminals had at first. Any thread, without the lock;
- * async-signal-safe. Does nothing in the child of a fork. */
+/* Restores the first modes of all terminals. Any thread, without the lock; async-signal-safe. Does
+ * nothing in the child of a fork. */
 void edo__terminals_restore(void);

@@ -12,7 +12,7 @@ enum {
     EDO__CHANGE_MOVED_FROM = 1 << 5,
     EDO__CHANGE_MOVED_TO = 1 << 6,
     EDO__CHANGE_SELF_REMOVED = 1 << 7, // the directory itself
-    EDO__CHANGE_ENDED = 1 << 8,        // last event of the directory's number
+    EDO__CHANGE_ENDED = 1 << 8,        // last event for the directory's number
     EDO__CHANGE_LOST = 1 << 9,         // events were dropped
     EDO__CHANGE_OF_DIR = 1 << 10,      // the name is a directory; together with others
 };
@@ -20,11 +20,11 @@ enum {
 typedef struct edo__change {
     int number;       // of the directory
     uint32_t what;    // EDO__CHANGE_*
-    uint32_t cookie;  // equal for MOVED_FROM and MOVED_TO of one rename
+    uint32_t cookie;  // the same for the MOVED_FROM and MOVED_TO of one rename
     const char *name; // in the directory; "": the directory itself
 } edo__change;
 
-/* Opens a queue of changes. Returns: its descriptor, which is readable when there are changes. */
+/* Opens a queue of changes. Returns: its descriptor, which is readable while there are changes. */
 edo_fd edo__changes_open(void);
 
 /* Adds a directory to the queue. A directory that is already in the queue keeps its number.
@@ -35,6 +35,6 @@ void edo__changes_remove(edo_fd fd, int number);
 /* Reads changes, without waiting. memory: aligned to 8 bytes. Returns: bytes; -EAGAIN: none. */
 int64_t edo__changes_read(edo_fd fd, void *memory, size_t size);
 
-/* Takes the next change out of bytes that were read. *at: 0 at first. Returns: whether there was
- * one. */
+/* Takes the next change out of bytes that were read. *at: 0 before the first call. Returns: whether
+ * there was a change. */
 bool edo__changes_take(const void *memory, size_t size, size_t *at, edo__change *ret_change);

@@ -4,7 +4,7 @@
 #include "task/future.h"
 #include "task/op.h"
 
-/* Takes a child out of the kept futures. Aborts for a kept future that was rebuilt or moved. */
+/* Takes a child out of the frame's list `kept`. Aborts if a kept future was rebuilt or moved. */
 static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
 {
     edo_future **link = &frame->edo_head.kept;
@@ -25,7 +25,8 @@ static __attribute__((noinline)) void hand_over_kept(struct edo_any_frame *frame
     unlink_kept(frame, child);
 }
 
-/* Checks and prepares a child that is to be awaited. Most frames keep nothing. */
+/* Checks and prepares a child that is to be awaited. Takes the child out of the list `kept`, which
+ * is empty in most frames. */
 static inline void hand_over(struct edo_any_frame *frame, edo_future *child)
 {
     edo__check_memory(child->ops->name, child, "future");
@@ -71,11 +72,11 @@ static void time_out(edo_future *future)
     future->flags |= EDO__TIMED_OUT;
 }
 
-/* Whether a future is polled once more although its limit has passed. Without budget an operation
- * may not have tried, and a function may not have reached an operation that is ready. So a future
- * whose limit passes in a poll without budget gets one more poll with budget. There is no second
- * extra poll, because then the limit of a function that is always ready would never take effect. A
- * poll that began without budget does not count as the extra one. */
+/* Whether a future is polled once more although its limit has passed. In a poll without budget, an
+ * operation may not have tried its work, and a function may not have reached an operation that is
+ * ready. So a future whose limit passes in such a poll gets one more poll, with budget. There is no
+ * second extra poll, because the limit of a function that is always ready would then never take
+ * effect. A poll that began without budget does not count as the extra poll. */
 static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return false;
@@ -105,7 +106,8 @@ edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 
 /* ---- all ---- */
 
-/* Every child is polled, also in a cancelled function: an async function always runs to its end. */
+/* Polls every child, also in a cancelled function, because each async function must run to its
+ * end. */
 static bool poll_each(edo_future *first, edo_cx *cx)
 {
     bool all = true;
@@ -114,7 +116,7 @@ static bool poll_each(edo_future *first, edo_cx *cx)
     return all;
 }
 
-/* Cancels a child, which the caller polls at once. */
+/* Cancels a child. The caller must then poll the child. */
 static void cancel(edo_future *child)
 {
     if (child->state != EDO_DONE) edo__raise_fate(child, EDO_CANCELLED);
@@ -163,14 +165,15 @@ static bool has_timed_out(const edo_future *child)
     return (child->flags & EDO__TIMED_OUT) && child->result == -ETIMEDOUT;
 }
 
-/* In a cancelled function a child's -ECANCELED is an effect of that cancellation, not a win;
- * likewise -ETIMEDOUT after the time of an edo_within(). */
+/* Whether a child that is ready has won. In a cancelled function, a child's -ECANCELED is an effect
+ * of the cancellation, and not a win. Likewise -ETIMEDOUT after the limit of an edo_within() has
+ * passed. */
 static bool has_won(const edo_future *child, const edo_cx *cx)
 {
     return !(cx->fate != EDO_LIVE && (child->result == -ECANCELED || has_timed_out(child)));
 }
 
-/* Sets the winner, or the reason why there is none, once all children have ended. */
+/* Sets the winner, or the reason why there is no winner, once all children have ended. */
 static edo_poll decide(struct edo_any_frame *frame)
 {
     if (frame->edo_head.winner >= 0) return EDO_READY;
@@ -180,9 +183,9 @@ static edo_poll decide(struct edo_any_frame *frame)
     return EDO_READY;
 }
 
-/* Polls the children at positions from .. to - 1. None is skipped, because each poll renews the
- * child's deadline. exclusive: once a child has won, the other children are polled as cancelled, so
- * that only one of two ready messages is taken.
+/* Polls the children at positions from .. to - 1. No child is skipped, because each poll renews the
+ * child's deadline. exclusive: once a child has won, the remaining children are polled as
+ * cancelled, so that only one of two ready messages is taken.
  * Returns: whether all of these children are ready. */
 static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32_t from,
                  uint32_t to)

@@ -1,4 +1,5 @@
-/* Contexts, which spawned tasks inherit: immutable, counted. Any thread. */
+/* Contexts, which spawned tasks inherit. A context is immutable and reference-counted. Any
+ * thread. */
 #include "task/task.h"
 
 struct edo_context {
@@ -46,6 +47,6 @@ void edo_set_context(edo_context *context)
     edo_context *old = task->context;
     task->context = context ? edo_context_ref(context) : NULL;
     int64_t deadline = context ? context->values.deadline : 0;
-    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // the next poll reads it
+    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // the task's next poll reads it
     edo_context_unref(old);
 }

@@ -1,4 +1,4 @@
-/* The context of a poll, the state of a thread, the marks of futures. */
+/* The context of a poll, the state of a thread, and the flags of futures. */
 #pragma once
 
 #include <edo/async.h>
@@ -8,14 +8,14 @@
 
 enum {
     EDO__SHIELD = 1,    // the function has called edo_shield()
-    EDO__COVERED = 2,   // first polled after the polling function's edo_shield()
+    EDO__COVERED = 2,   // its first poll was after the polling function's edo_shield()
     EDO__TIMED_OUT = 4, // cancelled by a time limit
-    EDO__KEPT = 8,      // in the frame's list `kept`; the line of a leaf holds edo__place_of()
+    EDO__KEPT = 8,      // in the frame's list `kept`; a leaf's `line` then has its edo__place_of()
     EDO__OVERDUE = 16,  // an edo_within() limit of this function has passed
     EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
 };
 
-/* Marks of edo_cx.overdue: fates that were set by a limit alone. */
+/* Flags of edo_cx.overdue: which of `bare` and `fate` was set by a limit alone. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
 /* Context of a poll. Each worker has one, which only the poller uses. */
@@ -23,11 +23,11 @@ struct edo_cx {
     union {
         struct {
             uint8_t fate;    // edo_fate of a future that is first polled now
-            uint8_t bare;    // the same as if the polling function had no shield
+            uint8_t bare;    // fate as it would be if the polling function had no shield
             bool shielded;   // the polling function has a shield
             uint8_t overdue; // EDO__BARE_OVERDUE, ...
         };
-        uint32_t asked; // all four members at once; 0 unless something was cancelled
+        uint32_t asked; // all four members as one word; 0 unless something was cancelled
     };
     bool requeue;          // the task is to be queued again, behind the others
     int32_t budget;        // units left
@@ -46,7 +46,7 @@ struct edo_cx {
         uint64_t polls; // number of the poll to which the count belongs
         const edo_future *place;
         uint32_t count;
-    } refusals; // operations at one place, first polled in a cancelled function
+    } refusals; // counts operations at one place refused with -ECANCELED; see note_refusal()
 };
 
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
@@ -58,25 +58,25 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
     return (uint32_t)((cx->random >> 32) * limit >> 32);
 }
 
-/* A function with a stack of its own, which edo_wait() parks. The fiber module implements it. Only
- * the thread that runs the function calls `wait` and `wait_together`. */
+/* A function with a stack of its own, which edo_wait() can park. The fiber module implements this
+ * type. Only the thread that runs the function calls `wait` and `wait_together`. */
 typedef struct edo__parker {
     int64_t (*wait)(struct edo__parker *, edo_future *, const char *file, uint32_t line);
     int64_t (*wait_together)(struct edo__parker *, const edo__waiting *);
-    uintptr_t low, high; // bounds of the stack; the guard lies below
+    uintptr_t low, high; // bounds of the stack; the guard is below `low`
 } edo__parker;
 
 /* State of this thread. */
 struct edo__thread {
-    edo_runtime *runtime;       // runtime that runs on this thread, or was entered by it
+    edo_runtime *runtime;       // runtime that runs on this thread, or that the thread has entered
     struct edo__worker *worker; // worker of that runtime on this thread; begins with its edo_cx
     edo_cx *cx;                 // context of the poll in progress
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns
-    bool waits;                 // in edo_wait(): a task polled here stands for this thread
+    bool waits;                 // in edo_wait(): a task polled here acts for this thread
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
-    edo__parker *parker;        // the same, but NULL during a poll inside that function
+    edo__parker *parker;        // as on_stack, but NULL during a poll inside that function
 };
 
 #ifdef EDO_MODEL
@@ -86,12 +86,12 @@ void *model_self_memory(void); // the checker's threads are coroutines of one th
 extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));
 #endif
 
-/* Number of locks for plain threads that this thread holds. Counted only where the locks are
- * checked. */
+/* Number of locks for plain threads that this thread holds. Counted only in builds that check these
+ * locks. */
 extern _Thread_local uint32_t edo__thread_locks_held __attribute__((tls_model("initial-exec")));
 
-/* Ends the process, and names a lock for plain threads that this thread still holds. src/sync sets
- * the pointer before it counts its first lock. */
+/* Names a lock for plain threads that this thread still holds, and ends the process. src/sync sets
+ * this pointer before it counts its first lock. */
 extern void (*edo__at_kept_lock)(void);
 
 /* The edo_cx of this thread's worker, or NULL. */

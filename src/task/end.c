@@ -1,4 +1,4 @@
-/* The end of a task: its joiner, its scope, its handle. */
+/* The end of a task: notes a failure, wakes the joiner, leaves the scope, checks the handle. */
 #include "task/end.h"
 
 #include "task/failure.h"

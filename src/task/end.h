@@ -7,5 +7,5 @@
  * reference. Thread: the poller. */
 void edo__task_finish(edo_task *task);
 
-/* Gives up a task that cannot be ended: joins answer -ESHUTDOWN. */
+/* Gives up a task that cannot be ended. Its joins then answer -ESHUTDOWN. */
 void edo__task_give_up(edo_task *task);

@@ -13,8 +13,8 @@ typedef struct edo__executor {
     const char *name;
     int64_t time_slice;       // ns of one poll
     uint32_t budget;          // operations of one poll
-    uint32_t worker_count;    // workers that take part; 1 in a current-thread runtime
-    uint32_t fork_generation; // of the process that has made the runtime
+    uint32_t worker_count;    // number of workers that take part; 1 in a current-thread runtime
+    uint32_t fork_generation; // fork generation of the process that has made the runtime
     bool counts_tasks;        // every task has an edo__task_counts
     bool tracks_handles;      // see handle.h
     uint8_t on_failure;       // an edo_on_failure
@@ -27,7 +27,7 @@ static inline const edo__executor *edo__executor_of(const edo_runtime *runtime)
 
 /* ---- tasks ---- */
 
-/* An id for a task. Any thread. */
+/* Returns: an id for a new task. Any thread. */
 uint64_t edo__runtime_new_id(edo_runtime *runtime);
 
 /* Adds a new task to the runtime and queues it. Returns: 0; -ESHUTDOWN or -ESTALE, and the task is
@@ -40,15 +40,15 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task);
 /* Ends the runtime because of a failed task: refuses spawns, and cancels all tasks. Any thread. */
 void edo__runtime_fail(edo_runtime *runtime, int64_t result);
 
-/* Whether the process was forked after the runtime was made. For the model checker the number of
- * forks is a figure: no model forks. */
+/* Whether this process is a fork made after the runtime was made. The model checker treats the
+ * number of forks as a figure, because no model forks. */
 static inline bool edo__runtime_is_stale(const edo_runtime *runtime)
 {
     return edo__executor_of(runtime)->fork_generation != edo_load_figure(&edo__sys_forks);
 }
 
-/* Whether this thread is polling a task. False in the child of a fork inside a task: the child has
- * only a copy of that poll's memory. */
+/* Whether this thread is polling a task. False in a child that a task has forked, because the child
+ * has only a copy of that poll's memory. */
 static inline bool edo__in_task(void)
 {
     return edo__self.cx && !edo__runtime_is_stale(edo__self.cx->runtime);
@@ -60,7 +60,7 @@ int64_t edo__runtime_now(const edo_runtime *runtime);
 /* ---- the process ---- */
 
 /* Takes the lock of the state that all runtimes of the process share. Usable in the child of a
- * fork. The holder may start a thread, but waits for nothing else. Returns: whether a runtime
- * exists. */
+ * fork. The holder may start a thread, but must not wait for anything else. Returns: whether a
+ * runtime exists. */
 bool edo__runtimes_lock(void);
 void edo__runtimes_unlock(void);

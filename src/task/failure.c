@@ -1,4 +1,4 @@
-/* Failed tasks: what the runtime and scopes are told to do about them. */
+/* Failed tasks: reports, and the reactions that edo_config.on_failure and scopes ask for. */
 #include "task/failure.h"
 
 #include "base/base.h"
@@ -13,8 +13,9 @@ void edo__failure_report(edo_task *task, int64_t result, bool ends)
     if (ends) edo__runtime_fail(task->runtime, result);
 }
 
-/* A task without a handle and without a scope. Called for a negative result, while the task is
- * RUNNING. A handle that is detached at this moment may still count. */
+/* Handles the failure of a task that has neither a handle nor a scope. Called for a negative
+ * result, while the task is RUNNING. If a handle is being detached at this moment, the task may
+ * still be treated as one with a handle. */
 void edo__failure_note(edo_task *task, int64_t result)
 {
     uint64_t state = edo_load_relaxed(&task->state);

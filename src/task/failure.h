@@ -1,4 +1,4 @@
-/* Failed tasks. The model checker has none. */
+/* Failed tasks. No model of the model checker has a failed task. */
 #pragma once
 
 #include "task/task.h"
@@ -21,7 +21,8 @@ static inline void edo__failure_report(edo_task *task, int64_t result, bool ends
  * the task's end. */
 void edo__failure_note(edo_task *task, int64_t result);
 
-/* Logs a task that has failed. ends: also ends the runtime. Thread: as above. */
+/* Logs a task that has failed. ends: also ends the runtime. Thread: the poller, at the task's
+ * end. */
 void edo__failure_report(edo_task *task, int64_t result, bool ends);
 
 #endif

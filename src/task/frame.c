@@ -7,10 +7,10 @@
 #include "sys/sys.h"
 #include "task/cx.h"
 
-enum { RESERVE_SHARE = 4 }; // 1/4 of a fiber's stack is left to functions that do not check
+enum { RESERVE_SHARE = 4 }; // 1/4 of a fiber's stack is reserved for functions that do not check
 
-/* One memset is fewer instructions than a store per member. A frame without a home has not been
- * polled. */
+/* Uses one memset, which takes fewer instructions than a store per member. A frame whose `home` is
+ * NULL has not been polled. */
 void edo__frame_init(void *memory, const edo_future_ops *ops)
 {
     struct edo_any_frame *frame = memory;
@@ -29,8 +29,8 @@ void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
     write_args(memory, ops, args);
 }
 
-/* Each boxed call is polled inside its caller's poll: so the stack limits the depth of a
- * recursion. */
+/* Whether the stack has room for one more boxed call. Each boxed call is polled inside its caller's
+ * poll, so the stack limits the depth of a recursion. */
 static bool has_stack(void)
 {
     const edo__parker *other = edo__self.on_stack;

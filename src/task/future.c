@@ -20,8 +20,8 @@ static struct edo_any_frame *frame_of(edo_future *future)
     return (struct edo_any_frame *)(void *)future;
 }
 
-/* Raises a future's fate and requeues the task: in this poll the future may already have been
- * polled, and there may be no other wake. */
+/* Raises a future's fate and requeues the task. The requeue is needed because the future may
+ * already have been polled in this poll, and no other wake may follow. */
 static void ask(edo_future *future, edo_fate fate)
 {
     if (future->state == EDO_DONE || future->fate >= (uint8_t)fate) return;
@@ -49,7 +49,7 @@ static void unkeep(edo_future **link)
     future->flags &= (uint8_t)~EDO__KEPT;
 }
 
-/* Whether a kept future is only a mark in the frame. */
+/* Whether a kept future only represents a scope or a limit, and is never polled. */
 static bool is_marker(const edo_future *future)
 {
     return future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT;
@@ -100,8 +100,8 @@ static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx 
     return end_kept(frame, cx);
 }
 
-/* Aborts when a kept future was overwritten or moved. A kept future that was overwritten has the
- * members of another future. */
+/* Aborts if a kept future was overwritten or moved. An overwritten future is recognised by its
+ * members, which are those of another future. */
 void edo__check_kept(const edo_future *future)
 {
     if (!(future->flags & EDO__KEPT))
@@ -131,7 +131,8 @@ static void check_home(edo_future *future)
         edo__misuse(future->ops->name, "the frame was moved or copied after its first poll");
 }
 
-/* Marks a future that is ended only by a time limit: its -ECANCELED becomes -ETIMEDOUT. */
+/* Marks a future that only a time limit has cancelled, so that its -ECANCELED becomes
+ * -ETIMEDOUT. */
 static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx *cx)
 {
     bool covered = future->flags & EDO__COVERED;
@@ -139,13 +140,13 @@ static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx 
     if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
 }
 
-/* Raises the future's fate to the fate that the polling function passes on: `bare` if the future
- * was first polled before the shield, else `fate`. Returns: the fate passed on. */
+/* Raises the future's fate to the fate that the polling function passes on. That is `bare` if the
+ * future's first poll was before the shield, else `fate`. Returns: the fate passed on. */
 static inline edo_fate take_fate(edo_future *future, const edo_cx *cx)
 {
     if (edo__unlikely(cx->overdue)) note_overdue(future, cx);
     edo_fate given = future->flags & EDO__COVERED ? cx->fate : cx->bare;
-    edo__raise_fate(future, given); // a fate is sticky
+    edo__raise_fate(future, given); // a fate never falls
     return given;
 }
 
@@ -176,7 +177,8 @@ static __attribute__((noinline)) edo_poll poll_function(edo_future *future, edo_
     return poll_async(future, cx);
 }
 
-/* A user's own combinator is a leaf that polls other futures: it passes its fate on to them. */
+/* Polls a leaf. A user's own combinator is also a leaf: it polls other futures, and its fate is
+ * passed on to them. */
 static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 {
     cx->fate = cx->bare = future->fate;
@@ -209,8 +211,8 @@ static __attribute__((cold)) void report_refusals(const edo_cx *cx)
 }
 
 /* Counts the refusals at the place of the first refusal in this poll. A loop builds its operation
- * at the same place again and again, so the other places are not counted. Many branches that each
- * end once are thus not taken for a loop. */
+ * at the same place each time. Refusals at other places are not counted, so that many branches that
+ * each end once are not mistaken for a loop. */
 static void note_refusal(const edo_future *future, edo_cx *cx)
 {
     if (cx->refusals.polls != cx->polls) {
@@ -224,8 +226,8 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
     if (++cx->refusals.count == many) report_refusals(cx);
 }
 
-/* Answers for an operation that is first polled in a cancelled function. Without budget the
- * operation stays EDO_NEW, so that events until the next poll do not change the answer. Not
+/* Answers for an operation whose first poll is in a cancelled function. Without budget the
+ * operation remains EDO_NEW, so that events until the next poll do not change the answer. Not
  * inlined, so that other polls need no stack for this function. */
 static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
                                                        edo_fate given)
@@ -264,8 +266,8 @@ static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx 
     return settle(future, poll);
 }
 
-/* The usual case takes the short path: neither the future nor a polling function was requested to
- * end, so no fate has to be passed on. */
+/* The usual case takes the short path: neither the future nor any function that polls it was
+ * requested to end, so no fate has to be passed on. */
 edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {
     if (future->state == EDO_DONE) return EDO_READY;

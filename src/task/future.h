@@ -15,7 +15,8 @@ void edo__give_fates(const edo_future *function, edo_cx *cx);
 
 /* ---- short paths of edo_poll_future(), inlined where each call counts ---- */
 
-/* An operation that is not cancelled, and has no marks. */
+/* As edo_poll_future(), with a short path for an operation that is not cancelled and has no
+ * flags. */
 static edo__always_inline edo_poll edo__poll_leaf(edo_future *future, edo_cx *cx)
 {
     bool is_usual = future->state < EDO_ENDING && future->ops->kind != EDO_KIND_ASYNC &&
@@ -26,11 +27,12 @@ static edo__always_inline edo_poll edo__poll_leaf(edo_future *future, edo_cx *cx
     return poll;
 }
 
-/* Ends edo__poll_root(): the function has returned, or has kept futures. */
+/* Completes edo__poll_root() for a function that has returned or has kept futures. */
 edo_poll edo__end_poll_root(edo_future *frame, edo_cx *cx, edo_poll poll);
 
-/* The frame of a task that was polled before, is not cancelled, and keeps no futures. cx->asked is
- * 0, and need not be restored: the poll of the task ends here. */
+/* As edo_poll_future(), for the frame of a task. The short path is for a frame that was polled
+ * before, is not cancelled, and keeps no futures. cx->asked is 0 before, and is not restored,
+ * because the poll of the task ends here. */
 static edo__always_inline edo_poll edo__poll_root(edo_future *frame, edo_cx *cx)
 {
     const edo_frame_head *head = &((const struct edo_any_frame *)(const void *)frame)->edo_head;
@@ -42,7 +44,7 @@ static edo__always_inline edo_poll edo__poll_root(edo_future *frame, edo_cx *cx)
     return edo__end_poll_root(frame, cx, poll);
 }
 
-/* Aborts when the memory of a kept future has been reused. */
+/* Aborts if the memory of a kept future was reused. */
 void edo__check_kept(const edo_future *future);
 
 /* Low bits of the future's address, in units of its alignment. */

@@ -1,4 +1,4 @@
-/* The quarantine of ended tasks, and the list of ended tasks whose handle was not given back. */
+/* The quarantine of ended tasks, and the list of ended tasks whose handle was not returned. */
 #include "task/handle.h"
 
 #include <string.h>
@@ -61,9 +61,9 @@ void edo__quarantine_empty(void)
 
 /* ---- leaked handles ---- */
 
-enum { NAMED_LEAKS = 16 }; // in lines of their own
+enum { NAMED_LEAKS = 16 }; // leaked tasks that are logged in a line each
 
-/* Ended TRACKED tasks whose handle was not given back, linked through task->registry;
+/* Ended TRACKED tasks whose handle was not returned, linked through task->registry. Guarded by
  * edo__runtimes_lock(). */
 static edo__node leaks = { &leaks, &leaks };
 
@@ -78,8 +78,8 @@ static void unlink_leak(edo_task *task)
     task->registry = (edo__node){ NULL, NULL };
 }
 
-/* The node task->registry is free: the poller took the task out of the registry, and cleared the
- * node before the task was COMPLETE. */
+/* The node task->registry is free for the list: the poller took the task out of the registry and
+ * cleared the node before the task became COMPLETE. */
 void edo__handle_task_ended(edo_task *task)
 {
     edo__runtimes_lock();
@@ -88,9 +88,10 @@ void edo__handle_task_ended(edo_task *task)
     edo__runtimes_unlock();
 }
 
-/* The lock orders this with edo__handle_task_ended(): either JOIN_INTEREST is cleared before that
- * function reads it, or this function finds the task in the list. Acquire: the node belongs to the
- * poller until COMPLETE is set (release, in edo__state_complete). */
+/* The lock orders this function with edo__handle_task_ended(): either that function reads
+ * JOIN_INTEREST after it was cleared here, or this function finds the task in the list. The load
+ * acquires, because the node belongs to the poller until edo__state_complete() sets COMPLETE with
+ * release. */
 void edo__handle_returned(edo_task *task)
 {
     edo__runtimes_lock();
@@ -99,7 +100,8 @@ void edo__handle_returned(edo_task *task)
     edo__runtimes_unlock();
 }
 
-/* Takes a task out of the list, and a reference to it: the handle may be given back meanwhile. */
+/* Takes a task out of the list. Also takes a reference to the task, because the handle may be
+ * returned meanwhile. */
 static edo_task *take_leak(const edo_runtime *runtime)
 {
     edo_task *found = NULL;

@@ -1,10 +1,10 @@
 /* Handles: the checks of debug builds and of report_leaks. Any thread.
  *
- * A handle is a pointer to its task. A stale handle, given back earlier, may point to memory of
- * another task, and a call would act on that task. So debug builds keep the memory of ended tasks
- * in a quarantine for a while, with overwritten frames: a call with a stale handle then finds a
- * task without references. Sanitizer builds have no quarantine: the sanitizer checks freed memory
- * itself, and the quarantine's lock would hide races from it.
+ * A handle is a pointer to its task. A stale handle, one that was returned earlier, may point to
+ * memory that another task now uses, and a call would act on that task. So debug builds keep the
+ * memory of ended tasks in a quarantine for a while, with overwritten frames: a call with a stale
+ * handle then finds a task without references. Sanitizer builds have no quarantine: the sanitizer
+ * checks freed memory itself, and the quarantine's lock would hide races from the sanitizer.
  *
  * With edo_config.report_leaks each task with a handle is TRACKED: between its end and the return
  * of its handle the task is in a list, which edo_runtime_destroy() reports.
@@ -32,7 +32,7 @@ static inline void edo__check_handle(const char *call, const edo_task *task)
 #endif
 }
 
-/* As edo__check_handle(), for calls that need no handle: calls by hooks, and calls of a task on
+/* As edo__check_handle(), for calls that need no handle: those of hooks, and those of a task about
  * itself. */
 static inline void edo__check_task(const char *call, const edo_task *task)
 {
@@ -74,10 +74,12 @@ edo_task *edo__quarantine_put(edo_task *task);
 /* Frees all memory in the quarantine, of all runtimes. */
 void edo__quarantine_empty(void);
 
-/* Notes the end of a TRACKED task. Thread: its poller, before it drops the runtime's reference. */
+/* Adds an ended TRACKED task to the list if its handle was not returned. Thread: the poller, before
+ * it drops the runtime's reference. */
 void edo__handle_task_ended(edo_task *task);
 
-/* Notes that the handle of a TRACKED task is given back: clears JOIN_INTEREST. */
+/* Returns the handle of a TRACKED task: clears JOIN_INTEREST, and takes the task out of the
+ * list. */
 void edo__handle_returned(edo_task *task);
 
 /* Logs the leaked handles of a runtime's tasks, and empties the list. */

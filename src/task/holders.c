@@ -17,13 +17,13 @@ uint32_t edo__locks_traced; // atomic
 static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
 static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
-static size_t used; // the highest index in use + 1; records_lock
+static size_t used; // 1 + the highest index in use; records_lock
 
 /* Off by default under ThreadSanitizer: the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
 
-/* EDO_LOCK_TRACE. Unset or empty: default of the build; 0: off; 1: on; more: on, and the limit
- * in milliseconds. */
+/* Reads EDO_LOCK_TRACE. Unset or empty: the default of the build. 0: off. 1: on. A greater number:
+ * on, and the limit in milliseconds. */
 void edo__holders_prepare(void)
 {
     const char *text = getenv("EDO_LOCK_TRACE");
@@ -53,7 +53,7 @@ static void remove_record(edo__record *record)
         used--;
 }
 
-/* Returns: NULL: no free place. */
+/* Returns: the record added; NULL: no free place. */
 static edo__record *add_record(const edo__record *record)
 {
     for (size_t i = 0; i < EDO__RECORDS; i++) {
@@ -72,7 +72,7 @@ static edo__record *find_wait(const edo_op *op)
     return NULL;
 }
 
-/* id: 0: of any holder. */
+/* Finds a record of a holder of the object. id: 0: any holder. */
 static edo__record *find_holder(const void *object, uint32_t kind, uint64_t id)
 {
     for (edo__each_record(record))
@@ -118,8 +118,8 @@ static bool is_exclusive(uint32_t kind)
     return kind == EDO__HELD_MUTEX || kind == EDO__HELD_WRITE;
 }
 
-/* Removes stale records: a recorded holder of an exclusive lock that another one takes has lost
- * it, because the memory was reused. */
+/* Removes stale records. If an exclusive lock is taken while a holder of it is still recorded, that
+ * record is stale: the memory of an earlier lock was reused. */
 static void drop_stale(const void *object, uint32_t kind)
 {
     for (edo__each_record(record))
@@ -147,7 +147,8 @@ static _Noreturn void report_other_holder(const edo__record *holder, const char 
                 edo__record_describe_place(holder, where));
 }
 
-/* Permits may be released by any task or thread. */
+/* If this task or thread is not recorded as a holder, another holder's record is used: permits may
+ * be released by any task or thread. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record holder = { 0 };
@@ -185,8 +186,8 @@ static bool keeps_futures(const edo_future *kept)
     return kept;
 }
 
-/* Whether the task waits only for this operation: it has no sibling that could release a lock of
- * the task. */
+/* Whether the task waits only for this operation, so that no sibling of the operation could release
+ * a lock of the task. */
 static bool is_all_that_waits(const edo_task *task, const edo_op *op)
 {
     const edo_future *future = edo__task_frame(task);
@@ -207,8 +208,8 @@ static edo__record *find_stuck(uint64_t id)
     return NULL;
 }
 
-/* A semaphore blocks until one of its holders releases permits; so it is part of a cycle only if
- * a single task holds all granted ones. */
+/* Whether one task holds all granted permits of a semaphore. Only then can the semaphore be part of
+ * a cycle, because any of several holders could release permits. */
 static bool is_held_by_one(const void *object)
 {
     size_t holders = 0;
@@ -252,7 +253,7 @@ void edo__holders_note_wait(const void *object, uint32_t kind, edo_op *op)
     edo__record new = describe(object, kind);
     size_t length = 0;
     edo_task *task = edo__current_task();
-    if (!task) return; // polled by the program itself
+    if (!task) return; // the program itself polls the operation
     new.op = op;
     new.task = task;
     new.is_stuck = is_all_that_waits(task, op);
@@ -305,7 +306,8 @@ bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__recor
 
 /* ---- mistakes without a cycle ---- */
 
-/* Under the lock. The operation exists while its record does: its last poll removes the record. */
+/* Whether a waiter was woken longer ago than the limit. Under the lock. The operation exists as
+ * long as its record, which its last poll removes. */
 static bool is_overdue(edo__record *record, int64_t now)
 {
     if (!record->op || record->is_reported) return false;
@@ -318,7 +320,8 @@ static bool is_overdue(edo__record *record, int64_t now)
     return record->is_reported;
 }
 
-/* Returns: whether a waiter is overdue; it counts as reported then. */
+/* Copies the record of a waiter that is overdue, and marks the record as reported. Returns: whether
+ * there was one. */
 static bool take_overdue(edo__record *ret_record, int64_t now)
 {
     bool found = false;
@@ -346,8 +349,8 @@ void edo__holders_check(void)
             edo__record_describe_place(&record, where));
 }
 
-/* Takes the record of a lock that an ended task holds. Permits are not reported, because another
- * task may release them. Returns: whether there is one to report. */
+/* Takes the record of a lock that an ended task still holds. Permits are not reported, because
+ * another task may release them. Returns: whether there was a record to report. */
 static bool take_left(edo__record *ret_record, uint64_t id)
 {
     bool found = false;

@@ -2,12 +2,12 @@
  * thread.
  *
  * Records are made only if they are on (EDO_LOCK_TRACE in the environment, or a debug build).
- * Each lock then costs some hundred nanoseconds, because one lock guards all records. They lie
- * in a fixed array: no memory is allocated, and a hold or wait without a free place is not
- * recorded.
+ * Each use of a lock then costs some hundred nanoseconds, because one lock guards all records. The
+ * records are in a fixed array. No memory is allocated, and if the array is full, a hold or a wait
+ * is not recorded.
  *
- * A task is identified by its id. A plain thread, also inside edo_wait(), is identified by that
- * of the thread.
+ * A task is identified by its id. A plain thread, also inside edo_wait(), is identified by the
+ * thread's id.
  */
 #pragma once
 
@@ -37,14 +37,14 @@ void edo__holders_end_wait(const edo_op *op);
 void edo__holders_drop(const void *object);
 void edo__holders_note_end(const edo_task *task);
 
-/* Records that the operation waits for the object. Called in its poll, without locks, after each
- * poll that answers EDO_PENDING. A cycle that the wait closes is reported. */
+/* Records that the operation waits for the object, and reports a cycle that the wait closes. Called
+ * at the end of each poll of the operation that answers EDO_PENDING, without locks. */
 static inline void edo__holders_wait(const void *object, uint32_t kind, edo_op *op)
 {
     if (edo__holders_are_wanted()) edo__holders_note_wait(object, kind, op);
 }
 
-/* Removes the record of the wait; in the poll of the operation. */
+/* Removes the record of the operation's wait. Called in the poll of the operation. */
 static inline void edo__holders_wait_is_over(const edo_op *op)
 {
     if (edo__holders_are_wanted()) edo__holders_end_wait(op);
@@ -56,7 +56,7 @@ static inline void edo__holders_forget(const void *object)
     if (edo__holders_are_wanted()) edo__holders_drop(object);
 }
 
-/* Reports locks that an ended task holds. By its poller. */
+/* Reports locks that an ended task still holds. Thread: the task's poller. */
 static inline void edo__holders_task_ended(const edo_task *task)
 {
     if (edo__holders_are_wanted()) edo__holders_note_end(task);
@@ -65,7 +65,8 @@ static inline void edo__holders_task_ended(const edo_task *task)
 /* Reports waiters that were woken longer ago than the limit, and have not been polled. */
 void edo__holders_check(void);
 
-/* Says a line for each waiter of the runtime, and one for each holder of its object. */
+/* Passes to `say` one line for each waiter of the runtime, and one for each holder of the object
+ * for which it waits. */
 void edo__holders_describe(const edo_runtime *runtime, void (*say)(void *context, const char *line),
                            void *context);
 

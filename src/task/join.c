@@ -7,7 +7,7 @@ typedef struct EDO__OVERLAY join_op {
     edo_future base;
     edo_task *task;
     uint64_t reserved[2];
-    uint64_t has_given_back; // 1: the handle was given back; value of edo_op_progress()
+    uint64_t has_given_back; // 1: the handle was given back; the value of edo_op_progress()
     edo__op_wait wait;
 } join_op;
 
@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* Waits for the poller of a task that is over. The poller may still have to reset EDO__JOIN_WAKER,
- * which takes a few instructions. */
+/* Waits until the poller of a task that is over has cleared EDO__JOIN_WAKER. The poller needs a few
+ * instructions for this. */
 static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
@@ -38,7 +38,7 @@ static edo_poll take_result(edo_op *op, edo_cx *cx)
     return edo__op_finish(op, cx, result);
 }
 
-/* Registers the waker for the end of the task. Returns: false when the task is over. */
+/* Registers the waker for the end of the task. Returns: false if the task is over. */
 static bool park(edo_op *op, edo_cx *cx)
 {
     edo_task *task = join_of(op)->task;
@@ -54,7 +54,7 @@ static bool park(edo_op *op, edo_cx *cx)
     return true;
 }
 
-/* Withdraws the waker. Returns: false when the task is over. */
+/* Withdraws the waker. Returns: false if the task is over. */
 static bool unpark(edo_op *op)
 {
     edo_task *task = join_of(op)->task;
@@ -95,8 +95,9 @@ static yield_op *yield_of(const edo_op *op)
     return (yield_op *)(uintptr_t)op;
 }
 
-/* A yield is ready in the task's next poll after the yield's first poll. Workers count their polls
- * separately: if another worker happens to have the same count, the yield takes one more poll. */
+/* A yield is ready in the task's next poll after the yield's first poll. Each worker counts its
+ * polls separately. If the next poll is on another worker that happens to have the same count, the
+ * yield takes one more poll. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

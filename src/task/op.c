@@ -19,6 +19,6 @@ edo_op edo__op_refuse(int error)
 {
     static const edo_future_ops refuse_ops = { .name = "a refused operation", .poll = refuse_poll };
     edo_op op = edo__op(&refuse_ops, NULL, NULL, 0, 0);
-    op.base.result = error; // kept here until the first poll
+    op.base.result = error; // stored here until the first poll
     return op;
 }

@@ -1,8 +1,8 @@
-/* Leaf operations: the parts common to their polls.
+/* Leaf operations: the common parts of their polls.
  *
  * A constructor builds a complete, inert operation. The first poll tries the work; each poll that
- * answers EDO_READY uses one unit of the budget. `word` (EDO__OP_*) is the stage of the operation:
- * the completer stores it with release, the poll reads it with acquire.
+ * answers EDO_READY uses one unit of the budget. `word` (EDO__OP_*) is the stage of the operation.
+ * The completer stores the word with release, and the poll reads the word with acquire.
  */
 #pragma once
 
@@ -11,9 +11,9 @@
 
 /* Stages of an operation: edo_op.word. */
 enum {
-    EDO__OP_IDLE,   // not waiting; only its poll touches it
+    EDO__OP_IDLE,   // not waiting; only the operation's poll touches the operation
     EDO__OP_PARKED, // waits in a list, a side of a source, or a ring
-    EDO__OP_WOKEN,  // may continue; the completer no longer touches it
+    EDO__OP_WOKEN,  // may continue; the completer no longer touches the operation
 };
 
 /* ---- overlays ----
@@ -32,9 +32,9 @@ enum {
  *
  *     EDO__OVERLAY_FITS(sleep_op);
  *
- * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all types;
- * an operation that is never parked may also use the link. Larger data (message headers, addresses,
- * a file's status) lies in a struct of the caller, in the frame.
+ * `progress` has the same offset in all types, for edo_op_progress(). The last 16 bytes are the
+ * same in all types. An operation that is never parked may also use the link. Larger data (message
+ * headers, addresses, a file's status) is in a struct of the caller, in the frame.
  *
  * may_alias: one object is accessed through both types. */
 #define EDO__OVERLAY __attribute__((may_alias))
@@ -67,11 +67,12 @@ static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
     return EDO_READY;
 }
 
-/* An operation whose first poll answers an error that its constructor found, or -ECANCELED. */
+/* Makes an operation for an error that its constructor has found. The first poll answers the error,
+ * or -ECANCELED in a cancelled function. */
 edo_op edo__op_refuse(int error);
 
-/* Aborts when memory handed to an operation lies on the stack of the poll in progress: between the
- * caller's frame and the poll loop's. */
+/* Aborts if memory handed to an operation is on the stack of the poll in progress, that is, between
+ * the caller's frame and the poll loop's frame. */
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
 
 /* Address of memory on the stack. AddressSanitizer keeps locals on a fake stack, and reports the

@@ -1,4 +1,4 @@
-/* Records that holders.c and holders_text.c share, see holders.h. Guarded by the lock of the
+/* Records shared by holders.c and holders_text.c, see holders.h. Guarded by the lock of the
  * records. */
 #pragma once
 
@@ -14,11 +14,11 @@ typedef struct edo__record {
     const edo_runtime *runtime;
     const char *name, *function, *file; // static; may be NULL
     uint32_t line, kind, count;
-    bool is_stuck;    // the task waits for nothing else
-    bool is_reported; // reported as woken, but not polled for long
+    bool is_stuck;    // the task waits only for this operation
+    bool is_reported; // was reported: woken, but not polled within the limit
     bool has_ended;   // the task has ended
-    int64_t since;    // ns of edo__sys_now(); begin of the wait or hold
-    int64_t woken_at; // ns; first observed as woken; 0: not yet
+    int64_t since;    // ns of edo__sys_now(); start of the wait or hold
+    int64_t woken_at; // ns; time when the wake was first observed; 0: not yet
 } edo__record;
 
 #define EDO__RECORD_THREAD (UINT64_C(1) << 63)
@@ -28,7 +28,8 @@ typedef struct edo__record_edge {
     edo__record waiter, holder;
 } edo__record_edge;
 
-/* Returns: the next record in use after `record` (NULL: the first record), or NULL at the end. */
+/* Returns: the next record in use after `record`, or NULL at the end. record: NULL: begin with the
+ * first record. */
 edo__record *edo__record_next(edo__record *record);
 
 #define edo__each_record(record)                                                                   \
@@ -40,8 +41,8 @@ edo__record *edo__record_next(edo__record *record);
  * the lock. */
 size_t edo__records_of_holders(const void *object, edo__record *holders, size_t room);
 
-/* Copies the record of the runtime's next waiter from position *at on, and advances *at. Returns:
- * whether there was such a waiter. Takes the lock. */
+/* Searches for a waiter of the runtime from position *at on, copies its record, and advances *at.
+ * Returns: whether there was a waiter. Takes the lock. */
 bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__record *ret_waiter);
 
 /* ---- text; without the lock ---- */
@@ -54,6 +55,6 @@ const char *edo__record_describe_who(const edo__record *record, char text[EDO__R
 const char *edo__record_describe_object(const edo__record *record, char text[EDO__RECORD_TEXT]);
 const char *edo__record_describe_place(const edo__record *record, char text[EDO__RECORD_TEXT]);
 
-/* Logs a cycle, and the backtraces of its tasks. edges: the caller holds a reference to each
- * waiter's task, which this function drops. */
+/* Logs a cycle, and the backtraces of its tasks. The caller holds a reference to the task of each
+ * waiter in `edges`. This function drops these references. */
 void edo__record_report_cycle(edo__record_edge *edges, size_t count);

@@ -1,4 +1,5 @@
-/* Scopes, whose members are tasks. A scope's lock guards its lists, count, failure and waiters. */
+/* Scopes, whose members are tasks. A scope's lock guards the scope's lists, count, failure and
+ * waiters. */
 #include <stdio.h>
 
 #include "task/scope.h"
@@ -14,9 +15,9 @@ enum {
     JOIN_CUT_SHORT = 1, // edo_op.detail: the join was cancelled while there were members
 };
 
-/* Marks of a member. */
+/* Flags of a member. */
 enum {
-    ENDED = 1,    // IN_ORDER: has ended, but is in the list `live` until edo_scope_next() takes it
+    ENDED = 1,    // IN_ORDER: ended, but in the list `live` until edo_scope_next() takes the member
     REPLACED = 2, // a later member has the same key; the result is dropped
 };
 
@@ -56,7 +57,7 @@ static const edo_future_ops scope_ops = { .name = "scope",
                                           .poll = scope_poll,
                                           .kind = EDO_KIND_SCOPE };
 
-/* Leaves a scope that the frame opens again, as in a loop. */
+/* Leaves a scope that the frame still keeps and now opens again, as in a loop. */
 static void leave_earlier(edo_scope *scope, struct edo_any_frame *frame)
 {
     edo_future **link = &frame->edo_head.kept;
@@ -102,7 +103,7 @@ static bool has_ended(const edo__node *node)
     return edo__container(node, edo__task_extra, scope_link)->scope_marks & ENDED;
 }
 
-/* Under the lock: raises the fate of all live members. Returns: a chain of tasks to push after the
+/* Raises the fate of all live members. Under the lock. Returns: a chain of tasks to push after the
  * lock is released. */
 static edo_task *end_all(edo_scope *scope, uint64_t fate)
 {
@@ -117,13 +118,14 @@ static edo_task *end_all(edo_scope *scope, uint64_t fate)
 
 /* ---- members ---- */
 
-/* Under the lock. The store is atomic, because edo_scope_count() reads without the lock. */
+/* Adds to the number of members. Under the lock. The store is atomic, because edo_scope_count()
+ * reads the number without the lock. */
 static void add_to_count(edo_scope *scope, int64_t change)
 {
     edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
 }
 
-/* Under the lock. Returns: the member that edo_scope_next() answers, or NULL. */
+/* Returns: the ended member that edo_scope_next() answers next, or NULL. Under the lock. */
 static edo__node *first_ended(edo_scope *scope)
 {
     bool in_order = scope->flags & EDO_SCOPE_IN_ORDER;
@@ -131,7 +133,7 @@ static edo__node *first_ended(edo_scope *scope)
     return edo__list_is_empty(list) || (in_order && !has_ended(list->next)) ? NULL : list->next;
 }
 
-/* Under the lock. */
+/* Wakes all waiters if no member is left or an ended member can be taken. Under the lock. */
 static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 {
     if (scope->count == 0 || first_ended(scope)) edo__wait_wake_all(waiters_of(scope), wakes);
@@ -139,8 +141,8 @@ static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 
 /* ---- keys ---- */
 
-/* Under the lock: replaces the members with that key. Cancels live members, and moves ended members
- * to the list ret_dropped. Returns: a chain of tasks to push after the lock is released. */
+/* Replaces the members with a key: cancels live members, and moves ended members to the list
+ * ret_dropped. Under the lock. Returns: a chain of tasks to push after the lock is released. */
 static edo_task *replace(edo_scope *scope, const void *key, edo__node *ret_dropped)
 {
     edo_task *chain = NULL;
@@ -171,9 +173,9 @@ static void drop_all(edo__node *list)
     }
 }
 
-/* Adds a member. Earlier members with its key are replaced under the same hold of the lock, so of
- * two members with one key that enter concurrently only the later one remains. key: NULL for a
- * member without a key. */
+/* Adds a member. Earlier members with the same key are replaced in the same critical section. So if
+ * two members with one key enter concurrently, only the later one remains. key: NULL for a member
+ * without a key. */
 static int enter(edo_scope *scope, edo_task *task, const void *key)
 {
     edo_task *chain = NULL;
@@ -192,8 +194,8 @@ static int enter(edo_scope *scope, edo_task *task, const void *key)
     return rc;
 }
 
-/* Takes back an entered member that could not be spawned. The waiters are woken here too, because
- * the last other member may have ended while this member was still counted. */
+/* Removes an entered member that could not be spawned. The waiters are woken here too, because the
+ * last other member may have ended while this member was still counted. */
 static void leave(edo_scope *scope, edo_task *task)
 {
     edo__wakes wakes = { NULL, NULL };
@@ -249,7 +251,8 @@ int edo__scope_spawn_key(edo_scope *scope, void *key, const edo_spawn_options *o
     return spawn(&id, scope, &keyed, key, site, args);
 }
 
-/* Relaxed: the scope's lock orders this with a cancellation of this member or of all members. */
+/* Whether the member or the scope was cancelled. The load is relaxed, because the scope's lock
+ * orders it with a cancellation of this member or of all members. */
 static bool was_cancelled(const edo_scope *scope, const edo_task *task)
 {
     return scope->cancelled || (edo_load_relaxed(&task->state) & (EDO__CANCELLED | EDO__ABORTED));
@@ -262,7 +265,9 @@ static bool has_failed(const edo_scope *scope, const edo_task *task, int64_t res
     return result != -ECANCELED || !was_cancelled(scope, task);
 }
 
-/* Under the lock. Returns: whether the result is kept for edo_scope_next(). */
+/* Lowers the count for an ended member. Removes the member from the list `live`, unless the scope
+ * is IN_ORDER and keeps the result. Under the lock. Returns: whether the result is kept for
+ * edo_scope_next(). */
 static bool leave_ended(edo_scope *scope, edo__task_extra *extra)
 {
     bool kept = (scope->flags & EDO_SCOPE_RESULTS) && !(extra->scope_marks & REPLACED);
@@ -277,8 +282,8 @@ static bool leave_ended(edo_scope *scope, edo__task_extra *extra)
     return kept;
 }
 
-/* Once the lock is released with no member left, the owner may return, and the scope's memory may
- * be reused. */
+/* The scope is not accessed after the lock is released: if no member is left, the owner may return,
+ * and the scope's memory may be reused. */
 void edo__scope_member_ended(edo_task *task)
 {
     edo__task_extra *extra = edo__task_extra_of(task);
@@ -335,7 +340,7 @@ static scope_op *scope_op_of(const edo_op *op)
     return (scope_op *)(uintptr_t)op;
 }
 
-/* Whether a new operation finds another one waiting: a scope serves one waiter at a time. */
+/* Whether another operation waits already. A scope serves one waiter at a time. */
 static bool is_taken(edo_scope *scope, const edo_op *op)
 {
     return edo_load_relaxed(&op->word) == EDO__OP_IDLE &&
@@ -360,8 +365,8 @@ static edo_poll answer(edo_op *op, int64_t result)
     return EDO_READY;
 }
 
-/* Under the lock. An abort reaches the members even if no cancellation preceded it. *ret_chain:
- * tasks to push once the lock is released. */
+/* Polls a join. Under the lock. An abort of the join reaches the members even if no cancellation
+ * preceded the abort. *ret_chain: tasks to push once the lock is released. */
 static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_chain)
 {
     if (is_taken(scope, op)) return answer(op, -EBUSY);
@@ -400,7 +405,7 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
-/* EDO_KIND_OWNER: polled in a cancelled function too, where it has members to end. */
+/* EDO_KIND_OWNER: a join is polled in a cancelled function too, because it must end the members. */
 static const edo_future_ops scope_join_ops = { .name = "edo_scope_join",
                                                .poll = scope_join_poll,
                                                .kind = EDO_KIND_OWNER };
@@ -459,8 +464,9 @@ static edo_task *find_member(edo_scope *scope, uint64_t id)
     return NULL;
 }
 
-/* A member leaves the list, under the lock, before its task is freed: so a task found in the list
- * is alive. After the lock is released, the owned queue entry keeps the task until its poll. */
+/* A member leaves the list, under the lock, before its task is freed, so a task found in the list
+ * is alive. After the lock is released, the queue entry owned by this function keeps the task alive
+ * until the task's poll. */
 int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
 {
     edo_task *chain = NULL;
@@ -472,7 +478,7 @@ int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
     return task ? 0 : -ESRCH;
 }
 
-/* Under the lock. Counts the members with that key, and cancels them if chain is not NULL. */
+/* Counts the members with a key, and cancels them if chain is not NULL. Under the lock. */
 static size_t visit_key(edo_scope *scope, const void *key, edo_task **chain)
 {
     size_t count = 0;

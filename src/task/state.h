@@ -9,25 +9,26 @@
  *     RUNNING ------ complete: the function has ended --------------> COMPLETE, for good
  *     IDLE, QUEUED - inspect .. release: inspected, not run meanwhile
  *
- * KEPT is RUNNING with an entry in the queue. So a task that yields again and again needs no
+ * KEPT is RUNNING with an entry in the queue. So a task that yields repeatedly needs no
  * read-modify-write, which would be half the cost of a yield. Other threads see a KEPT task as
- * running. An inspection of a KEPT task fails and sets WANTED. At the latest from its second yield
- * on, each yield then requeues the task as QUEUED for a round of the queue, until an inspection
- * succeeds and clears WANTED. A single round as QUEUED would not suffice: an inspector on the same
- * processor may not run again for many rounds. An inspector that gives up clears WANTED; otherwise
- * each yield would cost as much as without KEPT.
+ * running. An inspection of a KEPT task fails and sets WANTED. From then on, at the latest from the
+ * task's second yield, each yield requeues the task as QUEUED for a round of the queue, until an
+ * inspection succeeds and clears WANTED. A single round as QUEUED would not suffice, because an
+ * inspector on the same processor may not run again for many rounds. An inspector that gives up
+ * clears WANTED. Otherwise each yield would cost as much as without KEPT.
  *
  * NOTIFIED means that the task is to be polled. A task has at most one queue entry. The entry
  * exists, or is about to be pushed, exactly while NOTIFIED is set, RUNNING is clear, and INSPECTED
- * was not set before the wake. A wake of a running or inspected task only sets NOTIFIED: the
- * poller, or the inspector, pushes the entry later.
+ * was not set before the wake. A wake of a running or inspected task only sets NOTIFIED, and the
+ * poller or the inspector pushes the entry later.
  *
- * Orders. prepare releases the waker's work before the wake; start acquires it. A wake that finds
- * NOTIFIED set must still be a read-modify-write, so that it joins the release sequence that start
- * reads from. pause, requeue and complete release the work of the poll; start (on another thread),
- * inspect and join acquire it. ask releases the work of its caller; start acquires it. release
- * hands the frames back: the next start acquires it. A step is relaxed if it only takes back a bit
- * of its own thread, or only learns of an end that await_poller (join.c) acquires.
+ * Orders. prepare releases the waker's work before the wake, and start acquires it. A wake that
+ * finds NOTIFIED set must still be a read-modify-write, so that it joins the release sequence from
+ * which start reads. pause, requeue and complete release the work of the poll, and start (on
+ * another thread), inspect and join acquire it. ask releases the work of its caller, and start
+ * acquires it. release hands the frames back, and the next start acquires them. A step is relaxed
+ * if it only takes back a bit of its own thread, or only learns of an end that await_poller
+ * (join.c) acquires.
  */
 #pragma once
 
@@ -41,10 +42,10 @@ enum {
     EDO__ABORTED = 16,
     EDO__INSPECTED = 32,
     EDO__JOIN_INTEREST = 64, // a handle exists
-    EDO__JOIN_WAKER = 128,   // join_waker is set; the clearer of the bit owns the field
+    EDO__JOIN_WAKER = 128,   // join_waker is set; the thread that clears the bit owns join_waker
     EDO__WANTED = 256,       // an inspection failed while the task ran
     EDO__GIVEN_UP = 512,     // the runtime has ended, but the task could not be ended
-    EDO__IGNORES = 1024,     // the log has named this task, which continues although cancelled
+    EDO__IGNORES = 1024,     // was logged as a task that continues although it is cancelled
     EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // a join answers
     EDO__REF = 1 << 16,                        // the rest of the word counts references
 };
@@ -59,12 +60,12 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 }
 
 /* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. The relaxed load may miss a wake
- * of a KEPT task: that wake finds the task RUNNING, and only sets NOTIFIED. CANCELLED and ABORTED
- * are acquired when they are seen, even if the wake that follows them has not arrived. No release:
- * the poller has done nothing to the task yet, and this read-modify-write continues the release
- * sequence of the wakers.
- * Returns: the state before. With EDO__INSPECTED in it nothing has changed, and the poller still
- * owns the entry. */
+ * of a KEPT task. That wake finds the task RUNNING, and only sets NOTIFIED. CANCELLED and ABORTED
+ * are acquired when they are seen, even if the wake that follows them has not arrived. No release
+ * is needed: the poller has done nothing to the task yet, and this read-modify-write continues the
+ * release sequence of the wakers.
+ * Returns: the state before. If that state contains EDO__INSPECTED, nothing has changed, and the
+ * poller still owns the entry. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -83,7 +84,7 @@ static inline bool edo__state_pause(edo_atomic(uint64_t) *state)
 }
 
 /* RUNNING -> KEPT, by the poller, which must push an entry.
- * Returns: false when the task is WANTED: the poller must requeue it instead. */
+ * Returns: false if the task is WANTED; the poller must then requeue the task instead. */
 static inline bool edo__state_keep(const edo_atomic(uint64_t) *state)
 {
     return !(edo_load_relaxed(state) & EDO__WANTED);
@@ -99,18 +100,18 @@ static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 }
 
 /* RUNNING -> COMPLETE, by the poller.
- * Returns: whether the poller owns join_waker now: it prepares the wake, then calls
- * edo__state_joiner_woken, then commits. */
+ * Returns: whether the poller owns join_waker now. If so, the poller prepares the wake, calls
+ * edo__state_joiner_woken, and commits the wake, in this order. */
 static inline bool edo__state_complete(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_add_acq_rel(state, EDO__COMPLETE - EDO__RUNNING);
     return (old & EDO__JOIN_WAKER) && !(old & EDO__GIVEN_UP);
 }
 
-/* Marks a task without which the runtime ends. The task may even be running, and continue to run.
- * Joins answer at once, and the task is never queued again.
- * Returns: whether the caller owns join_waker, as above: the first of give_up and complete owns
- * it. */
+/* Marks a task as given up: the runtime ends without waiting for the task, which may even be
+ * running, and continue to run. Joins answer at once, and the task is never queued again.
+ * Returns: whether the caller owns join_waker, as above. Of give_up and complete, the one that
+ * comes first owns it. */
 static inline bool edo__state_give_up(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_or_acq_rel(state, EDO__GIVEN_UP);
@@ -123,7 +124,7 @@ static inline void edo__state_joiner_woken(edo_atomic(uint64_t) *state)
 }
 
 /* Publishes join_waker, which the joiner has written.
- * Returns: false when the task is over: no wake of the joiner will come. */
+ * Returns: false if the task is over; the joiner will then not be woken. */
 static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -134,7 +135,7 @@ static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 }
 
 /* Takes join_waker back.
- * Returns: false when the task is over; the poller may be waking the joiner at this moment. */
+ * Returns: false if the task is over; the poller may then be waking the joiner at this moment. */
 static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -145,9 +146,10 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 }
 
 /* Begins an inspection of the task's frames, unless the task is running, complete or being
- * inspected. Clears WANTED; another inspector sets WANTED again when its inspection fails again.
- * Returns: the state before. The inspection has begun if none of RUNNING, COMPLETE, INSPECTED is in
- * it. */
+ * inspected. Clears WANTED. If another inspector still needs WANTED, its next failed inspection
+ * sets WANTED again.
+ * Returns: the state before. The inspection has begun if that state contains none of RUNNING,
+ * COMPLETE, INSPECTED. */
 static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -169,7 +171,8 @@ static inline void edo__state_unwant(edo_atomic(uint64_t) *state)
 }
 
 /* Ends an inspection. before: the answer of edo__state_inspect().
- * Returns: whether the caller owns a queue entry: the task had none, and was woken meanwhile. */
+ * Returns: whether the caller owns a queue entry, because the task had no entry and was woken
+ * meanwhile. */
 static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t before)
 {
     uint64_t old = edo_sub_release(state, EDO__INSPECTED);

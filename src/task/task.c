@@ -14,8 +14,8 @@ static size_t whole_size(const edo_task *task)
     return edo__task_prefix_size(task->head.flags) + sizeof *task + task->site->ops->size;
 }
 
-/* Memory from the heap of this thread's worker, if the worker belongs to the runtime and the task
- * is small; else from the hooks. */
+/* Allocates from the heap of this thread's worker, if the worker belongs to the runtime and the
+ * task is small. Otherwise allocates through the hooks. */
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
     const edo_cx *cx = edo__worker_cx();
@@ -70,8 +70,8 @@ static edo_context *context_for(const edo_spawn_options *options)
     return task && task->context ? edo_context_ref(task->context) : NULL;
 }
 
-/* Assigns each member separately: for a literal of this size, compilers first zero the memory in a
- * loop. */
+/* Assigns each member separately, because for a struct literal of this size compilers first zero
+ * the memory in a loop. */
 static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_options *options,
                       const edo_site *site, uint8_t flags, bool handle)
 {
@@ -153,7 +153,7 @@ void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_w
     *wakeable = (edo_user_wakeable){ .head = { .kind = EDO_WAKEABLE_USER }, .wake = wake };
 }
 
-/* The wake is counted before the first step, after which the task may be freed. */
+/* Counts the wake before the first step, because the task may be freed after that step. */
 bool edo__task_prepare_counted(edo_task *task)
 {
     edo_add_figure(&edo__task_counts_of(task)->wakes, 1);
@@ -162,8 +162,8 @@ bool edo__task_prepare_counted(edo_task *task)
     return owned;
 }
 
-/* A user's wakeable has no state that could keep it alive between the two steps: it is woken at
- * once, under the lock. */
+/* A user's wakeable is woken at once, under the lock, because it has no state that could keep it
+ * alive between the two steps. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
 {
     if (waker->kind == EDO_WAKEABLE_TASK) return edo__task_prepare(task_of(waker)) ? waker : NULL;

@@ -1,5 +1,5 @@
 /* The task: one allocation { [extra] header | frame }. Any thread may touch the header, by the
- * rules of state.h; members of the poller or of the runtime are marked. */
+ * rules of state.h. A comment marks members that belong to the poller or to the runtime. */
 #pragma once
 
 #include <edo/scope.h>
@@ -14,7 +14,7 @@
 /* A deadline in a timer wheel. Guarded by the wheel's lock. */
 typedef struct edo__timer {
     struct edo__timer *next;
-    edo_atomic(struct edo__timer **) pprev; // NULL: in no wheel
+    edo_atomic(struct edo__timer **) pprev; // NULL: not in a wheel
     int64_t when;
 } edo__timer;
 
@@ -30,10 +30,10 @@ struct edo_task {
     const edo_site *site;
     edo_context *context; // the poller
     edo_atomic(int64_t)
-        poll_start; // ns of the runtime's clock; begin of the last poll; 0: not polled yet
+        poll_start; // ns of the runtime's clock; start of the last poll; 0: not polled yet
 };
 
-/* Members that only some tasks need. They lie before the header. */
+/* Members that only some tasks need. This struct is placed before the header. */
 typedef struct edo__task_extra {
     const char *name;
     void *user;
@@ -42,10 +42,11 @@ typedef struct edo__task_extra {
     uintptr_t scope_marks; // the scope's lock
 } edo__task_extra;
 
-/* Counts of a COUNTED task; they lie before the extra. Any thread reads. */
+/* Statistics of a COUNTED task, placed before the edo__task_extra. Each member names its writer;
+ * any thread may read. */
 typedef struct edo__task_counts {
     edo_atomic(uint64_t) wakes; // any thread
-    edo_atomic(uint64_t) polls; // polls and times (ns); the poller
+    edo_atomic(uint64_t) polls; // polls, and times in ns; the poller
     edo_atomic(int64_t) busy, longest_poll, scheduled;
     int64_t queued_at; // ns; owner of the queue entry; 0: unknown
 } edo__task_counts;
@@ -53,14 +54,14 @@ typedef struct edo__task_counts {
 enum {
     EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header
     EDO__TASK_COUNTED = 2, // an edo__task_counts lies before the extra; only with an extra
-    EDO__TASK_IN_HEAP = 4, // memory from a worker's heap, else from the hooks
-    EDO__TASK_TRACKED = 8, // a leaked handle is reported, see handle.h
+    EDO__TASK_IN_HEAP = 4, // allocated from a worker's heap, otherwise through the hooks
+    EDO__TASK_TRACKED = 8, // a leaked handle of the task is reported, see handle.h
 };
 
-/* Workers of a task (runtime/schedule/worker.h), by their numbers: indices in head.private_. */
+/* Indices in head.private_, whose elements are numbers of workers (runtime/schedule/worker.h). */
 enum {
-    EDO__WORKER_SHARD, // worker with the registry of the task; fixed
-    EDO__WORKER_WHEEL, // worker with the wheel of the task's timer; the poller
+    EDO__WORKER_SHARD, // worker whose registry has the task; fixed
+    EDO__WORKER_WHEEL, // worker whose wheel has the task's timer; the poller
     EDO__WORKER_HOME,  // 1 + the only worker that may poll the task, or 0; fixed
 };
 
@@ -75,7 +76,8 @@ static inline edo_future *edo__task_frame(const edo_task *task)
     return (edo_future *)(void *)(task + 1);
 }
 
-/* Prefetches the frame before a poll, whose first access would otherwise be a cache miss. */
+/* Prefetches the frame before a poll, because the poll's first access would otherwise be a cache
+ * miss. */
 static inline void edo__task_prefetch(const edo_task *task)
 {
     const char *frame = (const char *)(task + 1);
@@ -83,8 +85,9 @@ static inline void edo__task_prefetch(const edo_task *task)
     __builtin_prefetch(frame + 64); // the next line
 }
 
-/* Prefetches the neighbours in the registry, which the task's end writes under the lock of the
- * shard. The links are read without that lock: a stale link costs only a useless prefetch. */
+/* Prefetches the task's neighbours in the registry, to which the task's end writes under the lock
+ * of the shard. The links are read without that lock, because a stale link costs only a useless
+ * prefetch. */
 static inline void edo__task_prefetch_neighbours(const edo_task *task)
 {
     __builtin_prefetch(edo_load_figure(&task->registry.next), 1);
@@ -114,7 +117,7 @@ static inline size_t edo__task_prefix_size(uint8_t flags)
     return sizeof(edo__task_extra) + (flags & EDO__TASK_COUNTED ? sizeof(edo__task_counts) : 0);
 }
 
-/* Counts of a task that is EDO__TASK_COUNTED. */
+/* Statistics of a task with EDO__TASK_COUNTED. */
 static inline edo__task_counts *edo__task_counts_of(const edo_task *task)
 {
     return (edo__task_counts *)(void *)edo__task_extra_of(task) - 1;
@@ -126,8 +129,8 @@ static inline bool edo__task_is_joinable(const edo_task *task)
     return (state & EDO__OVER) && !(state & EDO__JOIN_WAKER);
 }
 
-/* Result of a join. The task is OVER. Acquire: a task that was given up may have completed
- * since. */
+/* Returns: the result of a join. The task must be OVER. The load acquires, because a task that was
+ * given up may have completed since. */
 static inline int64_t edo__task_result(const edo_task *task)
 {
     if (!(edo_load_acquire(&task->state) & EDO__COMPLETE)) return -ESHUTDOWN; // given up
@@ -143,7 +146,7 @@ edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
 /* Step two; NULL is ignored. Any thread. */
 void edo__wake_commit(edo_wakeable *waker);
 
-/* As edo__task_prepare(), for a COUNTED task. */
+/* Does the work of edo__task_prepare() for a COUNTED task. */
 bool edo__task_prepare_counted(edo_task *task);
 
 /* First step of a wake, see edo__state_prepare. Any thread. */
@@ -153,7 +156,7 @@ static inline bool edo__task_prepare(edo_task *task)
     return edo__state_prepare(&task->state);
 }
 
-/* Notes the time at which the task is queued. Thread: the owner of the queue entry. */
+/* Stores the time at which the task is queued. Thread: the owner of the queue entry. */
 static inline void edo__task_note_queued(edo_task *task)
 {
     if (edo__unlikely(task->head.flags & EDO__TASK_COUNTED))
@@ -162,27 +165,29 @@ static inline void edo__task_note_queued(edo_task *task)
 
 /* ---- life ---- */
 
-/* Finds the runtime for a spawn. Returns: NULL if there is no runtime, or if it has no worker of
- * the pinned number. */
+/* Finds the runtime for a spawn. Returns: NULL if there is no runtime, or if the runtime has no
+ * worker of the pinned number. */
 edo_runtime *edo__spawn_runtime(const edo_spawn_options *options);
 
-/* Makes a task, not yet adopted by its runtime: QUEUED, with one reference for the runtime, and one
- * for the handle, if the task is to have a handle. Returns: NULL without memory. Any thread. */
+/* Makes a task that its runtime has not yet adopted. The task is QUEUED, and has one reference for
+ * the runtime. handle: the task has a handle, and one more reference for the handle. Returns: NULL
+ * if out of memory. Any thread. */
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
                            const edo_site *site, const void *args, bool handle, edo_scope *scope);
 
-/* Frees a task that was never registered; its arguments are the caller's again. */
+/* Frees a task that was never registered. The arguments belong to the caller again. */
 void edo__task_discard(edo_task *task);
 
-/* Gives a handle back. */
+/* Returns a handle: drops JOIN_INTEREST and the handle's reference. */
 void edo__task_give_back(edo_task *task);
 
-/* Frees the memory of a task without references; in debug builds after its time in the
- * quarantine. */
+/* Frees the memory of a task without references. In debug builds, the memory first passes through
+ * the quarantine. */
 void edo__task_release(edo_task *task);
 
-/* Drops a reference, and state bits with it. Release, and acquire on the last reference: everything
- * that other holders did to the task precedes the next use of its memory. */
+/* Drops a reference, and clears state bits in the same step. Releases, and acquires on the last
+ * reference, so that everything that other holders did to the task precedes the next use of the
+ * task's memory. */
 static inline void edo__task_drop(edo_task *task, uint64_t what)
 {
     uint64_t old = edo_sub_acq_rel(&task->state, what);
@@ -200,7 +205,7 @@ void edo__task_free(edo_task *task);
 /* Cancels or aborts a task. Returns: whether the caller owns a queue entry, which it must push. */
 bool edo__task_ask(edo_task *task, uint64_t fate);
 
-/* The same for several tasks under a lock: tasks to be pushed are chained, and pushed after the
- * lock is released. Returns: the chain. */
+/* As edo__task_ask(), for several tasks under a lock. Adds a task that must be pushed to `chain`,
+ * which the caller pushes after the lock is released. Returns: the chain. */
 edo_task *edo__task_ask_chained(edo_task *task, uint64_t fate, edo_task *chain);
 void edo__task_push_chain(edo_task *chain);

@@ -21,8 +21,9 @@ static void trace_children(const edo_future *first, int depth,
         edo__trace_future(child, depth, visit, context);
 }
 
-/* Visits one future. Returns: its only child, which the caller visits next; NULL if there is none,
- * or if several were visited here. So a deep chain of boxed calls needs no recursion here. */
+/* Visits one future. Returns: the only child, which the caller visits next; NULL if there is no
+ * child, or if several children were visited here. So a deep chain of boxed calls needs no
+ * recursion. */
 static const edo_future *trace_one(const edo_future *future, int depth,
                                    void (*visit)(void *, const edo_trace_line *), void *context)
 {
@@ -33,7 +34,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
                                       .file = file_of(future),
                                       .line = is_async ? future->line : 0 });
     if (!is_async)
-        return NULL; // an EDO_NEW function goes on: its first poll may have begun children
+        return NULL; // even an EDO_NEW function may have children, begun in its first poll
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     const edo_future *awaiting = frame->edo_head.awaiting;
     if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
@@ -69,7 +70,7 @@ static bool is_begun(const edo_future *future)
            const_frame_of(future)->edo_head.home == future;
 }
 
-/* Whether the function's body is running: between two awaits, `awaiting` is NULL. */
+/* Whether the function's body is running: `awaiting` is NULL between two awaits. */
 static bool is_running(const edo_future *function)
 {
     return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;
@@ -90,8 +91,8 @@ static bool is_intact(const edo_future *kept)
     return (kept->flags & EDO__KEPT) && !edo__has_moved(kept);
 }
 
-/* Finds the first function that fits, from the outside in. Recurses for siblings only, because a
- * recursion by edo_call_boxed() may be deep. */
+/* Finds the first function that fits, from the outermost function inwards. Recurses for siblings
+ * only, because a chain of edo_call_boxed() may be deep. */
 static const edo_future *find_function(const edo_future *function, bool (*fits)(const edo_future *))
 {
     while (is_begun(function)) {

@@ -6,21 +6,21 @@
 void edo__trace_future(const edo_future *future, int depth,
                        void (*visit)(void *context, const edo_trace_line *), void *context);
 
-/* Finds the function of a task that is running, at any depth; if none is running, the innermost
- * function that waits. The function's line is that of its last await. Returns: NULL when the task
- * has not begun. Thread: the task's poller, or an inspector. */
+/* Finds the function that a task is running now, at any depth of calls. If no function is running,
+ * finds the innermost function that waits. The function's `line` is that of its last await.
+ * Returns: NULL if the task has not begun. Thread: the task's poller, or an inspector. */
 const edo_future *edo__function_of(const edo_task *task);
 
-/* Table for a future that waits in files other than that of its ops. edo_future_ops.reserved[0]
- * points to the table. file_of: the file in which the future waits now, or NULL; also called in a
- * signal handler of the poller's thread. */
+/* Table for a future that may wait in another source file than that of its ops.
+ * edo_future_ops.reserved[0] points to the table. file_of: returns the file in which the future
+ * waits now, or NULL; also called in a signal handler of the poller's thread. */
 typedef struct edo__places {
     const char *(*file_of)(const edo_future *future);
 } edo__places;
 
 enum { EDO__PLACE_SIZE = 256 };
 
-/* ", in 'function' at file:line": the innermost running function of the task, and the line of its
- * last await; "" if no function has begun. Thread: the task's poller, or an inspector. Returns:
- * text. */
+/* Writes ", in 'function' at file:line" for the function that edo__function_of() finds, and the
+ * line of its last await. Writes "" if no function has begun. Thread: the task's poller, or an
+ * inspector. Returns: text. */
 const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE]);

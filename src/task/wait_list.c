@@ -69,9 +69,9 @@ void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared)
     wakes->last = task;
 }
 
-/* The wake is prepared before the word is stored: the task may already be running, and a poll
- * that reads WOKEN may end the task and with it the waker. Release: the poll may read the grant
- * without the lock (edo__wait_is_over). */
+/* The wake is prepared before the word is stored. The task may already be running, and a poll that
+ * reads WOKEN may end the task, and the waker with the task. The store releases, because the poll
+ * may read the grant without the lock (edo__wait_is_over). */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes)
 {
     edo__wait_unlink(list, op);

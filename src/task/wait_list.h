@@ -1,31 +1,33 @@
 /* Wait lists: operations that wait for state guarded by a lock. Joins, scopes, pools, listeners,
  * streams, channels and locks all use them.
  *
- * List and lock belong to one owner. The list is a single pointer; NULL is an empty list. The
- * operation itself is the node: it lies in the frame of the function that waits, and leaves the
- * list before that frame ends.
+ * The list and the lock belong to one owner. The list is a single pointer, which is NULL if the
+ * list is empty. The operation itself is the node. The operation is in the frame of the function
+ * that waits, and leaves the list before that frame ends.
  *
  *     IDLE ---- enqueue, by the poll of the operation, under the lock -------> PARKED
  *     PARKED -- leave, by the poll: cancelled, or tries again ---------------> IDLE
  *     PARKED -- wake, by any thread, under the lock: unlinks ----------------> WOKEN
  *     WOKEN --- the poll sees it: served, or may try again ------------------> IDLE
  *
- * Of leave and wake, the first under the lock decides. So a cancelled operation knows whether it
- * was served. A served operation that cannot use its grant passes it on under the same lock.
+ * If leave and wake compete, the first to take the lock wins. So a cancelled operation knows
+ * whether it was served. A served operation that cannot use its grant passes the grant on under the
+ * same lock.
  *
- * A hand-over. The waking thread writes the grant into the operation (its result, its output)
- * before edo__wait_wake(), under the lock. The poll reads it after edo__wait_goes_on() has
+ * The hand-over of a grant. The waking thread writes the grant into the operation (the result, the
+ * output) before edo__wait_wake(), under the lock. The poll reads it after edo__wait_goes_on() has
  * answered false.
  *
  * The owner may end as soon as its last waiter has seen the wake, while the waking thread still
- * holds the owner's lock. So a woken poll first waits for that thread's release: it takes the
- * lock once, or reads its word as free (edo__wait_is_over). That read cannot miss the lock of
+ * holds the owner's lock. So a woken poll first waits until that thread has released the lock: the
+ * poll takes the lock once, or reads the lock's word as free (edo__wait_is_over). That read cannot
+ * miss the lock of
  * the waking thread: the lock was taken before WOKEN was stored, and the poll has acquired
  * WOKEN. The waking thread accesses nothing of the owner after it has released the lock.
  *
- * Wakes have two steps (task.h). The first is made under the lock. The resulting queue entries
- * are chained through the tasks: so one critical section wakes any number of waiters, and all
- * tasks are pushed after it.
+ * Wakes have two steps (task.h). The first is made under the lock. The resulting queue entries are
+ * chained through the tasks. So one critical section wakes any number of waiters, and all tasks are
+ * pushed after the section.
  */
 #pragma once
 
@@ -46,25 +48,25 @@ static inline bool edo__wait_list_is_empty(const edo__wait_list *list)
     return !list->first;
 }
 
-/* Appends an operation; waker: of this poll. Under the lock, inside a poll. */
+/* Appends an operation. waker: the waker of this poll. Under the lock, inside a poll. */
 void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker);
 
-/* Makes the last operation the first one. Under the lock. */
+/* Moves the last operation to the front. Under the lock. */
 static inline void edo__wait_put_first(edo__wait_list *list, edo_op *last)
 {
     list->first = last;
 }
 
-/* Takes an operation out again. Returns: false: it was woken before, and so served; the caller
- * then uses its grant, or passes it on. Under the lock, inside a poll. */
+/* Takes an operation out of the list. Returns: false if the operation was already woken, and so
+ * served; the caller then uses the grant, or passes the grant on. Under the lock, inside a poll. */
 bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 
-/* Whether an operation still waits. If so, its waker is replaced by that of this poll. Under the
- * lock, inside a poll. */
+/* Whether an operation still waits. If so, replaces the operation's waker by that of this poll.
+ * Under the lock, inside a poll. */
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
 
-/* Whether an operation was woken, and the waking thread has released the lock; the operation is
- * then IDLE. false: unknown. Without the lock, inside a poll. */
+/* Whether an operation was woken, and the waking thread has released the lock. If true, the
+ * operation is now IDLE. If false, the answer is unknown. Without the lock, inside a poll. */
 static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
 {
     if (edo_load_acquire(&op->word) != EDO__OP_WOKEN || !edo__lock_is_free(lock)) return false;
@@ -78,30 +80,31 @@ void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);
 /* Wakes all operations. Under the lock. */
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* Wakes the tasks of all operations; the operations stay in the list. Under the lock. */
+/* Wakes the tasks of all operations, but leaves the operations in the list. Under the lock. */
 void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* The first operation, the longest waiter; NULL: none. Under the lock. */
+/* The first operation, which has waited longest; NULL: the list is empty. Under the lock. */
 static inline edo_op *edo__wait_first(const edo__wait_list *list)
 {
     return list->first;
 }
 
-/* The last operation; NULL: none. Under the lock. */
+/* The last operation; NULL: the list is empty. Under the lock. */
 static inline edo_op *edo__wait_last(const edo__wait_list *list)
 {
     return list->first ? list->first->link.node.prev : NULL;
 }
 
-/* The operation behind `op`; NULL: op is the last. Under the lock. */
+/* The operation after `op`; NULL: `op` is the last operation. Under the lock. */
 static inline edo_op *edo__wait_next(const edo__wait_list *list, const edo_op *op)
 {
     edo_op *next = op->link.node.next;
     return next == list->first ? NULL : next;
 }
 
-/* Link and unlink without a change of the word, which stays PARKED: for operations that leave
- * the list before their wait is over, such as a job that a thread begins to run. Under the lock. */
+/* Link and unlink an operation without a change of its word, which remains PARKED. For operations
+ * that leave the list before their wait is over, such as a job that a thread begins to run. Under
+ * the lock. */
 void edo__wait_append(edo__wait_list *list, edo_op *op);
 void edo__wait_unlink(edo__wait_list *list, edo_op *op);
 

@@ -6,7 +6,7 @@
 typedef struct edo__waiting {
     edo_poll (*poll)(void *frame, edo_cx *cx); // polls the futures in the frame's `awaiting`
     edo_future *const *children;               // NULL: an array
-    edo_future *array;                         // its first element
+    edo_future *array;                         // its first element; used if children is NULL
     size_t stride;                             // bytes of an element
     size_t count;
     int64_t deadline; // of edo__poll_limited()
@@ -17,8 +17,8 @@ typedef struct edo__waiting {
 /* Polls the one future that the frame awaits. */
 edo_poll edo__poll_one(void *frame, edo_cx *cx);
 
-/* Links the futures of a wait into the frame. The fence completes them first, for a signal handler
- * that dumps. */
+/* Links the futures of a wait into the frame. The fence orders the writes of the futures before the
+ * link, for a signal handler that dumps the frame. */
 static inline void edo__waiting_link(struct edo_any_frame *frame, edo_future *first)
 {
     __atomic_signal_fence(__ATOMIC_RELEASE);
@@ -32,7 +32,7 @@ static inline void edo__waiting_begin(const edo__waiting *waiting, struct edo_an
                                           : edo__link_array(frame, waiting->count, waiting->array,
                                                             waiting->stride);
     frame->edo_head.winner = -1;
-    frame->edo_head.deadline = waiting->deadline; // also sets `failure`, in the same union: 0
+    frame->edo_head.deadline = waiting->deadline; // also resets `failure`, in the same union
     edo__waiting_link(frame, first);
 }
 

@@ -1,15 +1,15 @@
-/* The limit of a block of awaits: a mark in the frame's list `kept`. A limit that has passed acts
- * like a cancellation of the function until the block ends:
+/* The time limit of a block of awaits: an edo_limit in the frame's list `kept`. A limit that has
+ * passed acts like a cancellation of the function until the block ends:
  *
  *     OPEN -> (TRIED ->) PASSED -> closed, by the end of the block or of the function
  *
  * The limits of a function are checked after its body was polled with the old fates, so a ready
- * operation wins. A body that stopped for lack of budget may not have tried a ready operation: the
- * limit then grants one more poll (TRIED). It grants no second one, so that a fast peer cannot hold
- * off the limit.
+ * operation wins. A body that stopped for lack of budget may not have tried a ready operation, so
+ * the limit then grants one more poll (TRIED). The limit grants no second extra poll, so that a
+ * fast peer cannot postpone the limit.
  *
  * A limit that was opened after edo_shield() belongs to the clean-up, and applies to all futures
- * polled there. The shield holds off the other limits, like a cancellation. */
+ * polled there. The shield keeps the other limits from the clean-up, as it does a cancellation. */
 #include <edo/within.h>
 
 #include "task/within.h"
@@ -34,7 +34,7 @@ static struct edo_any_frame *frame_of(const edo_future *function)
     return (struct edo_any_frame *)(void *)function;
 }
 
-/* The first limit of a list, or NULL. */
+/* Finds the first limit in a list of kept futures. Returns: NULL if there is none. */
 static edo_limit *limit_from(edo_future *kept)
 {
     for (; kept; kept = kept->next) {
@@ -49,7 +49,7 @@ static edo_limit *limit_from(edo_future *kept)
     limit;                                                                                         \
     limit = limit_from(limit->base.next)
 
-/* Returns: whether the limit was in the list. */
+/* Takes a limit out of the function's list `kept`. Returns: whether the limit was in the list. */
 static bool unlink_limit(edo_future *function, edo_limit *limit)
 {
     edo_future **link = &frame_of(function)->edo_head.kept;
@@ -69,8 +69,8 @@ static void note_overdue(edo_future *function)
         if (limit->state == PASSED) function->flags |= EDO__OVERDUE;
 }
 
-/* Closes a limit that a goto out of its block has left open. The same block may open the limit
- * again. */
+/* Closes a limit that a goto out of its block has left open. Needed because the same block may now
+ * open the limit again. */
 static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
 {
     if (!unlink_limit(function, limit)) return;
@@ -94,7 +94,7 @@ void edo__limit_open(edo_limit *limit, edo_future *function, edo_cx *cx, int64_t
         .state = OPEN,
         .is_cleanup = function->flags & EDO__SHIELD,
     };
-    __atomic_signal_fence(__ATOMIC_RELEASE); // a signal handler that dumps finds the limit complete
+    __atomic_signal_fence(__ATOMIC_RELEASE); // a signal handler finds the limit complete
     frame->edo_head.kept = &limit->base;
     note_overdue(function);
     edo__give_fates(function, cx);

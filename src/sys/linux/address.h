@@ -1,4 +1,4 @@
-/* Conversion of addresses to and from those of Linux. */
+/* Conversion between addresses of edo and those of Linux. */
 #pragma once
 
 #include <sys/socket.h>
@@ -6,7 +6,7 @@
 #include "sys/sockets.h"
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-enum { EDO__ADDRESS_SIZE_SHIFT = 0 }; // the last two bytes of a word
+enum { EDO__ADDRESS_SIZE_SHIFT = 0 }; // the size is in the last two bytes of a word
 #else
 enum { EDO__ADDRESS_SIZE_SHIFT = 48 };
 #endif
@@ -21,9 +21,9 @@ int edo__family_to_af(edo__family family);
 
 /* ---- edo_address: a struct sockaddr, zeros, and the size in the last two bytes ---- */
 
-enum { EDO__SOCKADDR_SIZE = 110 }; // of the longest address, that of a Unix socket
+enum { EDO__SOCKADDR_SIZE = 110 }; // size of the longest address, that of a Unix socket
 
-/* The address as the system's, to be read or written by a call. */
+/* The system's address inside an edo_address, to be read or written by a system call. */
 static inline struct sockaddr *edo__address_place(const edo_address *address)
 {
     return (struct sockaddr *)(uintptr_t)address;
@@ -35,8 +35,8 @@ static inline socklen_t edo__address_size(const edo_address *address)
     return (socklen_t)(address->opaque[13] >> EDO__ADDRESS_SIZE_SHIFT & UINT16_MAX);
 }
 
-/* Stores the size that a call has answered. The kernel reports the size of an address that it has
- * cut, which no address of these families is. */
+/* Stores the size that a system call has answered. If the kernel cuts an address, it reports the
+ * full size, but no address of these families is ever cut. */
 static inline void edo__address_set_size(edo_address *address, socklen_t size)
 {
     uint64_t kept = size < EDO__SOCKADDR_SIZE ? size : EDO__SOCKADDR_SIZE;

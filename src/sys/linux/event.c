@@ -1,4 +1,4 @@
-/* Eventfds, which end waits. Also the abort of the process when a wait fails. */
+/* Eventfds, which end waits. Also ends the process when a wait has failed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>

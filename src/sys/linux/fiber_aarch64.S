@@ -1,4 +1,4 @@
-/* Contexts of sys/fiber.h on aarch64. From the saved stack pointer on:
+/* Contexts of sys/fiber.h on aarch64. Layout, by offset from the saved stack pointer:
  *
  *      0  x19 to x30
  *     96  d8 to d15
@@ -9,7 +9,7 @@
  * pointer. */
 #ifdef __aarch64__
 
-#define LANDING hint 34 /* bti c; nothing on processors without it */
+#define LANDING hint 34 /* bti c; no effect on processors without BTI */
 #define FRAME   176
 
     .text

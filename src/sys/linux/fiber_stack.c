@@ -1,6 +1,6 @@
 /* Memory of stacks. On Linux 6.13 and later a guard is a page-table entry (MADV_GUARD_INSTALL), and
  * adjacent guarded mappings count as one. On older kernels a guard is a range without access, which
- * splits the mapping in two; then vm.max_map_count (65,530) allows some 32,000 stacks. */
+ * splits the mapping in two. Then vm.max_map_count (65,530) allows about 32,000 stacks. */
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -49,7 +49,8 @@ size_t edo__sys_stack_least(void)
     return at_least_a_page(GUARD) + at_least_a_page(LEAST_ROOM);
 }
 
-/* Only the first of consecutive failures is logged: they have one reason, and may be thousands. */
+/* Only the first of consecutive failures is logged, because all have the same reason, and there may
+ * be thousands. */
 static edo_atomic(bool) has_failed;
 
 static int fail(const char *what, const char *advice, size_t size)
@@ -59,8 +60,8 @@ static int fail(const char *what, const char *advice, size_t size)
     return -ENOMEM;
 }
 
-/* Whether the system refuses advice that it does not know. An emulator of another processor may
- * accept any advice and ignore it (qemu-user 7.2); then there would be no guard. */
+/* Whether the system refuses an unknown advice. An emulator of another processor may accept and
+ * ignore any advice (qemu-user 7.2), and a stack would then have no guard. */
 static bool is_advice_checked(void)
 {
     enum { UNKNOWN, CHECKED, IGNORED, NO_ADVICE = 10000 };
@@ -118,8 +119,8 @@ void edo__sys_stack_unwatch(const edo__stack_memory *memory)
     VALGRIND_STACK_DEREGISTER(memory->watch);
 }
 
-/* Rounds a range to whole pages inside it: *from becomes the first page. Returns: size of the
- * pages, in bytes. */
+/* Shrinks a range to the whole pages inside it. *from becomes the first page. Returns: size of
+ * these pages, in bytes. */
 static size_t whole_pages(char **from, char *to)
 {
     uintptr_t page = page_size();
@@ -181,7 +182,8 @@ void *edo__sys_signal_stack_open(void)
     return NULL;
 }
 
-/* A different signal stack that the program has installed since then stays installed. */
+/* If the program has installed a different signal stack since the open, that stack remains
+ * installed. */
 void edo__sys_signal_stack_close(void *stack)
 {
     stack_t now, none = { .ss_flags = SS_DISABLE };

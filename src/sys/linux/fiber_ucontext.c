@@ -1,5 +1,5 @@
-/* Contexts of sys/fiber.h on processors without assembly here. Each switch saves and sets the
- * signal mask by a system call. */
+/* Contexts of sys/fiber.h on processors for which there is no assembly file. Each switch saves and
+ * sets the signal mask by a system call. */
 #include "sys/fiber.h"
 
 #if defined EDO__CONTEXTS_BY_UCONTEXT ||                                                           \
@@ -43,7 +43,7 @@ void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
     self->entry = entry;
     self->arg = arg;
     self->base.context.uc_link = NULL;
-    /* Bytes that are known to lie below; makecontext() uses only the end of this range. */
+    /* These bytes are known to be below `self`. makecontext() uses only the end of the range. */
     self->base.context.uc_stack.ss_size = EDO__CONTEXT_SIZE;
     self->base.context.uc_stack.ss_sp = (char *)self - EDO__CONTEXT_SIZE;
     uint64_t place = (uintptr_t)self;

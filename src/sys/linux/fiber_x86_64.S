@@ -1,4 +1,4 @@
-/* Contexts of sys/fiber.h on x86-64. From the saved stack pointer on:
+/* Contexts of sys/fiber.h on x86-64. Layout, by offset from the saved stack pointer:
  *
  *      0  MXCSR (4 bytes), x87 control word (2)
  *      8  r15, r14, r13, r12, rbx, rbp
@@ -9,9 +9,9 @@
  * switches instead of 7.9).
  *
  * Before the change of the stack pointer, the unwind rules find the registers of the suspended
- * context in its memory; after the change, those of the resumed context in the registers
- * themselves. So backtraces are right at each instruction, including those taken in a profiler's
- * signal. */
+ * context in that context's memory. After the change, they find those of the resumed context in the
+ * registers themselves. So a backtrace is right at each instruction, even if a profiler's signal
+ * takes it. */
 #if defined __x86_64__ && defined __LP64__
 
 #if defined __CET__ && (__CET__ & 1)
@@ -74,7 +74,7 @@ edo__sys_context_switch:
     .cfi_restore %r12
     .cfi_restore %rbx
     .cfi_restore %rbp
-    jmp *%rcx /* a return would be mispredicted, from the calls of the other stack */
+    jmp *%rcx /* not ret: the prediction would follow the other stack's calls */
     .cfi_restore_state
 2:
     fldcw 4(%rsi)

@@ -60,9 +60,10 @@ static int64_t read_file(const edo__file_call *call)
 /* Bytes of one read on the thread of a task: a copy of this size takes about 20 microseconds. */
 enum { TRY_MAX = 256 * 1024 };
 
-/* A read past the cache waits for the disk in spite of RWF_NOWAIT. A file that knows no RWF_NOWAIT
- * answers EOPNOTSUPP. A descriptor that is not open for reading
- * answers its error here. */
+/* Reads without waiting for the disk. A direct read, which bypasses the cache, is not tried,
+ * because it would wait for the disk in spite of RWF_NOWAIT. A file that does not support
+ * RWF_NOWAIT answers EOPNOTSUPP. A descriptor that is not open for reading answers its error
+ * here. */
 static int64_t try_read(const edo__file_call *call)
 {
     transfer t;
@@ -75,8 +76,8 @@ static int64_t try_read(const edo__file_call *call)
     return not_here ? -EAGAIN : -errno;
 }
 
-/* Signals that a write may raise. They are masked during the call, because their default action
- * ends the process. */
+/* State of the signals that a write may raise. The signals are masked during the call, because
+ * their default action ends the process. */
 typedef struct masked {
     sigset_t set, before, pending;
 } masked;
@@ -133,7 +134,7 @@ static int64_t seek(const edo__file_call *call)
     return at < 0 ? -errno : at;
 }
 
-/* A seek for data or a hole may read the map of the file from the disk. */
+/* Seeks, unless the seek is for data or a hole, which may read the file's map from the disk. */
 static int64_t try_seek(const edo__file_call *call)
 {
     return call->flags <= EDO_SEEK_END ? seek(call) : -EAGAIN;
@@ -194,7 +195,8 @@ static ssize_t call_once(const edo__file_call *call)
     }
 }
 
-/* ftruncate() and fallocate() beyond RLIMIT_FSIZE raise SIGXFSZ too. */
+/* Makes a call with SIGXFSZ masked: ftruncate() and fallocate() beyond RLIMIT_FSIZE raise this
+ * signal too. */
 static int64_t make_masked(const edo__file_call *call)
 {
     masked m;

@@ -1,12 +1,12 @@
-/* The files that implement sys/filesystem.h. */
+/* Functions shared by the files that implement sys/filesystem.h. */
 #pragma once
 
 #include "sys/filesystem.h"
 
 int64_t edo__file_open(const edo__file_call *call);
 
-/* Opens the place of a path if all of the path is in the cache. Returns: a descriptor with O_PATH;
- * -EAGAIN. */
+/* Opens the place of a path without waiting for a disk, if the whole path is in the cache. Returns:
+ * a descriptor opened with O_PATH; -EAGAIN: the path is not in the cache. */
 int edo__file_open_place(const edo__file_call *call);
 
 /* Calls on a path, or on the file itself. */

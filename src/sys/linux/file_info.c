@@ -95,8 +95,8 @@ int64_t edo__file_info(const edo__file_call *call)
     return read_info(call->fd, path_of(call), at_flags(call) | AT_NO_AUTOMOUNT, call->data);
 }
 
-/* Opening the place of the path proves that the path is in the cache. The inode of an open file is
- * in memory. */
+/* Opens the place of the path first, which proves that the path is in the cache. The inode of an
+ * open file is in memory. */
 int64_t edo__file_try_info(const edo__file_call *call)
 {
     const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
@@ -110,7 +110,7 @@ int64_t edo__file_try_info(const edo__file_call *call)
 
 /* ---- changes ---- */
 
-/* Path of an open file in /proc, for calls that refuse O_PATH descriptors. */
+/* Size of an open file's path in /proc, which is used for calls that refuse O_PATH descriptors. */
 enum { PROC_PATH_SIZE = 32 };
 
 static const char *proc_path(edo_fd fd, char text[PROC_PATH_SIZE])
@@ -119,7 +119,7 @@ static const char *proc_path(edo_fd fd, char text[PROC_PATH_SIZE])
     return text;
 }
 
-/* fchmodat() of glibc 2.36 refuses AT_SYMLINK_NOFOLLOW for all files. */
+/* Does not use AT_SYMLINK_NOFOLLOW, which fchmodat() of glibc 2.36 refuses for all files. */
 int64_t edo__file_mode(const edo__file_call *call)
 {
     char text[PROC_PATH_SIZE];

@@ -28,7 +28,8 @@ static uint64_t translate(uint32_t flags, const pair *pairs, size_t count)
     return result;
 }
 
-/* O_TMPFILE contains O_DIRECTORY. O_SYNC contains O_DSYNC. */
+/* Translates EDO_OPEN_* to the system's flags. O_TMPFILE contains O_DIRECTORY, and O_SYNC contains
+ * O_DSYNC. */
 static uint64_t open_flags(uint32_t flags)
 {
     static const pair pairs[] = {
@@ -80,7 +81,7 @@ int edo__file_check_open(uint32_t flags)
     return (flags & EDO_OPEN_DIRECTORY) && (flags & MAKES) ? -EINVAL : 0;
 }
 
-/* The kernel refuses a mode for files that are not made. */
+/* Sets a mode only if a file may be made, because the kernel otherwise refuses a mode. */
 static struct open_how how_of(const edo__file_call *call)
 {
     struct open_how how = { .flags = open_flags(call->flags),
@@ -98,7 +99,7 @@ static int open_by(const edo__file_call *call, const struct open_how *how)
     return fd < 0 ? -errno : fd;
 }
 
-/* Calls openat() when nothing needs openat2(), which is younger and may be filtered. */
+/* Calls openat() unless the flags need openat2(), which is newer and may be filtered. */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
@@ -112,8 +113,8 @@ int64_t edo__file_open(const edo__file_call *call)
 
 /* ---- without waiting ---- */
 
-/* Whether openat2() with RESOLVE_CACHED works here. An old kernel or a filter refuses it each time
- * in the same way. */
+/* Set when openat2() with RESOLVE_CACHED does not work here: an old kernel or a filter refuses each
+ * call in the same way. */
 static edo_atomic(bool) has_no_cached;
 
 static int open_cached(const edo__file_call *call, uint64_t more_flags)
@@ -133,9 +134,9 @@ static int open_cached(const edo__file_call *call, uint64_t more_flags)
 
 enum { CHANGES = MAKES | EDO_OPEN_TRUNCATE };
 
-/* Whether an open file is a named pipe. Only files without a position can be one; the question for
- * the position is the quickest one. Clears O_NONBLOCK on other files without a position, such as
- * terminals, where the flag has an effect. */
+/* Whether an open file is a named pipe. A named pipe has no position, and this is the quickest
+ * check. Clears O_NONBLOCK on other files without a position, such as terminals, on which the flag
+ * has an effect. */
 static bool is_named_pipe(int fd)
 {
     struct stat file;

@@ -20,7 +20,8 @@ static unsigned rename_flags(uint32_t flags)
     return flags & EDO_RENAME_EXCHANGE ? result | RENAME_EXCHANGE : result;
 }
 
-/* A file without a path is linked by its name in /proc. AT_EMPTY_PATH would need a privilege. */
+/* Makes a link. A file without a path is linked through its name in /proc, because AT_EMPTY_PATH
+ * would need a privilege. */
 static int make_link(const edo__file_call *call)
 {
     char text[32];
@@ -89,7 +90,7 @@ int64_t edo__file_canonical(const char *path, char *buffer, size_t size)
 
 /* ---- directories ---- */
 
-/* As the kernel writes it. */
+/* An entry of a directory, as the kernel writes it. */
 typedef struct entry {
     uint64_t inode;
     int64_t offset;

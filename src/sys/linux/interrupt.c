@@ -1,4 +1,5 @@
-/* Calls that another thread makes in a signal handler. Also stacks. */
+/* Makes another thread run a call in a signal handler. Also backtraces, names of code, and
+ * pinning. */
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -11,16 +12,16 @@
 #include "sys/signals.h"
 #include "sys/sys.h"
 
-/* The signal is SIGURG: it is ignored by default, few programs use it, and debuggers pass it on.
- * (Go uses it for the same reasons.) */
+/* The signal is SIGURG, which is ignored by default, which few programs use, and which debuggers
+ * pass on. (Go uses SIGURG for the same reasons.) */
 
 enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
 /* The only request. Its steps are FREE -> ASKED -> RUNNING (by the handler) -> DONE, or ASKED ->
  * FREE at the deadline. The two steps from ASKED are compare-and-swaps, so a handler that runs
- * after the deadline makes no call. The word holds the thread's number, so a late handler that runs
- * during the next request, for another thread, makes no call either. (Linux has no thread numbers
- * above 2^22.) */
+ * after the deadline makes no call. `state` contains the thread's number, so a late handler makes
+ * no call either if it runs during the next request, which is for another thread. (Linux has no
+ * thread numbers above 2^22.) */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
@@ -46,13 +47,13 @@ void edo__sys_forget_interrupt(void)
     edo_store_relaxed(&request.state, FREE);
 }
 
-/* FIRST: the program's own subscribers are not notified of requests. */
+/* EDO__SIGNAL_FIRST: the program's own subscribers are not notified of requests. */
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT,
                                              .flags = EDO__SIGNAL_FIRST,
                                              .notify = on_signal };
 
-/* Subscribes, once per process. Under the lock. The first backtrace() loads a library, which a
- * signal handler must not do, so this function makes the first call. */
+/* Subscribes, once per process. Under the lock. Also calls backtrace(): the first call loads a
+ * library, which a signal handler must not do. */
 static int set_up(void)
 {
     void *stack[1];
@@ -77,8 +78,8 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* Warns that the program has set a handler of its own, which perhaps does not call the dispatcher's
- * handler. Warns once, and again only if the dispatcher's handler was installed in between. */
+/* Warns that the program has set a handler of its own, which may not call the dispatcher's handler.
+ * Warns once, and again only if the dispatcher's handler was installed in between. */
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;
@@ -89,7 +90,8 @@ static void note_other_handler(void)
              "it; dumps and stall reports cannot show what running tasks do");
 }
 
-/* Under the lock. */
+/* Makes the request, and waits for the end of the call, or until the deadline if the call has not
+ * begun by then. Under the lock. */
 static int ask(uint32_t thread, void (*call)(void *context), void *context, int64_t deadline)
 {
     request.call = call;

@@ -23,7 +23,7 @@ static bool is_local(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-/* The kernel answers zeros and (uid_t)-1 for a socket without a peer. */
+/* For a socket without a peer, the kernel answers the pid 0 and (uid_t)-1. */
 int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer)
 {
     struct ucred peer = { .pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX };
@@ -35,7 +35,7 @@ int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer)
     return 0;
 }
 
-/* Kernels before 6.16 answer EINVAL for a peer that was reaped, later ones have a pidfd of it.
+/* For a peer that was reaped, kernels before 6.16 answer EINVAL, and later kernels give a pidfd.
  * Filters of system calls answer EPERM. */
 edo_fd edo__local_peer_pidfd(edo_fd fd)
 {
@@ -117,7 +117,8 @@ edo_fd edo__local_lock_directory(const char *path)
     return error == EWOULDBLOCK ? -EAGAIN : -error;
 }
 
-/* A full queue (EAGAIN) and a socket of another type (EPROTOTYPE) have an owner. */
+/* Tries to connect. EAGAIN (a full queue) and EPROTOTYPE (a socket of another type) show that the
+ * socket has an owner. */
 int edo__local_is_stale(edo__socket_type type, const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
@@ -138,7 +139,7 @@ int edo__local_is_stale(edo__socket_type type, const edo_address *address)
 enum { PERMISSIONS = 07777, FD_PATH_SIZE = 32 };
 
 /* Sets the owner and the permissions of the socket at a path. Works on the file itself (O_PATH), so
- * that a link that has taken its place is not followed. */
+ * that a symlink that has replaced the file is not followed. */
 static int set_rights(const char *path, const edo__local_rights *rights)
 {
     char file[FD_PATH_SIZE];
@@ -158,8 +159,9 @@ static int set_rights(const char *path, const edo__local_rights *rights)
     return rc;
 }
 
-/* The new file gets the permissions of the socket's own inode, without those of the umask. So the
- * path never permits more than it shall, and set_rights() only adds what the umask took. */
+/* The new file gets the permissions of the socket's own inode, minus those of the umask. So the
+ * path never permits more than requested, and set_rights() only adds the permissions that the umask
+ * has removed. */
 int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights)
 {
     char path[EDO__LOCAL_PATH_SIZE];

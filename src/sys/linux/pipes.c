@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Files other than pipes answer EBADF. */
+/* Translates the answer of fcntl(), which is EBADF for files other than pipes. */
 static int answer_of(int capacity)
 {
     if (capacity >= 0) return capacity;
@@ -36,8 +36,8 @@ static const int ways[] = {
     [EDO__FIFO_WRITER] = O_WRONLY,
 };
 
-/* The kind of file is checked before, because the opening of a device may have effects, and once
- * more after the opening, because the path may lead to another file by then. */
+/* Checks the kind of the file before opening, because opening a device may have effects. Checks
+ * again after opening, because the path may by then lead to another file. */
 edo_fd edo__fifo_open(const char *path, edo__fifo_end end)
 {
     struct stat file;

@@ -1,4 +1,4 @@
-/* Children and what is made for them (sys/process.h) on Linux. */
+/* Children, and the descriptors made for them (sys/process.h), on Linux. */
 #include "sys/process.h"
 
 #include <fcntl.h>

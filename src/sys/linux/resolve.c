@@ -73,7 +73,7 @@ static int copy(const struct addrinfo *list, edo__address **ret_addresses)
 static int resolve(const char *host, const char *service, edo__family family,
                    edo__address **ret_addresses)
 {
-    /* Without a socket type, the result would contain each address once per type. */
+    /* If no socket type is given, the result contains each address once per type. */
     struct addrinfo hints = { .ai_family = edo__family_to_af(family), .ai_socktype = SOCK_STREAM },
                     *list = NULL;
     errno = 0;

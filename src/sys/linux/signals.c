@@ -1,27 +1,26 @@
 /* The dispatcher of sys/signals.h.
  *
- * Each signal has a list of subscribers, and a count of the handlers that run on all threads. A
- * handler takes no lock:
+ * Each signal has a list of subscribers, and a count of the handlers that are running, on all
+ * threads. A handler takes no lock:
  *
  *     handler                               unsubscriber
  *     handlers += 1     (acquire, release)  unlinks the subscriber  (release, under the lock)
  *     walks the list    (acquire)           handlers += 0           (acquire, release)
  *     handlers -= 1     (release)           waits for handlers == 0 (acquire)
  *
- * The two additions are read-modify-writes of one word, so one of them is earlier. If the handler's
- * addition is earlier, the unsubscriber reads a count above 0 and waits for the subtraction. The
- * subtraction releases all that the handler did with the subscriber. If the unsubscriber's addition
- * is earlier, the handler acquires the unlinking and does not find the subscriber. An unlinked
- * subscriber keeps its `next`, so a handler that is reading the subscriber continues with the
- * subscribers behind. A subscriber behind cannot be freed either, because its unsubscriber waits
- * for the same count.
+ * The two additions are read-modify-writes of one word, so one of them comes first. If the
+ * handler's addition comes first, the unsubscriber reads a count above 0 and waits for the
+ * subtraction, which releases everything that the handler did with the subscriber. If the
+ * unsubscriber's addition comes first, the handler acquires the unlinking and does not find the
+ * subscriber. An unlinked subscriber keeps its `next`, so a handler that is reading the subscriber
+ * continues with the later subscribers in the list. A later subscriber cannot be freed meanwhile
+ * either, because its unsubscriber waits for the same count.
  *
- * A link is stored with release and read with acquire. So a handler that finds a subscriber finds
- * it fully written, also through a link that an unlinking has changed.
+ * A link is stored with release and read with acquire. So a subscriber that a handler finds is
+ * fully written, even if the link to it was changed by an unlinking.
  *
- * Each link is changed by one store, so a fork at any moment leaves an intact list in the child.
- * The child drops all lists nevertheless, because the subscribers belong to threads of the
- * parent. */
+ * Each link is changed by one store, so the child of a fork has intact lists at any moment. The
+ * child drops all lists nevertheless, because the subscribers belong to threads of the parent. */
 #include "sys/signals.h"
 
 #include <pthread.h>
@@ -36,9 +35,9 @@
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
-/* At most one of plain and with_info is set. A handler may read both while a subscriber writes
- * them. The handler then calls the old function, the new function or neither, as if the signal had
- * arrived at another moment. */
+/* State of one signal. At most one of `plain` and `with_info` is set. A handler may read both while
+ * a subscriber writes them. The handler then calls the old function, the new function or neither,
+ * as if the signal had arrived at another moment. */
 typedef struct slot {
     edo_atomic(edo__signal_subscriber *) first; // changed under the lock
     edo_atomic(uint32_t) handlers;
@@ -65,7 +64,7 @@ static const int numbers[EDO__SIGNALS - EDO__SIGNAL_NAMES] = {
 
 static edo__lock lock;
 static slot slots[NUMBERS];
-static edo_atomic(pid_t) owner; // process of the subscribers
+static edo_atomic(pid_t) owner; // process to which the subscribers belong
 
 static int number_of(int signal)
 {
@@ -84,7 +83,7 @@ int edo__signal_number(edo__signal signal)
     return number_of((int)signal);
 }
 
-/* The numbers from 32 to SIGRTMIN - 1 belong to the C library. */
+/* The C library uses the numbers from 32 to SIGRTMIN - 1. */
 int edo__signal_kind_of(int number)
 {
     switch (number) {
@@ -110,7 +109,8 @@ void edo__signal_unblock(int number)
 
 /* ---- the handler ---- */
 
-/* The sender is known for signals that a process has sent, and for the end of a child. */
+/* Makes the event of a signal. The sender is known if a process has sent the signal, and for the
+ * end of a child. */
 static edo_signal_event event_of(int number, const siginfo_t *info)
 {
     edo_signal_event event = { .number = number, .code = info->si_code };
@@ -182,7 +182,7 @@ static void act_as_default(int number)
     raise(number);
 }
 
-/* Asks the subscribers of this process. */
+/* Asks the subscribers of this process, counted in slot.handlers. */
 static edo__signal_answer ask_counted(slot *s, int number, const siginfo_t *info)
 {
     edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
@@ -204,7 +204,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     if (answer == EDO__SIGNAL_LEFT) edo__terminals_restore();
     if (answer <= EDO__SIGNAL_NOTED && !pass_on(s, number, info, context)) {
         bool has_default = answer == EDO__SIGNAL_LEFT || is_foreign ||
-                           number == SIGSEGV; // after a fault the instruction would fault again
+                           number == SIGSEGV; // the faulting instruction would fault again
         if (has_default && !edo_load_relaxed(&s->was_ignored)) answer = EDO__SIGNAL_DEFAULT;
     }
     if (answer == EDO__SIGNAL_DEFAULT) act_as_default(number);
@@ -228,16 +228,17 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* The system goes on treating ended children as the program has asked for. */
+/* Keeps the flags by which the program has told the system how to treat ended children. */
 static int flags_of_children(const struct sigaction *now)
 {
     bool is_ignored = !(now->sa_flags & SA_SIGINFO) && now->sa_handler == SIG_IGN;
     return (now->sa_flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | (is_ignored ? SA_NOCLDWAIT : 0);
 }
 
-/* Installs the dispatcher's handler. The signals with a name do not interrupt each other's
- * handlers. The exception is a fault in a handler: if the fault's signal were blocked, the process
- * would end without the fault handler. A thread that runs fibers has a stack for handlers. */
+/* Installs the dispatcher's handler. During a handler, the signals that have a name are blocked.
+ * The exceptions are SIGSEGV and SIGABRT: if SIGSEGV were blocked, a fault in a handler would end
+ * the process without the fault handler. A thread that runs fibers has a separate stack for
+ * handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
     struct sigaction action = { .sa_sigaction = on_signal,
@@ -261,8 +262,8 @@ static void put_back(slot *s, int number)
 
 /* ---- subscribers ---- */
 
-/* Adds a subscriber to the list. A process may ignore the signal at this moment, as a background
- * job of a shell ignores SIGINT. UNLESS_IGNORED subscribers are then deaf. */
+/* Adds a subscriber to the list. If the process ignores the signal now, as a shell's background job
+ * ignores SIGINT, an UNLESS_IGNORED subscriber is deaf. */
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };
@@ -276,7 +277,7 @@ static void link_in(slot *s, edo__signal_subscriber *subscriber)
     if (!subscriber->is_deaf && !s->is_installed) install(s, number, &now);
 }
 
-/* Under the lock. */
+/* Whether the signal has a subscriber with EDO__SIGNAL_ALONE. Under the lock. */
 static bool has_lone(const slot *s)
 {
     const edo__signal_subscriber *one = edo_load_relaxed(&s->first);
@@ -288,7 +289,7 @@ static bool has_lone(const slot *s)
 int edo__signal_subscribe(edo__signal_subscriber *subscriber)
 {
     slot *s = slot_of(subscriber);
-    if (edo__sys_fork_generation() == 0) return -ENOMEM; // else a child could not restore handlers
+    if (edo__sys_fork_generation() == 0) return -ENOMEM; // a child could not restore handlers
     edo__lock_take(&lock);
     bool is_busy = (subscriber->flags & EDO__SIGNAL_ALONE) && has_lone(s);
     if (!is_busy) link_in(s, subscriber);

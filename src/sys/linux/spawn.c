@@ -1,17 +1,17 @@
 /* Making a child (sys/process.h) on Linux.
  *
- * The child shares the memory of this process, and its parent thread waits until the child has
- * executed the program or ended (CLONE_VM | CLONE_VFORK, as vfork()). So nothing is copied. The
- * child runs on a stack of its own, with all signals blocked, so no handler of the program runs in
- * it. It makes raw system calls only: functions of the C library may take locks that another thread
- * holds, and its setuid() would signal the other threads of the parent.
+ * The child shares the memory of this process, so nothing is copied. The parent thread waits until
+ * the child has executed the program or ended (CLONE_VM | CLONE_VFORK, as vfork()). The child runs
+ * on a stack of its own, with all signals blocked, so no handler of the program runs in the child.
+ * The child makes only raw system calls: functions of the C library may take locks that another
+ * thread holds, and the library's setuid() would signal the other threads of the parent.
  *
- * Two cases need a copy of the memory instead (CLONE_VFORK alone): a cgroup, because only clone3()
- * has it and a program cannot give clone3() a function to run; and sanitizers, whose instrumented
- * code must not run twice in one memory.
+ * In two cases the child gets a copy of the memory instead (CLONE_VFORK alone). The first is a
+ * child that starts in a cgroup: only clone3() can do this, and clone3() takes no function to run.
+ * The second is a build with a sanitizer, whose instrumented code must not run twice in one memory.
  *
- * The child reports a failed step in shared memory, which works in both cases, also where an
- * emulator turns the first case into the second. */
+ * The child reports a failed step in shared memory. This works with and without a copy, also if an
+ * emulator turns vfork() into fork(). */
 #include "sys/process.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ enum {
     STATUS_LOST = 127,
 };
 
-/* In shared memory, below the child's stack. */
+/* Report of the child, in shared memory below the child's stack. */
 typedef struct report {
     int32_t step, error;
 } report;
@@ -67,13 +67,14 @@ static long check(const birth *b, edo_spawn_step step, long result)
     return result;
 }
 
-/* The kernel's struct of an action; the handler is its first member. */
+/* The kernel's struct for a signal action; `handler` is its first member. */
 typedef struct action {
     uintptr_t handler;
     uint64_t rest[15];
 } action;
 
-/* Restores the default actions of all signals that have handlers, before any can be delivered. */
+/* Restores the default actions of all signals that have handlers, before any signal can be
+ * delivered. */
 static void reset_signals(const birth *b)
 {
     bool keeps = b->plan->command->options & EDO_COMMAND_KEEP_SIGNALS;
@@ -98,7 +99,8 @@ static void join_group(const birth *b)
 }
 
 /* First moves all sources out of the range of the targets, so that no target overwrites a source
- * that is still needed. A descriptor that is its own target only has to survive the exec. */
+ * that is still needed. A descriptor whose target is its own number only has to survive the
+ * exec. */
 static void move_descriptors(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -148,7 +150,7 @@ static uint64_t limit_of(int64_t value)
     return value < 0 ? UINT64_MAX : (uint64_t)value;
 }
 
-/* The raw getpriority() answers 20 minus the priority. */
+/* Sets the priority and the limits. The raw getpriority() answers 20 minus the priority. */
 static void set_limits(const birth *b)
 {
     const edo_command *command = b->plan->command;
@@ -171,8 +173,8 @@ static void set_ids(const birth *b)
     check(b, EDO_STEP_IDS, syscall(SYS_setresuid, ids->uid, ids->uid, ids->uid));
 }
 
-/* After the ids, because a change of the user clears the signal. The parent may have ended before
- * the call; then the child has another parent. */
+/* Sets the signal for the parent's death. Called after the ids are set, because a change of the
+ * user clears the signal. If the parent has ended before the call, the child has another parent. */
 static void set_parent_death(const birth *b)
 {
     int signal = b->plan->command->parent_death;
@@ -188,15 +190,15 @@ static void set_place(const birth *b)
     if (command->options & EDO_COMMAND_UMASK) syscall(SYS_umask, command->umask);
 }
 
-/* Whether a search goes on after an error. */
+/* Whether the search for the program continues after an error. */
 static bool is_elsewhere(int error)
 {
     return error == ENOENT || error == ENOTDIR || error == EACCES || error == ENAMETOOLONG ||
            error == ELOOP || error == ESTALE || error == ENODEV || error == ETIMEDOUT;
 }
 
-/* A program that was found and may not be executed is reported rather than one that was not
- * found. */
+/* Executes the program: tries one path after the other. If all fail, a program that was found but
+ * may not be executed is reported in preference to one that was not found. */
 static _Noreturn void execute(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -228,8 +230,8 @@ static int be_born(void *arg)
 
 /* ---- the parent ---- */
 
-/* A kernel before 5.2 ignores CLONE_PIDFD and leaves *pidfd unchanged; an emulator or a filter may
- * refuse it. */
+/* Makes a child that shares the memory. A kernel before 5.2 ignores CLONE_PIDFD and leaves *pidfd
+ * unchanged. An emulator or a filter may refuse CLONE_PIDFD. */
 static pid_t clone_sharing(birth *b, void *stack, int *pidfd)
 {
     int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
@@ -263,7 +265,7 @@ static bool copies(const edo_command *command)
     return EDO__ASAN || EDO__TSAN || (command->options & EDO_COMMAND_CGROUP);
 }
 
-/* Takes the status of a child that has failed and so is about to end. */
+/* Takes the status of a child that has reported a failure and is about to end. */
 static void bury(pid_t pid)
 {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -281,7 +283,7 @@ static int64_t make_child(birth *b, char *memory, int *pidfd)
     return pid < 0 ? -error : pid;
 }
 
-/* Answers the child, or its failed step. */
+/* Gives the child to the caller, or the child's failed step. */
 static int conclude(const report *r, pid_t pid, int pidfd, edo__spawned *ret_child,
                     edo_spawn_step *ret_step)
 {

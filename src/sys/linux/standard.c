@@ -9,8 +9,8 @@
 
 enum { HERE = -1 }; // offset: at the file's position
 
-/* An open takes the lowest free number. The descriptors are inherited by programs that this one
- * executes, as usual. */
+/* open() takes the lowest free number, so /dev/null fills each gap. Programs that this process
+ * executes inherit the descriptors, as usual. */
 void edo__sys_open_standard(void)
 {
     int fd;

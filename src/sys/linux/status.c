@@ -1,6 +1,6 @@
-/* Status of open files. O_NONBLOCK belongs to the open file, not to the descriptor: a shell and the
- * programs that it starts share one open file for their terminal. So edo sets the flag only where
- * nothing else prevents a call from blocking. edo checks the flag before every such call, because
+/* Status of open files. O_NONBLOCK belongs to the open file, not to the descriptor. A shell and the
+ * programs that it starts share one open file for their terminal. So edo sets the flag only if
+ * nothing else prevents a call from blocking. Before every such call, edo checks the flag, because
  * other processes may clear it. At the end, edo restores the flag.
  *
  * If another process clears the flag between the check and the call, the call blocks. Linux has no
@@ -77,8 +77,8 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* Undoes a change. The count is read without the lock, because an operation on the same source made
- * the change, and that operation has ended. */
+/* Undoes a change. The count may be read without the lock, because an operation on the same source
+ * has made the change, and that operation has ended. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
@@ -92,7 +92,7 @@ void edo__sys_put_back_status(edo_fd fd)
     if (i < count) clear_flag(fd);
 }
 
-/* Forgets the parent's changes, which the parent itself undoes. Takes no lock, because a thread of
+/* Forgets the parent's changes, which the parent undoes itself. Takes no lock, because a thread of
  * the parent may have held the lock at the fork. */
 void edo__status_forget(void)
 {
@@ -130,8 +130,8 @@ int edo__sys_check_pollable(edo_fd fd)
     return rc;
 }
 
-/* The kind of a file. Files of /proc and /sys are regular by their mode, but some of them can be
- * polled, to report changes. */
+/* Finds the kind of a file. Files of /proc and /sys have the mode of regular files, but some of
+ * them can be polled, and then report changes. */
 int edo__sys_pollable_kind(edo_fd fd)
 {
     struct stat file;
@@ -147,7 +147,7 @@ int edo__sys_pollable_kind(edo_fd fd)
 enum { PATH_SIZE = 32, PIPEFS = 0x50495045 };
 
 /* Whether the file is a named pipe. An unnamed pipe needs no private file, because it accepts
- * RWF_NOWAIT. The reopening of an unnamed pipe could fail for lack of rights. */
+ * RWF_NOWAIT. Reopening an unnamed pipe could also fail for lack of rights. */
 static bool is_named_pipe(int fd, edo__file_kind kind)
 {
     struct statfs file_system;
@@ -202,9 +202,9 @@ void edo__sigpipe_mask(edo__masked_sigpipe *ret_masked)
     ret_masked->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-/* Consumes the SIGPIPE of a write, which the kernel sends to the writing thread. A SIGPIPE that was
- * pending before the write belongs to the program. The new signal has merged with that SIGPIPE, so
- * none is consumed. */
+/* Consumes the SIGPIPE of a write, which the kernel sends to the writing thread. If a SIGPIPE of
+ * the program was pending before the write, the new signal has merged with it, and nothing is
+ * consumed. */
 void edo__sigpipe_unmask(const edo__masked_sigpipe *masked, bool raised)
 {
     int saved = errno;

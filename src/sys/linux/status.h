@@ -8,14 +8,15 @@
  * the file's status. Returns: 0, or -1 and errno. */
 int edo__status_set_nonblocking(int fd);
 
-/* Restores the status of all files. */
+/* Restores the status of all files that edo has changed. */
 void edo__status_put_back(void);
 
 /* Forgets the changes of the parent. In the child of a fork, before it has other threads. */
 void edo__status_forget(void);
 
-/* State of a thread that blocks SIGPIPE: mask blocks the signal in the calling thread, and unmask
- * ends that. raised: a call in between has raised the signal, which unmask consumes. */
+/* State of a thread that blocks SIGPIPE. edo__sigpipe_mask() blocks the signal in the calling
+ * thread, and edo__sigpipe_unmask() restores the mask. raised: a call in between has raised the
+ * signal, which unmask consumes. */
 typedef struct edo__masked_sigpipe {
     sigset_t before;
     bool was_pending;

@@ -20,8 +20,8 @@ static bool is_writable(int64_t patience)
 }
 
 /* Writes without waiting. RWF_NOWAIT is needed because another writer may have filled the pipe or
- * socket since the poll, and a plain write would block. Regular files reject the flag, or answer
- * EAGAIN without being full. */
+ * socket since the poll, and a plain write would then block. Regular files reject the flag, or
+ * answer EAGAIN although they are not full. */
 static ssize_t write_now(const char *text, size_t size)
 {
     struct stat status;

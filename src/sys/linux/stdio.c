@@ -1,4 +1,4 @@
-/* FILEs with functions of edo (sys/stdio.h), by fopencookie(3) of glibc and musl. */
+/* FILEs whose functions belong to edo (sys/stdio.h), made by fopencookie(3) of glibc and musl. */
 #include "sys/stdio.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static ssize_t cookie_read(void *arg, char *buffer, size_t size)
     return n < 0 ? -1 : (ssize_t)n;
 }
 
-/* fopencookie() knows no partial failure: fewer bytes than `size` are an error. */
+/* Writes all bytes: for fopencookie(), a result of fewer bytes than `size` is an error. */
 static ssize_t cookie_write(void *arg, const char *data, size_t size)
 {
     cookie *self = arg;

@@ -38,7 +38,7 @@ uint64_t edo__sys_random(void)
     return bits;
 }
 
-/* Aborts if a wait has failed for good. Callers repeat a wait that has returned, so a wait that
+/* Aborts if a wait has failed permanently. Callers repeat a wait that has returned, so a wait that
  * always fails would spin. */
 static void check_futex(long rc)
 {
@@ -53,8 +53,8 @@ static void check_futex(long rc)
 #endif
 
 #ifdef __SANITIZE_THREAD__
-/* ThreadSanitizer defers the handler of a signal to the next call that it intercepts. It does not
- * intercept syscall(), so a sleeping thread makes another call from time to time. */
+/* ThreadSanitizer defers the handler of a signal to the next call that it intercepts. syscall() is
+ * not intercepted, so a sleeping thread makes another call from time to time. */
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
     const struct timespec a_while = { .tv_nsec = NANOSECONDS / 10 }, none = { 0 };
@@ -83,7 +83,7 @@ bool edo__sys_futex_wake_all(uint32_t *word)
     return wake(word, INT_MAX);
 }
 
-/* FUTEX_WAIT_BITSET takes an absolute deadline. With all bits set, any wake matches. */
+/* Uses FUTEX_WAIT_BITSET, which takes an absolute deadline. With all bits set, any wake matches. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline < 0) deadline = 0;
@@ -94,7 +94,7 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 
 enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000 }; // nanoseconds
 
-/* No thread wakes the word, so the wait ends at its deadline. */
+/* Sleeps on a word that no thread wakes, so the wait ends at its deadline. */
 void edo__sys_wait_briefly(uint32_t *tries)
 {
     uint32_t nobody = 0, sleeps = (*tries)++;
@@ -257,7 +257,7 @@ edo_atomic(uint32_t) edo__sys_forks = NOT_WATCHED;
 
 static void count_fork(void)
 {
-    thread_id = 0; // the child has another number
+    thread_id = 0; // the child's thread has another number
     edo__signals_leave_parent();
     edo__sys_forget_interrupt();
     edo__locks_leave_parent();
@@ -326,8 +326,8 @@ edo_fd edo__sys_clock_open(edo_clock clock)
     return fd < 0 ? -errno : fd;
 }
 
-/* The flag has no effect on other clocks. ECANCELED: the clock was set just before, and the timer
- * is armed nevertheless. */
+/* TFD_TIMER_CANCEL_ON_SET has no effect on clocks other than the wall clock. ECANCELED: the clock
+ * was set just before, and the timer is armed nevertheless. */
 void edo__sys_clock_set(edo_fd fd, int64_t when)
 {
     struct itimerspec spec = spec_of(when);

@@ -26,8 +26,8 @@ edo_fd edo__socket_open_by_number(int family, int type, int protocol)
     return fd < 0 ? -errno : fd;
 }
 
-/* Whether a failure of socket() means that the system has no MPTCP. ENOPROTOOPT: switched off by
- * sysctl. EINVAL: kernels before 5.6. */
+/* Whether an error of socket() means that the system has no MPTCP. ENOPROTOOPT: MPTCP is switched
+ * off by sysctl. EINVAL: the kernel is older than 5.6. */
 static bool lacks_multipath(int error)
 {
     return error == -EPROTONOSUPPORT || error == -ENOPROTOOPT || error == -EINVAL ||
@@ -98,7 +98,7 @@ int edo__tcp_set_congestion(edo_fd fd, const char *name)
     return edo__socket_set_raw(fd, IPPROTO_TCP, TCP_CONGESTION, name, strlen(name));
 }
 
-/* The kernel's answer has the size of its buffer, with zeros behind the name. */
+/* The kernel's answer has the size of the kernel's buffer, with zeros after the name. */
 int edo__tcp_congestion(edo_fd fd, char *buffer, size_t size)
 {
     char name[NAME_SIZE + 1] = { 0 };
@@ -150,8 +150,8 @@ int edo__tcp_info(edo_fd fd, edo_tcp_info *ret_info)
     return 0;
 }
 
-/* MPTCP_INFO answers -EOPNOTSUPP on a TCP socket. An MPTCP socket whose peer knows only TCP has
- * the flag of the fall-back. */
+/* On a TCP socket, MPTCP_INFO answers -EOPNOTSUPP. On an MPTCP socket whose peer knows only TCP,
+ * the flag of the fall-back is set. */
 int edo__tcp_is_multipath(edo_fd fd)
 {
     struct mptcp_info info = { 0 };

@@ -7,9 +7,10 @@
  *     retire                             reads `use` again: the same  (relaxed)
  *     use += 1: even       (release)
  *
- * A copy whose first read finds the entry in use finds all its words. A copy that has a word of a
- * later use has acquired the additions before that word's store, so its second read finds another
- * number, and the copy is dropped. So no copy is a mixture of two uses. */
+ * If the first read of a copy finds the entry in use, the copy reads all words of this use or of a
+ * later use. If it reads a word of a later use, it has also acquired the additions that precede
+ * that word's store. The second read then finds another number, and the copy is dropped. So no copy
+ * is a mixture of two uses. */
 #pragma once
 
 #include "base/atomic.h"
@@ -24,7 +25,7 @@ typedef struct edo__terminal_entry {
     edo_atomic(uint64_t) modes[EDO__TERMINAL_WORDS];
 } edo__terminal_entry;
 
-/* Under the lock of the writers. */
+/* Fills an unused entry, then marks the entry as in use. Under the lock of the writers. */
 static inline void edo__terminal_publish(edo__terminal_entry *entry, int fd, const uint64_t *modes)
 {
     for (unsigned i = 0; i < EDO__TERMINAL_WORDS; i++)
@@ -33,13 +34,13 @@ static inline void edo__terminal_publish(edo__terminal_entry *entry, int fd, con
     edo_add_release(&entry->use, 1); // partner: the first load in copy
 }
 
-/* Under the lock of the writers. */
+/* Marks an entry as unused. Under the lock of the writers. */
 static inline void edo__terminal_retire(edo__terminal_entry *entry)
 {
     edo_add_release(&entry->use, 1);
 }
 
-/* Any thread. Returns: whether the entry was in use. */
+/* Copies an entry. Any thread. Returns: whether the entry was in use during the whole copy. */
 static inline bool edo__terminal_copy(const edo__terminal_entry *entry, int *ret_fd,
                                       uint64_t ret_modes[EDO__TERMINAL_WORDS])
 {

@@ -1,6 +1,7 @@
 /* Terminals of sys/terminals.h on Linux. The table of terminals is static, because signal handlers
- * read it (terminal_table.h). An entry that is left while a handler has a copy of it is restored to
- * the modes that it had at first; the leave has just set the same modes. */
+ * read it (terminal_table.h). If a terminal is left while a handler has a copy of its entry, the
+ * handler restores the terminal's first modes. This is harmless, because the leave has just set the
+ * same modes. */
 #include "sys/terminals.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ _Static_assert(sizeof(edo__terminal_modes) == EDO__TERMINAL_WORDS * sizeof(uint6
 enum { MOST_TERMINALS = 8 };
 
 struct edo__terminal {
-    edo__terminal_entry first; // a descriptor, and the modes at first; changed under the lock
+    edo__terminal_entry first; // a descriptor, and the first modes; changed under the lock
     dev_t device;              // the callers' lock
     uint32_t count;            // the callers' lock
 };
@@ -61,8 +62,9 @@ edo_fd edo__terminal_duplicate(edo_fd fd)
 
 /* ---- modes of one terminal ---- */
 
-/* Sets modes at once. A process in the background would be stopped by SIGTTOU, also in the middle
- * of its exit; with the signal blocked the change is permitted. Async-signal-safe. */
+/* Sets modes at once. SIGTTOU is blocked meanwhile: it would stop a process in the background, even
+ * in the middle of its exit. While the signal is blocked, the change is permitted.
+ * Async-signal-safe. */
 static int set_modes(int fd, const struct termios *modes)
 {
     sigset_t output, before;
@@ -84,7 +86,7 @@ static void apply(edo_terminal_setting setting, struct termios *modes)
     case EDO_TERMINAL_KEYS: modes->c_lflag &= ~(tcflag_t)(ICANON | ECHO); break;
     case EDO_TERMINAL_NO_ECHO:
         modes->c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
-        modes->c_lflag |= ECHONL; // the end of the line stays visible
+        modes->c_lflag |= ECHONL; // the end of the line is still echoed
         break;
     }
     if (setting == EDO_TERMINAL_NO_ECHO) return;
@@ -114,7 +116,8 @@ int edo__terminal_set_modes(edo__terminal *terminal, const edo__terminal_modes *
 
 /* ---- the table ---- */
 
-/* In the child of a fork, the entries belong to the parent. Their descriptors are closed. */
+/* Drops the entries, which belong to the parent, in the child of a fork. Closes the entries'
+ * descriptors. */
 static void forget_parent(void)
 {
     uint32_t mine = edo__sys_fork_generation();

@@ -28,7 +28,7 @@ bool edo__sys_can_splice(edo_fd fd)
     return S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode);
 }
 
-/* SIGPIPE is masked: neither splice() nor sendfile() has a flag against it. */
+/* Masks SIGPIPE, because neither splice() nor sendfile() has a flag that suppresses it. */
 int64_t edo__sys_splice(edo_fd from, edo_fd to, size_t size)
 {
     edo__masked_sigpipe masked;
@@ -114,8 +114,9 @@ int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t t
     return n < 0 ? -errno : n;
 }
 
-/* EBADF: the target appends. EIO: some network file systems. EPERM: a filter of system calls. A
- * real error of the files is met again by the reads and writes that follow. */
+/* EBADF: the target is open for appending. EIO: some network file systems. EPERM: a filter of
+ * system calls. If the error is a real error of the files, the reads and writes that follow meet it
+ * again. */
 bool edo__sys_is_unsupported(int64_t error)
 {
     switch (error) {

@@ -1,7 +1,7 @@
 /* Sends without a copy (sys/transfer.h) on Linux: MSG_ZEROCOPY.
  *
- * The kernel numbers the sends of a socket from 0, by 32 bits that wrap around. A report in the error
- * queue has the first and the last number of a range. */
+ * The kernel numbers the sends of a socket from 0, in 32 bits that wrap around. A report in the
+ * error queue has the first and the last number of a range. */
 #include <time.h> // for linux/errqueue.h
 
 #include <linux/errqueue.h>
@@ -35,7 +35,8 @@ static bool is_report(const struct cmsghdr *part)
     return is_v4 || is_v6;
 }
 
-/* Other messages of the error queue, such as timestamps, count as a report of 0 sends. */
+/* Takes one report. Another message of the error queue, such as a timestamp, counts as a report of
+ * 0 sends. */
 int64_t edo__sys_zero_copy_report(edo_fd socket, bool *ret_copied)
 {
     _Alignas(struct cmsghdr) char control[128];
