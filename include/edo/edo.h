@@ -68,3 +68,6 @@
 #if EDO_HAS_CODEC
 #include <edo/codec.h>
 #endif
+#if EDO_HAS_CODEC && EDO_HAS_NET
+#include <edo/udp_frames.h>
+#endif
