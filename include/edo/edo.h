@@ -68,3 +68,9 @@
 #if EDO_HAS_CODEC
 #include <edo/codec.h>
 #endif
+#if EDO_HAS_SEQUENCE && EDO_HAS_IO
+#include <edo/stream_io.h>
+#endif
+#if EDO_HAS_CODEC && EDO_HAS_NET
+#include <edo/udp_frames.h>
+#endif

@@ -34,7 +34,8 @@ static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *re
     size_t size = in->size < *rest ? in->size : (size_t)*rest;
     edo__drop_front(codec, in, size);
     *rest -= size;
-    return *rest == 0;
+    codec->skips = *rest > 0;
+    return !codec->skips;
 }
 
 /* As edo_buffer_reserve(), without a call if there is room already. */

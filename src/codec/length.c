@@ -64,7 +64,7 @@ static int64_t length_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
     edo_length_codec *length = length_of(codec);
     const edo_length_options *options = &length->options;
     size_t header = header_size(options), skip = options->skip;
-    if (edo__unlikely(length->rest) && !edo__drop_rest(codec, in, &length->rest)) return 0;
+    if (edo__unlikely(codec->skips) && !edo__drop_rest(codec, in, &length->rest)) return 0;
     if (in->size < header) return 0;
     uint64_t value = load(in->data + options->offset, options->length_size, options->is_little);
     int64_t payload = payload_size(options, value);
@@ -170,7 +170,7 @@ static int64_t netstring_decode(edo_codec *codec, edo_buffer *in, void *ret_item
 {
     edo_netstring_codec *self = (edo_netstring_codec *)(void *)codec;
     uint64_t size;
-    if (self->rest && !edo__drop_rest(codec, in, &self->rest)) return 0;
+    if (codec->skips && !edo__drop_rest(codec, in, &self->rest)) return 0;
     int64_t head = read_number(in, &size);
     if (head <= 0) return head < 0 ? edo__break(codec, (int)head) : 0;
     if (size > self->most) {

@@ -68,8 +68,8 @@ static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
 edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
                        edo__files_fn *run)
 {
-    if (op->detail & EDO__FS_IN_RING) return poll_ring(op, cx, run);
-    if (!(op->detail & EDO__FS_IN_POOL)) return begin(op, cx, file, call, run);
+    if (edo__fs_has(op, EDO__FS_IN_RING)) return poll_ring(op, cx, run);
+    if (!edo__fs_has(op, EDO__FS_IN_POOL)) return begin(op, cx, file, call, run);
     if (edo__files_poll(op, cx, false) == EDO_PENDING) return EDO_PENDING;
     op->detail &= ~(uint32_t)EDO__FS_IN_POOL;
     return EDO_READY;
@@ -133,7 +133,7 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx)
     const edo__fs_kind *kind = edo__fs_kind_of(op);
     edo__file_call call = { .fd = EDO__HERE };
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__FS_ENTERED)) {
+    if (!edo__fs_has(op, EDO__FS_ENTERED)) {
         int rc = cx->fate == EDO_LIVE ? enter(op) : -ECANCELED;
         if (rc < 0) return finish(op, cx, rc);
     }
@@ -200,7 +200,7 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);
-    bool ends = op->detail & EDO__FS_IN_POOL;
+    bool ends = edo__fs_has(op, EDO__FS_IN_POOL);
     if (edo__files_poll(op, cx, ends) == EDO_PENDING) return EDO_PENDING;
     if (!work->ended && op->base.result < 0 && op->base.result != -ECANCELED)
         end_work(work, op->base.result, false);

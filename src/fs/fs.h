@@ -99,10 +99,17 @@ enum {
     EDO__FS_ENTERED = 1 << 26,
 };
 
+/* Whether an operation has one of the bits. A poll may ask while a thread of the pool changes the
+ * pool's byte of the same word. Relaxed: the polls alone change these bits. */
+static inline bool edo__fs_has(const edo_op *op, uint32_t bits)
+{
+    return edo_load_relaxed(&op->detail) & bits;
+}
+
 /* Whether the call of an operation is in flight. */
 static inline bool edo__fs_is_begun(const edo_op *op)
 {
-    return op->detail & (EDO__FS_IN_POOL | EDO__FS_IN_RING);
+    return edo__fs_has(op, EDO__FS_IN_POOL | EDO__FS_IN_RING);
 }
 
 /* Makes the call of an operation. call: used only by the poll that begins the operation; NULL: only

@@ -82,7 +82,7 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__FS_ENTERED)) {
+    if (!edo__fs_has(op, EDO__FS_ENTERED)) {
         int rc = enter(op, cx);
         if (rc < 0) return finish(op, cx, rc);
     }
