@@ -115,10 +115,7 @@ static int run_randomkey(struct call *call)
 
 static int run_dbsize(struct call *call)
 {
-    int64_t count = 0;
-    for (int i = 0; i < SHARDS; i++)
-        count += database.shards[i].keys.count;
-    reply_int(call->reply, count);
+    reply_int(call->reply, (int64_t)database_count(NULL));
     return 0;
 }
 
