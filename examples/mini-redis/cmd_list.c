@@ -142,7 +142,7 @@ static int run_lset(struct call *call)
 static int run_lrange(struct call *call)
 {
     struct entry *entry;
-    int64_t start, stop, first, count = 0;
+    int64_t start, stop, first = 0, count = 0;
     if (!call_int(call, 2, &start) || !call_int(call, 3, &stop)) return 0;
     if (!call_find(call, 1, TYPE_LIST, &entry)) return 0;
     if (entry) call_range(call, start, stop, (int64_t)entry->value.list->count, &first, &count);

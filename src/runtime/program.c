@@ -55,7 +55,7 @@ static edo__signal_answer interrupt(void *context, const edo_signal_event *event
 
 static int subscribe(program *p)
 {
-    static const edo__signal kinds[] = { EDO__SIGNAL_INTERRUPT, EDO__SIGNAL_TERMINATE };
+    static const int kinds[] = { EDO__SIGNAL_INTERRUPT, EDO__SIGNAL_TERMINATE };
     int rc = 0;
     for (unsigned i = 0; i < 2; i++) {
         p->signals[i] = (edo__signal_subscriber){
