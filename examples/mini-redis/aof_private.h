@@ -30,3 +30,6 @@ extern struct aof aof;
 uint64_t aof_get(const uint64_t *number);
 void aof_set(uint64_t *number, uint64_t value);
 void aof_fail(int error); // 0: the failure is over
+
+/* Writes the database to AOF_NEW_NAME, and ends the process: in a child. */
+_Noreturn void aof_dump(void);

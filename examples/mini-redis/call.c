@@ -107,9 +107,10 @@ void call_range(struct call *call, int64_t start, int64_t stop, int64_t size, in
 /* ---- the table of commands ---- */
 
 static const struct command *const groups[] = {
-    string_commands, key_commands,         list_commands,   set_commands,
-    hash_commands,   zset_commands,        stream_commands, pubsub_commands,
-    server_commands, transaction_commands, client_commands,
+    string_commands, string_part_commands, key_commands,         keyspace_commands,
+    list_commands,   list_move_commands,   set_commands,         hash_commands,
+    zset_commands,   zset_range_commands,  stream_commands,      xread_commands,
+    pubsub_commands, server_commands,      transaction_commands, client_commands,
 };
 
 struct command_node {

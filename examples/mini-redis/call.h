@@ -43,9 +43,10 @@ struct command {
                                            // first_key -1: behind the word STREAMS
 };
 
-extern const struct command string_commands[], key_commands[], list_commands[], set_commands[],
-    hash_commands[], zset_commands[], stream_commands[], pubsub_commands[], transaction_commands[],
-    server_commands[], client_commands[];
+extern const struct command string_commands[], string_part_commands[], key_commands[],
+    keyspace_commands[], list_commands[], list_move_commands[], set_commands[], hash_commands[],
+    zset_commands[], zset_range_commands[], stream_commands[], xread_commands[], pubsub_commands[],
+    transaction_commands[], server_commands[], client_commands[];
 
 void commands_init(void);
 const struct command *command_find(struct span name);

@@ -152,9 +152,10 @@ void client_mail(struct client *client, const void *data, size_t size)
 {
     struct mailbox *box = &client->mailbox;
     bool overflows = false;
+    int64_t limit = __atomic_load_n(&config.output_limit, __ATOMIC_RELAXED);
     edo_thread_mutex_lock(&box->lock);
     if (!box->is_full) {
-        overflows = box->bytes.size + size > (size_t)config.output_limit;
+        overflows = box->bytes.size + size > (size_t)limit;
         box->is_full = overflows;
         if (!overflows) put(&box->bytes, data, size);
     }

@@ -58,7 +58,6 @@ static void put_stats(edo_buffer *info)
                (unsigned long long)__atomic_load_n(&database.expired, __ATOMIC_RELAXED));
 }
 
-/* Outside of shards: INFO locks one after the other. */
 static void put_keyspace(edo_buffer *info)
 {
     uint64_t expiring, count = database_count(&expiring);
@@ -257,7 +256,7 @@ static int run_bgrewriteaof(struct call *call)
 }
 
 const struct command server_commands[] = {
-    { "info", run_info, -1, 0, 0, 0, 0 },
+    { "info", run_info, -1, CMD_ALL_SHARDS, 0, 0, 0 },
     { "config", run_config, -2, 0, 0, 0, 0 },
     { "command", run_command, -1, 0, 0, 0, 0 },
     { "shutdown", run_shutdown, -1, CMD_NO_MULTI, 0, 0, 0 },

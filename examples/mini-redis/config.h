@@ -10,7 +10,8 @@ struct config {
     const char *bind, *unixsocket, *dir;
     int64_t port, workers, maxclients;
     bool appendonly;
-    int64_t timeout;       // s without a command until a client is cut off; 0: never; atomic
+    int64_t
+        timeout; // s without a command until a client is cut off; 0: never; atomic, as all below
     int64_t write_timeout; // s for a write to a client that does not read
     int64_t output_limit;  // bytes of messages that wait for a subscriber
     int64_t appendfsync;   // enum fsync_policy; atomic

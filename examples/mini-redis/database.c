@@ -289,10 +289,8 @@ uint64_t database_count(uint64_t *ret_expiring)
     uint64_t count = 0, expiring = 0;
     for (int i = 0; i < SHARDS; i++) {
         struct shard *shard = &database.shards[i];
-        edo_thread_mutex_lock(&shard->lock);
         count += shard->keys.count;
         expiring += shard->heap_count;
-        edo_thread_mutex_unlock(&shard->lock);
     }
     if (ret_expiring) *ret_expiring = expiring;
     return count;

@@ -113,7 +113,8 @@ uint64_t key_changes(struct span key); // of a watched key
 
 /* ---- the whole ---- */
 
-void database_clear(void); // with all shards locked
+/* With all shards locked. */
+void database_clear(void);
 uint64_t database_count(uint64_t *ret_expiring);
 
 /* Removes keys of a shard that have expired, at most `limit`. Locks it. Returns: when the next one

@@ -1,5 +1,7 @@
 #include "stream.h"
 
+#include <stdio.h>
+
 struct stream *stream_create(void)
 {
     struct stream *stream = must_alloc(sizeof *stream);
@@ -69,4 +71,49 @@ size_t stream_find(const struct stream *stream, struct stream_id id)
             high = middle;
     }
     return low;
+}
+
+/* ---- ids ---- */
+
+static bool read_part(struct span span, uint64_t *ret_value)
+{
+    if (span.size == 0 || span.size > 20) return false;
+    uint64_t value = 0;
+    for (size_t i = 0; i < span.size; i++) {
+        unsigned digit = (unsigned)(unsigned char)span.data[i] - '0';
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value))
+            return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool stream_id_read(struct span span, uint64_t missing, struct stream_id *ret_id)
+{
+    const char *dash = memchr(span.data, '-', span.size);
+    ret_id->sequence = missing;
+    if (!dash) return read_part(span, &ret_id->ms);
+    size_t at = (size_t)(dash - span.data);
+    return read_part((struct span){ span.data, at }, &ret_id->ms) &&
+           read_part((struct span){ dash + 1, span.size - at - 1 }, &ret_id->sequence);
+}
+
+struct span stream_id_text(struct stream_id id, char buffer[NUMBER_SIZE])
+{
+    int size = snprintf(buffer, NUMBER_SIZE, "%llu-%llu", (unsigned long long)id.ms,
+                        (unsigned long long)id.sequence);
+    return (struct span){ buffer, (size_t)size };
+}
+
+bool stream_id_next(struct stream_id *id)
+{
+    if (++id->sequence == 0 && ++id->ms == 0) return false;
+    return true;
+}
+
+bool stream_id_before(struct stream_id *id)
+{
+    if (id->sequence-- == 0 && id->ms-- == 0) return false;
+    return true;
 }

@@ -34,3 +34,13 @@ void stream_trim(struct stream *stream, size_t count); // keeps the last `count`
 
 /* Index of the first entry whose id is not below `id`; stream->end: none. */
 size_t stream_find(const struct stream *stream, struct stream_id id);
+
+/* ---- ids as text ---- */
+
+/* Reads "ms" or "ms-sequence". missing: the sequence if there is none. */
+bool stream_id_read(struct span span, uint64_t missing, struct stream_id *ret_id);
+struct span stream_id_text(struct stream_id id, char buffer[NUMBER_SIZE]);
+
+/* The next id, or the one before. Returns: false: there is none. */
+bool stream_id_next(struct stream_id *id);
+bool stream_id_before(struct stream_id *id);

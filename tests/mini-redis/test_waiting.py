@@ -55,6 +55,17 @@ def chains(server):
     check(last.read() == [b"b", b"x"], "BLPOP of the moved element")
 
 
+def transactions(server):
+    """Commands that need all keys, inside a transaction that holds some."""
+    client = server.client()
+    client.call("WATCH", "a")
+    for command in (["MULTI"], ["SET", "a", "1"], ["INFO"], ["DBSIZE"], ["CLIENT", "LIST"],
+                    ["KEYS", "*"], ["UNWATCH"], ["PUBLISH", "x", "y"]):
+        client.call(*command)
+    replies = client.call("EXEC")
+    check(b"keys=1," in replies[1] and replies[2] == 1 and replies[4] == [b"a"], replies)
+
+
 def streams(server):
     writer, readers = server.client(), [server.client() for _ in range(2)]
     writer.call("XADD", "s", "1-1", "f", "old")
@@ -136,7 +147,7 @@ def shutdown(command, how):
 def main():
     command = [sys.argv[1]]
     with Server(command, "--workers", 2) as server:
-        for test in (blocking, handed_over_at_once, chains, streams, time_out_and_pipeline, gone,
+        for test in (blocking, handed_over_at_once, chains, transactions, streams, time_out_and_pipeline, gone,
                      subscriptions, monitor, kill):
             server.client().call("FLUSHALL")
             test(server)
