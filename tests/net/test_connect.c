@@ -291,7 +291,7 @@ async_test(itself,
             local_text(self->text, "127.0.0.1", port);
             local_text(self->name, "here.test", port);
             if (self->round) names_add("here.test", self->text); // the address with its port
-            self->options.local = self->text;
+            self->options = (edo_connect_options){ .local = self->text };
             edo_await(rc, edo_tcp_connect_with(self->round ? self->name : self->text, self->options,
                                                &self->conn));
             assert_int_equal(rc, -ECONNREFUSED);

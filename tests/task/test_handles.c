@@ -14,7 +14,7 @@
 
 #define GIVEN_BACK(call)                                                                           \
     call ": the handle of task 'answer' #[0-9]+, spawned at .*test_handles\\.c:[0-9]+, was "       \
-         "already given back"
+         "already joined or detached"
 
 struct answer {
     edo_frame();
