@@ -134,6 +134,7 @@ typedef struct edo__side {
     uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
     edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock
     bool is_polled;             // a poll for all waiters is in the ring (uring_op.c); the lock
+    bool polls_edges;           // the last such poll reported only errors; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; the lock
     edo_driver *driver;         // driver of the waiters and of the visit; the lock
 } edo__side;
@@ -415,10 +416,9 @@ enum {
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket
     EDO__DETAIL_SINGLES = 1 << 14,    // the kernel must not cut buffers into datagrams
-    EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served: parks at the front; the source's lock
-    EDO__DETAIL_EDGE = 1 << 16,       // its poll in the ring reported only errors; the lock
-    EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
-    EDO__DETAIL_OWN_UNIT = 1 << 18, // unit of a number for the kind of operation, in the bits above
+    EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served: parks at the front; of the poller
+    EDO__DETAIL_OWN = 1 << 16,        // for the kind of operation; not used by drivers
+    EDO__DETAIL_OWN_UNIT = 1 << 17, // unit of a number for the kind of operation, in the bits above
 };
 
 /* The side of an operation. */

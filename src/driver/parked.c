@@ -40,7 +40,6 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);
-    op->detail |= EDO__DETAIL_WOKEN;
     edo__wait_wake(&side->waiters, op, wakes);
     op->link.at.driver = side->driver;
 }
@@ -86,6 +85,7 @@ edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, boo
 {
     edo_driver *there;
     bool waits = still_waits(source, op, waker, &there);
+    if (!waits) op->detail |= EDO__DETAIL_WOKEN;
     if (ending) return there->ops->cancel(there, source, op, waker);
     return waits ? EDO_PENDING : there->ops->resume(there, source, op, waker);
 }

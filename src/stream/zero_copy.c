@@ -47,7 +47,7 @@ enum {
     HALF = 32,                       // bits of events
     FAILED = EDO__DETAIL_OWN,        // bit of detail
     ONE_SEND = EDO__DETAIL_OWN_UNIT, // unit of the number in detail
-    MOST_SENDS = 0x3fff,
+    MOST_SENDS = 0x7fff,
 };
 
 static zero_copy_op *zero_copy_of(const edo_op *op)

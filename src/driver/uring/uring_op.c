@@ -108,18 +108,18 @@ static unsigned events_before_try(const edo_op *op)
     return edo__side_of(op) == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS;
 }
 
-static void fill_poll(const edo__uring *driver, const edo__source *source, const edo_op *op,
+static void fill_poll(const edo__uring *driver, edo__source *source, const edo_op *op,
                       struct io_uring_sqe *sqe)
 {
     if (edo__request_of(op) == EDO__POLL)
         edo__sqe_poll(sqe, source->fd, events_of(op));
-    else if (op->detail & EDO__DETAIL_EDGE && driver->ring.can & EDO__RING_CAN_MULTI_POLL)
+    else if (edo__op_place(source, op)->polls_edges && driver->ring.can & EDO__RING_CAN_MULTI_POLL)
         edo__sqe_poll_multishot(sqe, source->fd, events_before_try(op));
     else
         edo__sqe_poll(sqe, source->fd, events_before_try(op));
 }
 
-static void fill(const edo__uring *driver, const edo__source *source, edo_op *op,
+static void fill(const edo__uring *driver, edo__source *source, edo_op *op,
                  struct io_uring_sqe *sqe)
 {
     bool call = is_call(driver, source, op);
@@ -266,13 +266,13 @@ static void note_report(edo__uring *driver, const edo_op *op, int result)
     edo__lock_give(&source->lock);
 }
 
-/* Records that the poll for all waiters of a side has ended, and whether the operation's next poll
- * has to be EDGE. Under the source's lock. */
+/* Records that the poll for all waiters of a side has ended, and whether the side's next poll has to
+ * report edges. Under the source's lock. */
 static void note_poll(edo__source *source, edo_op *op, int result)
 {
-    edo__op_place(source, op)->is_polled = false;
-    op->detail &= ~(uint32_t)EDO__DETAIL_EDGE;
-    if (has_only_errors(op, result)) op->detail |= EDO__DETAIL_EDGE;
+    edo__side *side = edo__op_place(source, op);
+    side->is_polled = false;
+    side->polls_edges = has_only_errors(op, result);
 }
 
 /* The completion also frees a pending request to cancel the operation. */
