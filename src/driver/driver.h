@@ -139,7 +139,7 @@ typedef struct edo__side {
 } edo__side;
 
 /* The wait list of a side. In the child of a fork, a list of the parent may be half written. This
- * function then empties the list and follows none of its links. Under the source's lock. */
+ * function then empties the list and follows none of its links. Called under the source's lock. */
 static inline edo__wait_list *edo__side_waiters(edo__side *side)
 {
     if (edo__unlikely(side->mark != (uint8_t)edo__lock_mark)) {
@@ -182,7 +182,7 @@ enum {
     EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
 };
 
-/* The drivers' view of a descriptor; part of an edo_io or a listener. Any thread. The lock guards
+/* The drivers' view of a descriptor; part of an edo_io or a listener. Thread: any. The lock guards
  * waiters and registration. */
 struct edo__source {
     edo_fd fd;
@@ -206,7 +206,7 @@ typedef struct edo__io_counters {
     edo_atomic(uint64_t) ready;                    // events of descriptors, completions
 } edo__io_counters;
 
-/* Copies the counts. Any thread, also while another thread counts. */
+/* Copies the counts. Thread: any, also while another thread counts. */
 static inline void edo__driver_counters_copy(edo__io_counters *to, const edo__io_counters *from)
 {
     to->registered = edo_load_figure(&from->registered);
@@ -229,13 +229,13 @@ typedef struct edo_driver_ops {
     const char *name;
 
     /* Opens a driver. argument: the text behind "name:" in the config, or NULL. *ret_reason: reason
-     * of a failure, as text. Owner. */
+     * of a failure, as text. Thread: the owner. */
     int (*open)(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
                 const char **ret_reason);
 
     /* Closes a driver. All operations of the runtime have ended; sources lose their registration.
      * Waits until no thread pins the driver. In the child of a fork, only closes descriptors.
-     * Owner. */
+     * Thread: the owner. */
     void (*close)(edo_driver *driver);
 
     /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns EDO_READY
@@ -249,9 +249,9 @@ typedef struct edo_driver_ops {
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation that is parked, or that the driver has woken (word and
-     * base.result as for resume). Inside a poll of its task. Returns EDO_READY with base.result
-     * (the operation's own, or -ECANCELED if it had no effect), or EDO_PENDING while the kernel
-     * still uses the operation. May be called again. */
+     * base.result as for resume). Called inside a poll of its task. Returns EDO_READY with
+     * base.result (the operation's own, or -ECANCELED if it had no effect), or EDO_PENDING while
+     * the kernel still uses the operation. May be called again. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No
@@ -264,27 +264,28 @@ typedef struct edo_driver_ops {
 
     /* Polls a started call. ending: the operation was cancelled. Returns EDO_READY with
      * base.result: that of the call; -ECANCELED if it had no effect; -EAGAIN if it must be made in
-     * another way. Or EDO_PENDING. Inside a poll of the task. */
+     * another way. Or EDO_PENDING. Called inside a poll of the task. */
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor unless it is
      * borrowed, and calls source->release when no event can refer to the source. Called for sources
-     * of this driver, with the driver pinned. Any thread. */
+     * of this driver, with the driver pinned. Thread: any. */
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Fetches events and completes operations; if there is no event, waits at most timeout
      * nanoseconds (0: no wait; INT64_MAX: no limit). Returns: the number of events. Runs no user
-     * code. Owner. */
+     * code. Thread: the owner. */
     int (*turn)(edo_driver *driver, int64_t timeout);
 
     /* Ends the wait of a turn, or of the next turn. Any thread; async-signal-safe. */
     void (*unpark)(edo_driver *driver);
 
-    /* Returns: a descriptor that is readable when a turn would find events; -EOPNOTSUPP. Owner. */
+    /* Returns: a descriptor that is readable when a turn would find events; -EOPNOTSUPP. Thread:
+     * the owner. */
     edo_fd (*fd)(edo_driver *driver);
 
     /* Adds a descriptor of the runtime. When that descriptor is readable, the descriptor of fd() is
-     * readable too. Owner. */
+     * readable too. Thread: the owner. */
     int (*watch)(edo_driver *driver, edo_fd fd);
 } edo_driver_ops;
 
@@ -305,23 +306,24 @@ static inline void edo__source_close_fd(edo__source *source)
 
 /* Checks whether an operation may park, and with which driver. The closer of a source sets CLOSED,
  * and then takes the lock to wake the waiters. So either the closer finds the waiter, or the poll
- * that parks finds the bit. Under the source's lock.
+ * that parks finds the bit. Called under the source's lock.
  * Returns: 0; -ECANCELED: the source is closed; -EXDEV: operations of another runtime wait.
  * *driver: the driver of the poll; on return, the driver with which operations of the same runtime
  * already wait, if any. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
 /* Parks an operation at the end of the wait list. An operation that was woken and not served parks
- * at the front, so that waiters are served in their order. Under the source's lock. */
+ * at the front, so that waiters are served in their order. Called under the source's lock. */
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
 
-/* Ends the wait of a parked operation. Under the source's lock. */
+/* Ends the wait of a parked operation. Called under the source's lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
-/* Polls an operation that has begun. Inside a poll of its task. */
+/* Polls an operation that has begun. Called inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
-/* Polls an operation. here: the driver that starts the operation. Inside a poll of its task. */
+/* Polls an operation. here: the driver that starts the operation. Called inside a poll of its
+ * task. */
 static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
                                     edo_wakeable *waker, bool ending)
 {
@@ -333,10 +335,10 @@ static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver 
 }
 
 /* Wakes the tasks of all waiters of a source, so that they poll again. The operations remain
- * parked. Any thread. */
+ * parked. Thread: any. */
 void edo__source_repoll(edo__source *source);
 
-/* Counts an event and marks the side as ready. Under the source's lock. */
+/* Counts an event and marks the side as ready. Called under the source's lock. */
 void edo__note_ready(edo__side *side, uint32_t final);
 
 /* Makes the operation's system call once, without blocking. Returns: the call's result, or

@@ -39,11 +39,11 @@ struct edo__fiber {
     edo__annotations annotations;
 };
 
-/* Makes a fiber, which has not begun. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. Any thread. */
+/* Makes a fiber, which has not begun. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. Thread: any. */
 int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
                       const edo__fiber_start *start, edo__fiber **ret_fiber);
 
-/* Frees a fiber that has not begun. Any thread. */
+/* Frees a fiber that has not begun. Thread: any. */
 void edo__fiber_destroy(edo__fiber *fiber);
 
 /* Whether new fibers are measured. */
@@ -63,5 +63,5 @@ edo__fiber *edo__fiber_here(const char *call);
  * another thread after the wait. */
 edo_cx *edo__fiber_cx(void);
 
-/* Installs the report of stack overflows, once per process. Any thread. */
+/* Installs the report of stack overflows, once per process. Thread: any. */
 void edo__fiber_report_overflows(void);

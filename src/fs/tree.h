@@ -1,4 +1,5 @@
-/* A walk through a tree, depth first, with a bound on open directories. On a thread of the pool.
+/* A walk through a tree, depth first, with a bound on open directories. Runs on a thread of the
+ * pool.
  *
  * Each directory on the way to the present file is a level. A level keeps a batch of its entries.
  * When more than max_open levels are open, the shallowest one is closed. Its position in the

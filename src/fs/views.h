@@ -2,9 +2,9 @@
  *
  * The system gives each watched directory a number. A view is the use of a directory by one watch,
  * under the path by which the watch knows the directory. A directory has several views if watches
- * of trees overlap, or if several files in it are watched. Any thread. The lock guards all members.
- * The system is called under the lock, so that a number is never reported before its view is in the
- * table. */
+ * of trees overlap, or if several files in it are watched. Thread: any. The lock guards all
+ * members. The system is called under the lock, so that a number is never reported before its view
+ * is in the table. */
 #pragma once
 
 #include "base/lock.h"

@@ -104,7 +104,7 @@ uint32_t edo__fd_traits(edo_fd fd, int file_kind);
 uint32_t edo__socket_type_traits(edo__socket_type type);
 
 /* Continues an operation that holds the claim of the write side as an edo_writev_all() that has
- * written `progress` bytes. Inside a poll of the operation. */
+ * written `progress` bytes. Called inside a poll of the operation. */
 edo_poll edo__io_write_rest(edo_op *op, edo_cx *cx, edo_slice *slices, size_t count,
                             uint64_t progress);
 

@@ -203,7 +203,7 @@ static accept_op *accept_of(const edo_op *op)
 
 /* Sets the length of a pause. If other accepts are in a pause, the length remains the same.
  * Otherwise the length is twice that of the last pause. Returns: whether this is the first pause
- * since the last connection. Under the source's lock. */
+ * since the last connection. Called under the source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);

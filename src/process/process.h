@@ -35,7 +35,7 @@ struct edo_process {
 
 void edo__process_unref(edo_process *process);
 
-/* Takes the status if the child has ended. Returns: 1; 0: the child runs; -ECHILD. Any thread. */
+/* Takes the status if the child has ended. Returns: 1; 0: the child runs; -ECHILD. Thread: any. */
 int edo__process_collect(edo_process *process);
 
 /* Sends a signal, to the group if the child leads one. */

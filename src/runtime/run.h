@@ -23,7 +23,7 @@ typedef struct edo__waiter {
 
 enum { EDO__WAITER_WOKEN = 1, EDO__WAITER_INTERRUPTED = 2 };
 
-/* Interrupts the wait. Any thread, also in a signal handler. */
+/* Interrupts the wait. Thread: any, also in a signal handler. */
 void edo__waiter_interrupt(edo__waiter *waiter);
 
 /* Turns the runtime, or waits if the runtime has threads, until a task has ended. The caller keeps

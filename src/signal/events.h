@@ -78,14 +78,14 @@ static inline bool edo__events_push(edo__events *events, const edo_signal_event 
     return true;
 }
 
-/* Whether an event can be popped. Under the poppers' lock. */
+/* Whether an event can be popped. Called under the poppers' lock. */
 static inline bool edo__events_has_one(const edo__events *events)
 {
     const edo__event_cell *cell = &events->cells[events->head & (events->size - 1)];
     return edo_load_acquire(&cell->seq) == events->head + 1; // partner: edo__events_push
 }
 
-/* Takes the first event. Under the poppers' lock. Returns: false: there is none. */
+/* Takes the first event. Called under the poppers' lock. Returns: false: there is none. */
 static inline bool edo__events_pop(edo__events *events, edo_signal_event *ret_event)
 {
     edo__event_cell *cell = &events->cells[events->head & (events->size - 1)];

@@ -201,7 +201,7 @@ static edo_poll link_step(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* Sends the end of the direction as a packet without bytes. Under the lock. */
+/* Sends the end of the direction as a packet without bytes. Called under the lock. */
 static int send_end(end *self)
 {
     if (self->out->ended) return 0;

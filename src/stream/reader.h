@@ -1,4 +1,4 @@
-/* Internals of readers. Owner's task. */
+/* Internals of readers. Thread: that of the owner's task. */
 #pragma once
 
 #include <edo/buffered.h>

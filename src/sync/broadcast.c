@@ -95,7 +95,7 @@ static void write_words(edo__broadcast *broadcast, char *slot, const char *value
     }
 }
 
-/* Writes a value into the next slot. Under the lock. */
+/* Writes a value into the next slot. Called under the lock. */
 static void write_value(edo__broadcast *broadcast, const void *value)
 {
     uint64_t number = edo_load_relaxed(&broadcast->sent);
@@ -198,8 +198,8 @@ void edo__broadcast_receiver_close(edo__listening *receiver)
     receiver->broadcast = NULL;
 }
 
-/* Takes the next value. Under the lock. Returns: 1; EDO_LAGGED: values were missed; 0: no value can
- * follow; -EAGAIN. */
+/* Takes the next value. Called under the lock. Returns: 1; EDO_LAGGED: values were missed; 0: no
+ * value can follow; -EAGAIN. */
 static int64_t take(edo__listening *receiver, void *ret_value)
 {
     edo__broadcast *broadcast = receiver->broadcast;

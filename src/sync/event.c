@@ -29,7 +29,8 @@ int edo_event_try_wait(edo_event *event)
     return 0;
 }
 
-/* Admits one wait if the event is set. Under the lock. Returns: whether the event was set. */
+/* Admits one wait if the event is set. Called under the lock. Returns: whether the event was
+ * set. */
 static bool pass(edo_event *event)
 {
     uint32_t word = edo_load_relaxed(&event->word);

@@ -247,7 +247,7 @@ void edo__thread_note_unlock(const void *lock, const edo_thread_place *place)
 
 /* ---- circles ---- */
 
-/* Whether a thread waits to write-lock `lock`. Under the lock. */
+/* Whether a thread waits to write-lock `lock`. Called under the lock. */
 static bool writer_waits(const void *lock)
 {
     edo__list_each(&all.records, node) {
@@ -265,8 +265,8 @@ static bool is_in_the_way(const record *holder, const edo__thread_hold *wait)
     return !both_read || writer_waits(wait->lock);
 }
 
-/* Searches for a circle, breadth first. Under the lock. Returns: whether this thread waits for
- * itself. The `waiter` links then lead from this thread around the circle. */
+/* Searches for a circle, breadth first. Called under the lock. Returns: whether this thread waits
+ * for itself. The `waiter` links then lead from this thread around the circle. */
 static bool find_circle(record *self)
 {
     edo__list_each(&all.records, node)

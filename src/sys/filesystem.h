@@ -1,5 +1,5 @@
-/* Contract with the operating system: files, directories and names. Any thread. Results are >= 0 or
- * a negative errno. Calls that a signal has interrupted are repeated. */
+/* Contract with the operating system: files, directories and names. Thread: any. Results are >= 0
+ * or a negative errno. Calls that a signal has interrupted are repeated. */
 #pragma once
 
 #include <edo/dir.h>

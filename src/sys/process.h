@@ -1,4 +1,4 @@
-/* Contract with the operating system: child processes. Any thread. */
+/* Contract with the operating system: child processes. Thread: any. */
 #pragma once
 
 #include <edo/process.h>

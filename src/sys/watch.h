@@ -1,4 +1,4 @@
-/* Contract with the operating system: changes in directories. Any thread. */
+/* Contract with the operating system: changes in directories. Thread: any. */
 #pragma once
 
 #include <edo/base.h>

@@ -306,8 +306,8 @@ bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__recor
 
 /* ---- mistakes without a cycle ---- */
 
-/* Whether a waiter was woken longer ago than the limit. Under the lock. The operation exists as
- * long as its record, which its last poll removes. */
+/* Whether a waiter was woken longer ago than the limit. Called under the lock. The operation exists
+ * as long as its record, which its last poll removes. */
 static bool is_overdue(edo__record *record, int64_t now)
 {
     if (!record->op || record->is_reported) return false;

@@ -1,5 +1,4 @@
-/* Records of the holders and waiters of locks, for reports of deadlocks and for dumps. Any
- * thread.
+/* Records of the holders and waiters of locks, for reports of deadlocks and for dumps. Thread: any.
  *
  * Records are made only if they are on (EDO_LOCK_TRACE in the environment, or a debug build).
  * Each use of a lock then costs some hundred nanoseconds, because one lock guards all records. The

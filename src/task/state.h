@@ -1,4 +1,4 @@
-/* The state word of a task, and its transitions. Any thread, unless a function says otherwise.
+/* The state word of a task, and its transitions. Thread: any, unless a function says otherwise.
  *
  *     IDLE --------- prepare: sets NOTIFIED, owns the queue entry --> QUEUED
  *     QUEUED ------- start: the poller that popped the entry -------> RUNNING

@@ -140,16 +140,16 @@ static inline int64_t edo__task_result(const edo_task *task)
 
 /* ---- waking, in two steps: the first under the lock of the wait list, the second without ---- */
 
-/* Step one. Returns: the wakeable to commit once the lock is released, or NULL. Any thread. */
+/* Step one. Returns: the wakeable to commit once the lock is released, or NULL. Thread: any. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
 
-/* Step two; NULL is ignored. Any thread. */
+/* Step two; NULL is ignored. Thread: any. */
 void edo__wake_commit(edo_wakeable *waker);
 
 /* Does the work of edo__task_prepare() for a COUNTED task. */
 bool edo__task_prepare_counted(edo_task *task);
 
-/* First step of a wake, see edo__state_prepare. Any thread. */
+/* First step of a wake, see edo__state_prepare. Thread: any. */
 static inline bool edo__task_prepare(edo_task *task)
 {
     if (edo__unlikely(task->head.flags & EDO__TASK_COUNTED)) return edo__task_prepare_counted(task);
@@ -171,7 +171,7 @@ edo_runtime *edo__spawn_runtime(const edo_spawn_options *options);
 
 /* Makes a task that its runtime has not yet adopted. The task is QUEUED, and has one reference for
  * the runtime. handle: the task has a handle, and one more reference for the handle. Returns: NULL
- * if out of memory. Any thread. */
+ * if out of memory. Thread: any. */
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
                            const edo_site *site, const void *args, bool handle, edo_scope *scope);
 

@@ -190,7 +190,7 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
 unsigned edo__ring_publish(struct edo__ring *ring);
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns);
 
-/* Waits like edo__ring_enter, and submits nothing. Any thread, without the lock. */
+/* Waits like edo__ring_enter, and submits nothing. Thread: any, without the lock. */
 int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
 /* Number of prepared SQEs that the kernel has not taken. The acquire pairs with the kernel's

@@ -181,10 +181,11 @@ edo_poll edo__uring_poll_call(edo_driver *base, edo_op *op, edo_wakeable *waker,
  * queue is full. */
 bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op);
 
-/* Takes the request to cancel an operation off the list. Returns: the request. Owner. */
+/* Takes the request to cancel an operation off the list. Returns: the request. Thread: the
+ * owner. */
 edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op);
 
-/* Submits the requested cancels, as long as there are SQEs. Owner. */
+/* Submits the requested cancels, as long as there are SQEs. Thread: the owner. */
 void edo__uring_serve_requests(edo__uring *driver);
 
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);

@@ -5,7 +5,7 @@
 
 #include "runtime/pool/pools.h"
 
-/* Sums up the statistics of the runtime's pools. Any thread, even during and after the end of the
+/* Sums up the statistics of the runtime's pools. Thread: any, even during and after the end of the
  * pools. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 

@@ -38,7 +38,7 @@ typedef struct edo__shard {
     edo_atomic(uint64_t) spawned, ended; // changed under the lock
 } edo__shard;
 
-/* Number of tasks in the shard; exact under the lock. Any thread. */
+/* Number of tasks in the shard; exact under the lock. Thread: any. */
 static inline size_t edo__shard_count(const edo__shard *shard)
 {
     uint64_t ended = edo_load_figure(&shard->ended), spawned = edo_load_figure(&shard->spawned);
@@ -161,7 +161,7 @@ static inline uint64_t edo__worker_length(const edo__worker *worker)
 }
 
 /* Whether the worker is stuck now. The mark alone does not suffice, because the mark is cleared
- * some time after the turn's end. Any thread. */
+ * some time after the turn's end. Thread: any. */
 static inline bool edo__worker_is_stuck(const edo__worker *worker)
 {
     uint32_t marks = edo_load_relaxed(&worker->stuck);
