@@ -50,8 +50,9 @@ typedef struct edo_copier {
 EDO_API void edo_copier_init(edo_copier *copier, edo_io *from, edo_io *to, void *memory,
                              size_t size);
 
-/* Prepares a copy of the bytes ahead in a reader and then of its stream. The copy uses the
- * reader's memory from then on; the reader must not be used any more. */
+/* Prepares a copy of a reader's input: first the bytes ahead in the reader, then the rest of the
+ * reader's stream. From then on the copy uses the reader's memory, and the reader must not be
+ * used. */
 EDO_API void edo_copier_init_reader(edo_copier *copier, edo_reader *reader, edo_io *to);
 
 /* Ends a copy. Returns: number of held bytes, which are lost. */

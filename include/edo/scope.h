@@ -37,7 +37,7 @@ typedef struct edo_scope {
     int64_t failure; // first failure of a member, or 0
     edo_op *waiters; // first of the waiting operations
     bool cancelled, closed;
-    uint32_t bindings; // to cancellation tokens; owner's thread
+    uint32_t bindings; // number of bindings to cancellation tokens; used by the owner
     uint64_t reserved[2];
 } edo_scope;
 

@@ -187,7 +187,7 @@ typedef struct edo__forward {
     edo_stream *in;
     edo_sink *out;
     void *slot;
-    int64_t error; // answer to give at the end of a phase
+    int64_t error; // result that the operation gives at the end of FLUSHING or ENDING; 0: no error
     uint8_t phase;
     bool has_item, is_over, is_unflushed;
 } edo__forward;

@@ -128,14 +128,14 @@ enum {
 
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
-    uint16_t way;               // EDO__BY_*; of a socket: see stream/zero_copy.c; the side's claim
+    uint16_t way; // EDO__BY_*; see stream/zero_copy.c for sockets; guarded by the claim
     edo_atomic(bool) is_shared; // read side only: short reads prove nothing, for a reason that
                                 // edo__has_met_end gives
-    uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
-    edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock
-    bool is_polled;             // a poll for all waiters is in the ring (uring_op.c); the lock
-    edo__wait_list waiters;     // see edo__side_waiters; the lock
-    edo_driver *driver;         // driver of the waiters and of the visit; the lock
+    uint8_t mark;               // low bits of the waiters' edo__lock_mark; guarded by the lock
+    edo_atomic(int) visit;      // descriptor + 1 of a visit, or 0; guarded by the lock
+    bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
+    edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
+    edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
 
 /* The wait list of a side. In the child of a fork, a list of the parent may be half written. This
@@ -189,7 +189,7 @@ struct edo__source {
     edo_atomic(uint32_t) state;
     edo__lock lock;
     uint32_t traits;
-    edo_driver *driver; // driver that has the source registered, or NULL; the lock
+    edo_driver *driver; // driver with which the source is registered, or NULL; guarded by the lock
     edo__side sides[EDO__SIDES];
     void *extra;          // the driver's own data; freed by the driver's forget
     edo__node registered; // node in the driver's list, while driver is set
@@ -249,22 +249,22 @@ typedef struct edo_driver_ops {
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation that is parked, or that the driver has woken (word and
-     * base.result as for resume). Called inside a poll of its task. Returns EDO_READY with
-     * base.result (the operation's own, or -ECANCELED if it had no effect), or EDO_PENDING while
-     * the kernel still uses the operation. May be called again. */
+     * base.result as for resume). Called inside a poll of its task. Returns: EDO_PENDING while the
+     * kernel still uses the operation; or EDO_READY with the result in base.result: the operation's
+     * own result, or -ECANCELED if it had no effect. May be called again. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No
      * source is involved. op->link.at.driver becomes this driver, and the rest of the link and the
-     * word belong to it. Returns EDO_PENDING, and poll_call then polls the call; or EDO_READY with
-     * base.result -EAGAIN: the driver cannot make this call now. The function is NULL in drivers
-     * without such calls. */
+     * word belong to it. Returns: EDO_PENDING, and poll_call then polls the call; or EDO_READY with
+     * -EAGAIN in base.result if the driver cannot make this call now. The function is NULL in
+     * drivers without such calls. */
     edo_poll (*call)(edo_driver *driver, edo_op *op, const edo__file_call *call,
                      edo_wakeable *waker);
 
-    /* Polls a started call. ending: the operation was cancelled. Returns EDO_READY with
-     * base.result: that of the call; -ECANCELED if it had no effect; -EAGAIN if it must be made in
-     * another way. Or EDO_PENDING. Called inside a poll of the task. */
+    /* Polls a started call. ending: the operation was cancelled. Returns: EDO_PENDING; or EDO_READY
+     * with the result in base.result: the call's result, -ECANCELED if the call had no effect, or
+     * -EAGAIN if the call must be made in another way. Called inside a poll of the task. */
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor unless it is
@@ -277,7 +277,7 @@ typedef struct edo_driver_ops {
      * code. Thread: the owner. */
     int (*turn)(edo_driver *driver, int64_t timeout);
 
-    /* Ends the wait of a turn, or of the next turn. Any thread; async-signal-safe. */
+    /* Ends the wait of a turn, or of the next turn. Thread: any. Async-signal-safe. */
     void (*unpark)(edo_driver *driver);
 
     /* Returns: a descriptor that is readable when a turn would find events; -EOPNOTSUPP. Thread:
@@ -414,11 +414,11 @@ enum {
     EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
     EDO__DETAIL_CLAIMED = 1 << 10,    // holds its side of the source
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
-    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
+    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call; guarded by the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket
     EDO__DETAIL_SINGLES = 1 << 14,    // the kernel must not cut buffers into datagrams
-    EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served: parks at the front; the source's lock
-    EDO__DETAIL_EDGE = 1 << 16,       // its poll in the ring reported only errors; the lock
+    EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served; guarded by the source's lock
+    EDO__DETAIL_EDGE = 1 << 16,       // its poll reported only errors; guarded by that lock
     EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
     EDO__DETAIL_OWN_UNIT = 1 << 18, // unit of a number for the kind of operation, in the bits above
 };

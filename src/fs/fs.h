@@ -77,7 +77,7 @@ typedef struct edo__fs_kind {
     /* Checks arguments in the first poll. Returns: 0; an error, with which the operation ends. May
      * be NULL. */
     int (*check)(edo_op *op);
-    bool has_two; // `length` is a second file
+    bool has_two; // the operation's `length` holds a pointer to a second file
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -115,7 +115,7 @@ static inline bool edo__fs_is_begun(const edo_op *op)
 
 /* Makes the call of an operation. call: used only by the poll that begins the operation; NULL: only
  * `run` knows the calls. file: the file of a call on a file; may be NULL. Called inside a poll.
- * Returns: EDO_READY with base.result; EDO_PENDING. */
+ * Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
                        edo__files_fn *run);
 
@@ -155,8 +155,8 @@ struct edo__fs_work {
  * work. Called inside a poll. Returns: as edo__fs_work_poll(). */
 edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work);
 
-/* Continues work. Returns: EDO_READY with base.result, from `take`; EDO_PENDING. Called inside a
- * poll. */
+/* Continues work. Returns: EDO_PENDING; or EDO_READY with the result of `take` in base.result.
+ * Called inside a poll. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx);
 
 /* Whether an operation has begun its work. */

@@ -17,9 +17,9 @@ typedef struct edo__view {
     uint32_t flags;  // EDO_WATCH_*
     bool is_root;    // the directory itself is watched
     size_t size;     // bytes of this struct
-    size_t filter;   // in `path`: name of the only entry that is watched; 0: all entries
+    size_t filter;   // offset in `path` of the name of the only watched entry; 0: all entries
     size_t path_end; // bytes of the path
-    char path[];     // path of the directory; then the filter, if there is one
+    char path[]; // path of the directory; then the name of the only watched entry, if there is one
 } edo__view;
 
 enum { EDO__VIEW_BUCKETS = 256 };

@@ -377,7 +377,8 @@ static bool is_move_over(edo_watcher *self, edo_cx *cx)
 }
 
 /* Polls the wait for raw changes, and cancels it when a rename has waited long enough for its
- * second half. Returns: EDO_READY with *ret_rc: 1, or the error with which the operation ends. */
+ * second half. Returns: EDO_PENDING; or EDO_READY with the result in *ret_rc: 1, or the error with
+ * which the operation ends. */
 static edo_poll poll_wait(edo_watcher *self, edo_cx *cx, int64_t *ret_rc)
 {
     int64_t n;
@@ -399,7 +400,8 @@ static edo_poll poll_visit(edo_op *op, edo_cx *cx, int64_t *ret_rc)
 }
 
 /* Takes an event, waits, or visits the pool. The wait and the visit never overlap. Returns:
- * EDO_READY with *ret_rc: 1: an event was taken; a negative errno. */
+ * EDO_PENDING; or EDO_READY with the result in *ret_rc: 1 if an event was taken, or a negative
+ * errno. */
 static edo_poll next_step(edo_watcher *self, edo_op *op, edo_cx *cx, int64_t *ret_rc)
 {
     for (;;) {

@@ -24,11 +24,12 @@ typedef struct edo__io_ops {
      * tells the kind of operation, and op.progress the bytes moved by earlier steps. Returns:
      * EDO_READY with base.result: bytes moved, 0 at the end of the input, or a negative errno;
      * EDO_PENDING after arranging a wake. A step that has to end (edo__io_is_ending) tries nothing
-     * new. As soon as it can, such a step answers the bytes already moved, or -ECANCELED. */
+     * new. As soon as it can, such a step ends the operation with the number of bytes already
+     * moved, or with -ECANCELED. */
     edo_poll (*step)(edo_io *io, edo_op *op, edo_cx *cx);
 
-    /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with
-     * base.result > 0 when there may be more input; otherwise the same as step. */
+    /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with base.result
+     * > 0 when there may be more input; otherwise the same as `step`. */
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);
 
     /* Ends the peer's input. Returns: 0 or a negative errno; -ENOTSUP when this kind of stream
@@ -140,7 +141,8 @@ void edo__source_close(edo__source *source);
 void edo__source_end(edo__source *source);
 
 /* Makes one step of an operation that has a claim. The operation ends early when the operation was
- * cancelled or the source was closed. Returns: EDO_READY with base.result, or EDO_PENDING. */
+ * cancelled or the source was closed. Returns: EDO_PENDING; or EDO_READY with the result in
+ * base.result. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
 /* Makes such a step for an operation that must wait even if it was cancelled. */

@@ -29,8 +29,8 @@ struct edo_process {
     edo_exit exit;
     edo_io *stdio[3]; // streams not taken yet, or NULL
 
-    edo__node reaped; // in the reaper's list; reaper's lock
-    int64_t kill_at;  // of SIGKILL; ns of edo__sys_now() or EDO_NEVER; reaper's lock
+    edo__node reaped; // link in the reaper's list; guarded by the reaper's lock
+    int64_t kill_at;  // time of SIGKILL; ns of edo__sys_now(), or EDO_NEVER; guarded as `reaped`
 };
 
 void edo__process_unref(edo_process *process);

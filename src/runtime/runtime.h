@@ -42,7 +42,7 @@ typedef struct edo__baton {
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row
     edo__work work;                // work of this lap
-    edo_atomic(bool) has_admitted; // set by the first edo__baton_admits() of the lap; the holder
+    edo_atomic(bool) has_admitted; // set by the first edo__baton_admits() of the lap
 } edo__baton;
 
 typedef struct edo__monitor edo__monitor;
@@ -53,7 +53,7 @@ struct edo_runtime {
     const edo_driver_ops *driver_ops;  // kind of the drivers of all workers, see drivers.c
     char *driver_argument;             // argument of driver_ops->open(), or NULL
     edo_driver *kept_driver;           // driver for the first helper; NULL once a helper has it
-    const char *driver_refusal;        // reason of the last refusal; the thread that makes workers
+    const char *driver_refusal;        // reason of the last refusal; used by the maker of workers
     uint32_t worker_limit;             // greatest number of workers, including spare workers
     edo_atomic(uint32_t) worker_total; // entries of workers[]; stored with release after each entry
     edo__worker **workers;

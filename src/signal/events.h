@@ -30,8 +30,8 @@ typedef struct edo__event_cell {
 typedef struct edo__events {
     uint32_t size;             // number of cells, a power of two
     bool coalesces;            // size is 1
-    edo_atomic(uint32_t) tail; // next position to claim; handlers
-    uint32_t head;             // next position to pop; the poppers' lock
+    edo_atomic(uint32_t) tail; // next position to claim; changed by handlers
+    uint32_t head;             // next position to pop; guarded by the poppers' lock
     edo_atomic(uint32_t) lost; // events that found the queue full
     edo_atomic(uint32_t) pending;
     edo__event_cell *cells;

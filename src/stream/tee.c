@@ -16,7 +16,8 @@ typedef struct tee {
     char bytes[ROOM];
 } tee;
 
-/* Continues the copy. Returns: EDO_READY with *ret_n: number of bytes, or a negative errno. */
+/* Continues the copy. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the number of
+ * bytes, or a negative errno. */
 static edo_poll copy(tee *self, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&self->copying))
@@ -27,8 +28,8 @@ static edo_poll copy(tee *self, edo_cx *cx, int64_t *ret_n)
     return EDO_READY;
 }
 
-/* Reads into the empty memory. Returns: EDO_READY with *ret_n: number of bytes; 0: the end; a
- * negative errno. */
+/* Reads into the empty memory. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the
+ * number of bytes, 0 at the end, or a negative errno. */
 static edo_poll fill(tee *self, size_t size, edo_cx *cx, int64_t *ret_n)
 {
     edo_op *inner = &self->wrapper.ops[EDO__READ_SIDE];

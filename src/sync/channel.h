@@ -56,10 +56,10 @@ struct edo__channel {
     uint64_t tail;       // values put in; guarded by the lock
     uint64_t known_head; // head at a sender's last read; guarded by the lock
     edo__block *tail_block;
-    char *tail_slot, *tail_end;                // next slot to fill, end of its block; the lock
-    size_t size;                               // bytes per value
-    size_t capacity;                           // places
-    size_t permits;                            // reserved places; guarded by the lock
+    char *tail_slot, *tail_end; // next slot to fill, end of its block; guarded by the lock
+    size_t size;                // bytes per value
+    size_t capacity;            // places
+    size_t permits;             // reserved places; guarded by the lock
     edo__wait_list receivers, senders, closed; // waiting operations; guarded by the lock
     edo__block *spare;                         // emptied blocks; guarded by the lock
     uint32_t spares;

@@ -49,8 +49,8 @@ int edo__watch_create(edo__watch **ret_watch, edo__watching *ret_receiver, size_
 
 /* ---- senders ---- */
 
-/* Increments the version after a store, and wakes the waiting receives. Called under the lock.
- * Returns: the number of receivers. */
+/* Increments the version after a store, and wakes the operations that wait to receive. Called under
+ * the lock. Returns: the number of receivers. */
 static uint32_t publish(edo__watch *watch, edo__wakes *wakes)
 {
     edo_store_relaxed(&watch->version, edo_load_relaxed(&watch->version) + 1);

@@ -51,7 +51,7 @@ enum { EDO__PATH_NO_FOLLOW = 1u << 30 };
 typedef struct edo__file_call {
     edo__file_verb verb;
     uint32_t flags, mode;
-    edo_fd fd, fd2; // file, or directory of a path; EDO__HERE
+    edo_fd fd, fd2; // the file, or the directory of the path; EDO__HERE: the working directory
     const char *path, *path2;
     void *data;
     uint64_t size, offset;

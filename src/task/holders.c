@@ -17,7 +17,7 @@ uint32_t edo__locks_traced; // atomic
 static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
 static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
-static size_t used; // 1 + the highest index in use; records_lock
+static size_t used; // 1 + the highest index in use; guarded by records_lock
 
 /* Off by default under ThreadSanitizer: the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };

@@ -21,14 +21,14 @@ typedef struct edo__timer {
 struct edo_task {
     edo_wakeable head; // flags: EDO__TASK_*, private_: EDO__WORKER_*, below
     edo_atomic(uint64_t) state;
-    edo_task *queue_next; // owner of the queue entry
+    edo_task *queue_next; // used by the owner of the queue entry
     edo_runtime *runtime;
-    edo__node registry;       // the lock of the task's shard
+    edo__node registry;       // guarded by the lock of the task's shard
     edo_wakeable *join_waker; // see EDO__JOIN_WAKER
     edo__timer timer;         // earliest deadline of the task, see runtime/time/timers.c
     uint64_t id;
     const edo_site *site;
-    edo_context *context; // the poller
+    edo_context *context; // used by the poller
     edo_atomic(int64_t)
         poll_start; // ns of the runtime's clock; start of the last poll; 0: not polled yet
 };
@@ -37,18 +37,18 @@ struct edo_task {
 typedef struct edo__task_extra {
     const char *name;
     void *user;
-    edo_scope *scope; // scope of which the task is a member; the scope's lock
+    edo_scope *scope; // scope of which the task is a member; guarded by the scope's lock
     edo__node scope_link;
-    uintptr_t scope_marks; // the scope's lock
+    uintptr_t scope_marks; // guarded by the scope's lock
 } edo__task_extra;
 
 /* Statistics of a COUNTED task, placed before the edo__task_extra. Each member names its writer;
  * any thread may read. */
 typedef struct edo__task_counts {
-    edo_atomic(uint64_t) wakes; // any thread
-    edo_atomic(uint64_t) polls; // polls, and times in ns; the poller
+    edo_atomic(uint64_t) wakes; // number of wakes; written by any thread
+    edo_atomic(uint64_t) polls; // number of polls; written by the poller
     edo_atomic(int64_t) busy, longest_poll, scheduled;
-    int64_t queued_at; // ns; owner of the queue entry; 0: unknown
+    int64_t queued_at; // ns; 0: unknown; written by the owner of the queue entry
 } edo__task_counts;
 
 enum {
@@ -61,7 +61,7 @@ enum {
 /* Indices in head.private_, whose elements are numbers of workers (runtime/schedule/worker.h). */
 enum {
     EDO__WORKER_SHARD, // worker whose registry has the task; fixed
-    EDO__WORKER_WHEEL, // worker whose wheel has the task's timer; the poller
+    EDO__WORKER_WHEEL, // worker whose wheel has the task's timer; used by the poller
     EDO__WORKER_HOME,  // 1 + the only worker that may poll the task, or 0; fixed
 };
 

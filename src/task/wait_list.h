@@ -35,7 +35,7 @@
 #include "task/op.h"
 
 typedef struct edo__wait_list {
-    edo_op *first; // ring through link.node; NULL: empty; the lock
+    edo_op *first; // first of a ring through link.node; NULL: empty; guarded by the lock
 } edo__wait_list;
 
 /* Tasks to be pushed once the lock is released, in the order of their wakes. */

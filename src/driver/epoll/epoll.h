@@ -63,5 +63,5 @@ void edo__epoll_free_dead(edo__epoll *driver);
 /* See edo_driver_ops. */
 void edo__epoll_forget(edo_driver *driver, edo__source *source);
 
-/* Ends the registrations of all sources, for the close. Thread: the owner. */
+/* Ends the registrations of all sources when the driver closes. Thread: the owner. */
 void edo__epoll_release_sources(edo__epoll *driver);

@@ -7,9 +7,9 @@
  * Operations, tasks and buffers belong to the driver, which uses this file.
  *
  * Thread: one at a time. Every function must be called under the owner's lock, if the owner has a
- * lock. The exceptions are edo__ring_enter_to, edo__ring_wait and the functions that take
- * completions. The exceptions are for the one thread that turns the ring, and may run while other
- * threads use the submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is
+ * lock. Exceptions: edo__ring_enter_to, edo__ring_wait and the functions that take completions.
+ * Only the thread that turns the ring calls these functions, and it may do so while other threads
+ * use the submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is
  * stricter: the kernel answers -EEXIST to any thread except the one that called edo__ring_init
  * (with IORING_SETUP_R_DISABLED: edo__ring_enable).
  *
@@ -19,7 +19,7 @@
  *     2. For each operation: edo__ring_sqe, one of the edo__sqe_* helpers, and edo__sqe_tag.
  *     3. edo__ring_enter: submits the prepared SQEs and waits.
  *     4. edo__ring_peek, handling of the completions, edo__ring_advance; repeated until peek
- *     answers 0.
+ *     returns 0.
  *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation:
  *        the kernel ends remaining operations in the background, and may write to their buffers
  *        meanwhile.
@@ -182,7 +182,7 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
 
 /*
  * edo__ring_enter in two steps, for a ring to which several threads submit. publish, under the
- * lock, shows the prepared SQEs to the kernel and answers their end in the queue. enter_to, without
+ * lock, shows the prepared SQEs to the kernel and returns their end in the queue. enter_to, without
  * the lock, submits up to that end and waits. During enter_to, other threads may prepare further
  * SQEs, and may submit the further and the published SQEs. The kernel takes each SQE once, in the
  * order of the queue.
@@ -227,8 +227,8 @@ static inline bool edo__ring_has_work(const struct edo__ring *ring)
 /*
  * Finds the completions that can be reaped and are adjacent in memory. Returns their number, and
  * points `*ret_first` to the first. The completions remain valid until edo__ring_advance. When the
- * queue wraps around, the next peek answers the rest, so the caller repeats peek until the answer
- * is 0.
+ * queue wraps around, the next peek returns the rest, so the caller repeats peek until it returns
+ * 0.
  */
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)
 {

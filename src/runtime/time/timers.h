@@ -5,7 +5,7 @@
 
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline);
 
-/* Sets the task's timer to fire at the deadline or before. Thread: the poller. */
+/* Sets the task's timer to fire at the deadline or earlier. Thread: the poller. */
 static inline void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline != EDO_NEVER) edo__timer_set_slow(worker, task, deadline);

@@ -27,7 +27,7 @@ static struct {
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
     void (*call)(void *);
     void *context;
-    uint32_t generation; // fork generation of the subscription, or 0; the lock
+    uint32_t generation; // fork generation of the subscription, or 0; guarded by the lock
 } request;
 
 static edo__signal_answer on_signal(void *context, const edo_signal_event *event)

@@ -44,8 +44,8 @@ typedef struct slot {
     edo_atomic(plain_handler *) plain;    // earlier handler of the program
     edo_atomic(info_handler *) with_info; // the same, with SA_SIGINFO
     edo_atomic(bool) was_ignored;         // the program ignored the signal
-    struct sigaction earlier;             // the lock
-    bool is_installed;                    // the lock; set before the handler is installed
+    struct sigaction earlier;             // guarded by the lock
+    bool is_installed; // set before the handler is installed; guarded by the lock
 } slot;
 
 enum { NUMBERS = 65 }; // 1 + the greatest number of a signal
