@@ -135,7 +135,7 @@ EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
 typedef struct edo_file_copy {
     edo_file_range from;
     edo_fd to;
-    uint64_t offset; // in the target, advanced by the copy; ignored if the target appends
+    uint64_t offset; // position in the target, advanced by the copy; ignored if the target appends
 } edo_file_copy;
 
 /* Copies a part of a file to another file, on the runtime's pool "files". On failure the two

@@ -245,7 +245,7 @@ typedef struct edo_info {
     uint64_t size;           // bytes
     uint64_t allocated;      // bytes on the disk
     uint64_t device, inode;  // together the file's identity
-    uint64_t special_device; // of a device file
+    uint64_t special_device; // number of the device that a device file stands for
     edo_file_kind kind;
     uint32_t mode; // permissions, with the bits for set-user-id and the like
     uint32_t links;

@@ -8,9 +8,9 @@
  * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is
  * also a name, usually from the hosts file.
  *
- * A connection is an edo_io. The edo_tcp_* calls set options of TCP, and answer -ENOTSUP for other
- * streams. These calls are quick system calls, not operations. NULL in place of a connection, a
- * listener, an address or an output answers -EINVAL.
+ * A connection is an edo_io. The edo_tcp_* calls set options of TCP, and return -ENOTSUP for other
+ * streams. These calls are quick system calls, not operations. A call with NULL in place of a
+ * connection, a listener, an address or an output fails with -EINVAL.
  */
 #pragma once
 
@@ -191,7 +191,7 @@ EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
 /* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. On a socket
- * for both families, a setter sets the option for both families, and a getter answers the value of
+ * for both families, a setter sets the option for both families, and a getter returns the value for
  * the peer's family. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);

@@ -131,8 +131,8 @@ typedef struct edo_command {
 
 /* Status of a child that has ended. */
 typedef struct edo_exit {
-    int code;             // of exit(); 0 if a signal has ended the process
-    int signal;           // 0: ended by exit()
+    int code;             // argument of exit(); 0 if a signal has ended the process
+    int signal;           // signal that has ended the process; 0: ended by exit()
     bool has_core;        // memory was dumped
     int64_t user, system; // ns of processor time
     int64_t max_memory;   // bytes

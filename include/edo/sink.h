@@ -50,7 +50,7 @@ typedef struct edo_sink_ops {
 struct edo_sink {
     const edo_sink_ops *ops;
     const edo_op *user; // operation in flight
-    uint32_t size;      // of an item, bytes
+    uint32_t size;      // bytes of an item
     bool is_free;       // the last item used no budget, as one of many put into memory
     uint8_t free_count; // number of such items; used by the kind of sink
     uint8_t reserved[2];

@@ -65,7 +65,7 @@ EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, voi
 
 /* A rate; zeroed: no limit. */
 typedef struct edo_rate {
-    uint64_t bytes; // per second
+    uint64_t bytes; // bytes per second
     uint64_t burst; // most bytes at once after a pause, up to 1 GiB; 0: a tenth of `bytes`
 } edo_rate;
 

@@ -13,8 +13,8 @@
  * been left. When the process exits, the terminal's first modes are restored, even without a leave.
  * With a flag, they are also restored before a signal ends the process.
  *
- * NULL in place of a stream or an output answers -EINVAL. A stream that is not a terminal answers
- * -ENOTTY.
+ * A call with NULL in place of a stream or an output fails with -EINVAL. A call with a stream that
+ * is not a terminal fails with -ENOTTY.
  */
 #pragma once
 

@@ -39,7 +39,7 @@ typedef struct edo__hold {
     edo_future base; // kept by the frame; base.result: number of things in flight
     edo_future *owner;
     edo_task *task;
-    edo_wakeable *waker; // of the function's poll
+    edo_wakeable *waker; // waker of the function's poll
     edo_drop_fn *drop;
     void *context;
     bool ends; // set by edo_merge_end() and the like
@@ -62,8 +62,8 @@ typedef struct edo__input {
     struct edo__input *all_next; // next of all inputs of the set
     void *slot;
     uint64_t key;
-    int64_t deadline;  // ns; of a waiting input
-    int64_t result;    // once it has an answer
+    int64_t deadline;  // ns; deadline of a waiting input
+    int64_t result;    // result of the last pull, once the input has an answer
     uint32_t is_woken; // atomic: is in the list `woken`, or is about to be
     uint8_t state;
     bool is_ready; // is in the queue `ready`
@@ -89,7 +89,7 @@ typedef struct edo__zip {
     edo__input inputs[2];
     int64_t (*fn)(void *context, const void *left, const void *right, void *ret_item);
     void *context;
-    int64_t later; // an error to give
+    int64_t later; // error that a later edo_next() gives
 } edo__zip;
 
 typedef struct edo__generator {

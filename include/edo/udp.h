@@ -168,7 +168,7 @@ EDO_API int64_t edo_udp_try_send_many(edo_udp *socket, edo_message *messages, si
  * families, an option applies to both families. */
 typedef enum edo_udp_option {
     EDO_UDP_BROADCAST,           // may send to broadcast addresses
-    EDO_UDP_SEND_BUFFER,         // bytes; Linux answers twice the value that was set
+    EDO_UDP_SEND_BUFFER,         // bytes; on Linux the getter returns twice the value that was set
     EDO_UDP_RECV_BUFFER,         // bytes
     EDO_UDP_TTL,                 // time to live (hop limit), 1 to 255
     EDO_UDP_TOS,                 // type of service (traffic class), 0 to 255; two low bits: ECN
@@ -230,10 +230,10 @@ enum {
 
 typedef struct edo_datagram_info {
     uint32_t present;   // EDO_DATAGRAM_*: the members with a value
-    uint32_t interface; // number; 0: any
+    uint32_t interface; // number of the interface; 0: any
     edo_address local;  // address on this machine, without a port
     int ttl, tos;
-    int64_t timestamp; // of the arrival; ns since 1970
+    int64_t timestamp; // time of the arrival; ns since 1970
     uint32_t segment;  // bytes of each datagram, if the message holds several
     uint32_t drops;    // datagrams that the socket has dropped so far, for lack of room
 } edo_datagram_info;

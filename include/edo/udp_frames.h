@@ -35,7 +35,7 @@ typedef struct edo__udp_frames {
     edo_codec *codec;
     edo_buffer in; // rest of the last datagram
     size_t most;
-    edo_address from; // of that datagram
+    edo_address from; // sender of that datagram
     edo_op inner;     // in flight while base.ops is set
 } edo__udp_frames;
 

@@ -49,7 +49,7 @@ typedef struct edo_file_event {
     edo_file_event_kind kind;
     int watch;            // result of edo_watcher_add(); 0 for LOST
     const char *path;     // begins with the watched path; NULL for LOST
-    const char *old_path; // of RENAMED, else NULL
+    const char *old_path; // former path of a RENAMED file, else NULL
     bool is_dir;
 } edo_file_event; // the paths are valid until the next operation on the watcher
 

@@ -54,7 +54,7 @@ typedef struct EDO__OVERLAY edo__transfer_op {
         char *data;
         const edo_slice *slices; // slices of a readv or writev
     };
-    uint64_t length;   // bytes; of a readv or writev: count of slices
+    uint64_t length;   // number of bytes; readv, writev: number of slices
     uint64_t progress; // bytes
     edo__op_wait wait;
 } edo__transfer_op;
@@ -104,8 +104,8 @@ typedef struct EDO__OVERLAY edo__message_op {
     edo_future base;
     void *socket; // not used by drivers
     edo_message *messages;
-    uint64_t count;    // messages; SEND_SEGMENTS: bytes per datagram
-    uint64_t progress; // messages; SEND_SEGMENTS: bytes
+    uint64_t count;    // number of messages; SEND_SEGMENTS: bytes per datagram
+    uint64_t progress; // number of messages sent; SEND_SEGMENTS: bytes
     edo__op_wait wait;
 } edo__message_op;
 
@@ -128,7 +128,7 @@ enum {
 
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
-    uint16_t way; // EDO__BY_*; see stream/zero_copy.c for sockets; guarded by the claim
+    uint16_t way;               // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
     edo_atomic(bool) is_shared; // read side only: short reads prove nothing, for a reason that
                                 // edo__has_met_end gives
     uint8_t mark;               // low bits of the waiters' edo__lock_mark; guarded by the lock
@@ -194,8 +194,8 @@ struct edo__source {
     void *extra;          // the driver's own data; freed by the driver's forget
     edo__node registered; // node in the driver's list, while driver is set
     union {
-        struct edo__maker *maker; // until the source ends; may be NULL
-        edo__source *next_dead;   // for the driver, once the source is forgotten
+        struct edo__maker *maker; // valid until the source ends; may be NULL
+        edo__source *next_dead;   // next in the driver's list of forgotten sources
     };
     void (*release)(edo__source *); // frees the object that contains the source
 };
@@ -238,14 +238,15 @@ typedef struct edo_driver_ops {
      * Thread: the owner. */
     void (*close)(edo_driver *driver);
 
-    /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns EDO_READY
-     * with base.result, or EDO_PENDING: the driver will then wake the waker. Parks the operation
-     * under the source's lock, unless the source is closed. The caller checks fate and budget. */
+    /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns: EDO_READY
+     * with the result in base.result; or EDO_PENDING, and the driver will then wake the waker.
+     * Parks the operation under the source's lock, unless the source is closed. The caller checks
+     * fate and budget. */
     edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Resumes an operation that the driver has woken, inside a poll of its task. The operation's
-     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN for a new try. Returns the
-     * same as drive. */
+     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN for a new try. Returns: as
+     * drive. */
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation that is parked, or that the driver has woken (word and
@@ -418,7 +419,7 @@ enum {
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket
     EDO__DETAIL_SINGLES = 1 << 14,    // the kernel must not cut buffers into datagrams
     EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served; guarded by the source's lock
-    EDO__DETAIL_EDGE = 1 << 16,       // its poll reported only errors; guarded by that lock
+    EDO__DETAIL_EDGE = 1 << 16,       // its poll reported only errors; guarded likewise
     EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
     EDO__DETAIL_OWN_UNIT = 1 << 18, // unit of a number for the kind of operation, in the bits above
 };

@@ -29,12 +29,12 @@ struct edo__fiber {
     edo__stack *stack;
     edo__parker *outer;    // the caller's edo__self.on_stack
     uintptr_t outer_stack; // the caller's edo__self.stack
-    bool *is_begun;        // set at the first run; the waiter's variable, or NULL
+    bool *is_begun;        // variable of the waiter, set to true at the first run; or NULL
     int error;             // errno of the fiber, while it does not run
     bool is_annotated;     // a sanitizer gets reports of the switches
     bool is_measured;      // the end looks for the depth of the stack, see measure.c
     void *exceptions[2];   // C++ exceptions being handled on the side that does not run
-    const edo_site *site;  // for the report of an overflow
+    const edo_site *site;  // site that the report of an overflow names
     void *values[EDO_FIBER_KEYS];
     edo__annotations annotations;
 };
@@ -55,12 +55,12 @@ void edo__fiber_measure_begin(edo__fiber *fiber);
 /* Records the depth of the calling fiber, whose function has returned. */
 void edo__fiber_measure_end(const edo__fiber *fiber);
 
-/* Returns the calling fiber. Aborts outside a fiber, with the name `call`. */
+/* Returns: the calling fiber. Aborts outside a fiber, with the name `call`. */
 edo__fiber *edo__fiber_here(const char *call);
 
-/* Returns the context of the poll that runs the calling fiber. Not inlined, because a compiler
- * may keep the address of a thread-local variable across a wait, and the fiber may run on
- * another thread after the wait. */
+/* Returns: the context of the poll that runs the calling fiber. Not inlined, because a compiler may
+ * keep the address of a thread-local variable across a wait, and the fiber may run on another
+ * thread after the wait. */
 edo_cx *edo__fiber_cx(void);
 
 /* Installs the report of stack overflows, once per process. Thread: any. */

@@ -23,7 +23,7 @@ struct edo_file {
     uint32_t flags;                      // EDO_OPEN_*; constant
     edo_atomic(int32_t) sync_error;      // first error of a sync, a negative errno, or 0
     edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set
-    edo_file **ret_file;                 // while the file is being opened
+    edo_file **ret_file;                 // valid while the file is being opened
 };
 
 _Static_assert(sizeof(edo_file) <= 48, "docs/internals/fs.md");

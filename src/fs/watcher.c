@@ -450,7 +450,7 @@ typedef struct EDO__OVERLAY watch_op {
     void *reserved; // no edo_file
     const char *path;
     edo_watcher *watcher;
-    uint64_t argument; // EDO_WATCH_*, or the watch
+    uint64_t argument; // EDO_WATCH_*, or the number of the watch
     void *link[2];     // for the pool
     edo__op_state state;
 } watch_op;

@@ -43,8 +43,8 @@ typedef struct edo__io_ops {
     /* Frees a closed stream that has no operation in flight. */
     void (*release)(edo_io *io);
 
-    /* Returns the source of a stream that is a descriptor. The function is NULL for kinds without a
-     * source. */
+    /* Returns: the source of a stream that is a descriptor. The function is NULL for kinds without
+     * a source. */
     edo__source *(*source)(edo_io *io);
 } edo__io_ops;
 
@@ -126,7 +126,8 @@ void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
 int edo__source_claim(edo__source *source, uint32_t sides);
 
 /* Ends the process if the source was closed and has no operation in flight, because the call then
- * uses freed memory. While an operation is in flight, a claim answers -ECANCELED instead. */
+ * uses freed memory. While an operation is in flight, edo__source_claim() returns -ECANCELED
+ * instead. */
 void edo__source_check(const edo__source *source, const char *call);
 
 /* Releases a claim. The release of the last claim on a closed source ends the source. */

@@ -42,7 +42,7 @@ typedef struct edo__baton {
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row
     edo__work work;                // work of this lap
-    edo_atomic(bool) has_admitted; // set by the first edo__baton_admits() of the lap
+    edo_atomic(bool) has_admitted; // set by the holder in the lap's first edo__baton_admits()
 } edo__baton;
 
 typedef struct edo__monitor edo__monitor;

@@ -23,7 +23,7 @@ struct edo_mock {
     edo_atomic(uint32_t) claims;
     edo__lock lock;
     const char *name;
-    unsigned refs; // of stream and handle; guarded by the lock, as all members below
+    unsigned refs; // references of stream and handle; the lock guards all members from here on
     bool is_open;  // false: the handle was released
     step *first, *last;
     edo__wait_list waiters[EDO__SIDES];

@@ -26,10 +26,10 @@ enum {
 /* Header of a broadcast; the slots follow. */
 struct edo__broadcast {
     edo__hub hub;
-    size_t size;                                            // bytes per value
-    size_t capacity;                                        // number of kept values
-    size_t words;                                           // of a value; 0: read under the lock
-    uint64_t mask;                                          // slots - 1
+    size_t size;     // bytes per value
+    size_t capacity; // number of kept values
+    size_t words;    // words per value; 0: values are read under the lock
+    uint64_t mask;   // slots - 1
     edo_atomic(uint64_t) sent __attribute__((aligned(64))); // sent values; written under the lock
     edo_atomic(uint64_t) writing; // begun values: sent, or sent + 1; written under the lock
 };

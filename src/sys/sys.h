@@ -139,7 +139,7 @@ _Noreturn void edo__sys_wait_failed(const char *call, int error);
 /* Opens an eventfd, non-blocking and closed by exec. Returns: the descriptor; a negative errno. */
 edo_fd edo__sys_event_open(void);
 
-/* Adds one to an eventfd. Any thread; async-signal-safe. */
+/* Adds one to an eventfd. Thread: any. Async-signal-safe. */
 void edo__sys_event_set(edo_fd event);
 
 /* Resets a readable eventfd or timer descriptor. No effect if the descriptor is not readable. */

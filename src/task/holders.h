@@ -23,7 +23,7 @@
 
 #else
 
-/* Reads the environment. Any thread; may be called several times. */
+/* Reads the environment. May be called several times. Thread: any. */
 void edo__holders_prepare(void);
 
 static inline bool edo__holders_are_wanted(void)

@@ -45,9 +45,9 @@ typedef struct edo__task_extra {
 /* Statistics of a COUNTED task, placed before the edo__task_extra. Each member names its writer;
  * any thread may read. */
 typedef struct edo__task_counts {
-    edo_atomic(uint64_t) wakes; // number of wakes; written by any thread
-    edo_atomic(uint64_t) polls; // number of polls; written by the poller
-    edo_atomic(int64_t) busy, longest_poll, scheduled;
+    edo_atomic(uint64_t) wakes;                        // number of wakes; written by any thread
+    edo_atomic(uint64_t) polls;                        // number of polls; written by the poller
+    edo_atomic(int64_t) busy, longest_poll, scheduled; // ns; written by the poller
     int64_t queued_at; // ns; 0: unknown; written by the owner of the queue entry
 } edo__task_counts;
 

@@ -16,7 +16,7 @@
  *
  * The hand-over of a grant. The waking thread writes the grant into the operation (the result, the
  * output) before edo__wait_wake(), under the lock. The poll reads it after edo__wait_goes_on() has
- * answered false.
+ * returned false.
  *
  * The owner may end as soon as its last waiter has seen the wake, while the waking thread still
  * holds the owner's lock. So a woken poll first waits until that thread has released the lock: the
@@ -67,7 +67,7 @@ bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
 
 /* Whether an operation was woken, and the waking thread has released the lock. If true, the
- * operation is now IDLE. If false, the answer is unknown. Without the lock, inside a poll. */
+ * operation is now IDLE. false proves nothing. Called without the lock, inside a poll. */
 static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
 {
     if (edo_load_acquire(&op->word) != EDO__OP_WOKEN || !edo__lock_is_free(lock)) return false;

@@ -106,11 +106,11 @@ struct edo__ring {
     unsigned sq_next; // index of the next SQE; copied to *sq_tail at its submission
     unsigned sq_mask;
 
-    int fd;                      // the ring; readable (by a poll) when there are completions
+    int fd;                      // descriptor of the ring; readable when there are completions
     int registered;              // index in the table of `owner`, or -1
     uint64_t owner;              // thread that has the ring in its table of registered rings
-    unsigned enter_flags;        // for every io_uring_enter that waits
-    unsigned setup_flags;        // as the kernel accepted them
+    unsigned enter_flags;        // flags of every io_uring_enter that waits
+    unsigned setup_flags;        // setup flags that the kernel has accepted
     unsigned features;           // IORING_FEAT_*
     unsigned can;                // EDO__RING_CAN_*
     edo_atomic(uint64_t) enters; // calls of io_uring_enter, for metrics; two at a time may
@@ -128,20 +128,21 @@ struct edo__ring {
  * of `flags_wanted` and that the kernel knows. With IORING_SETUP_R_DISABLED in addition, the ring
  * is disabled until edo__ring_enable.
  *
- * Returns 0 or -errno; on failure `*ret_reason` is a line for the log, valid until the calling
- * thread's next edo__ring_init. -EOPNOTSUPP: the kernel lacks something that is required.
+ * Returns: 0 or a negative errno; -EOPNOTSUPP: the kernel lacks something that is required. On
+ * failure `*ret_reason` is a line for the log. The line is valid until the calling thread's next
+ * edo__ring_init.
  */
 int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_wanted,
                    const char **ret_reason);
 
 /* Enables a ring that was set up with IORING_SETUP_R_DISABLED. The calling thread becomes the
- * ring's single issuer. Returns 0 or -errno. */
+ * ring's single issuer. Returns: 0 or a negative errno. */
 int edo__ring_enable(struct edo__ring *ring);
 
 /*
  * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. May be
  * called once per ring. (Deferred work does not wake a sleeper on the ring's own descriptor.)
- * Returns 0 or -errno.
+ * Returns: 0 or a negative errno.
  */
 int edo__ring_signal(struct edo__ring *ring, int event);
 
@@ -154,16 +155,16 @@ void edo__ring_deinit(struct edo__ring *ring);
 void edo__ring_forget(struct edo__ring *ring);
 
 /*
- * Returns a zeroed SQE. One edo__sqe_* helper must fill in the SQE before any other call on the
- * ring. Submits when the queue is full. Returns NULL when the kernel takes no SQE (see
+ * Takes a zeroed SQE. One edo__sqe_* helper must fill in the SQE before any other call on the ring.
+ * Submits when the queue is full. Returns: NULL when the kernel takes no SQE (see
  * edo__ring_submit); the caller reaps, then tries again.
  */
 struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring);
 
 /*
- * Submits all prepared SQEs, without waiting. Returns 0 or -errno; SQEs that were not taken stay
- * queued. -EBUSY: completions must be reaped first; -EAGAIN, -ENOMEM: the kernel is short of
- * memory; -EEXIST: another thread's ring.
+ * Submits all prepared SQEs, without waiting. SQEs that were not taken remain queued. Returns: 0;
+ * -EBUSY: completions must be reaped first; -EAGAIN, -ENOMEM: the kernel is short of memory;
+ * -EEXIST: another thread's ring; another negative errno.
  */
 int edo__ring_submit(struct edo__ring *ring);
 
@@ -172,11 +173,11 @@ int edo__ring_submit(struct edo__ring *ring);
  * passed (0: no wait; negative: no limit), or a signal arrives. Makes no system call when there is
  * nothing to submit, to wait for or to fetch.
  *
- * Returns 0 after a wait, for whatever reason the wait ended. Returns -errno if the ring is
- * unusable: -EEXIST: another thread's ring; -EBADFD: not enabled; -EBADR: the kernel had no memory
- * to keep a completion, and lost the completion. A lack of resources for submission is no failure:
- * SQEs that were not taken remain queued (see edo__ring_pending), and the wait is at most 10 ms
- * long, so that the caller soon tries again.
+ * Returns: 0 after a wait, for whatever reason the wait ended; a negative errno if the ring is
+ * unusable, such as -EEXIST (another thread's ring), -EBADFD (the ring is not enabled) or -EBADR
+ * (the kernel had no memory to keep a completion, and lost the completion). A lack of resources for
+ * submission is no failure: SQEs that were not taken remain queued (see edo__ring_pending), and the
+ * wait is at most 10 ms long, so that the caller soon tries again.
  */
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
@@ -225,9 +226,10 @@ static inline bool edo__ring_has_work(const struct edo__ring *ring)
 }
 
 /*
- * Finds the completions that can be reaped and are adjacent in memory. Returns their number, and
- * points `*ret_first` to the first. The completions remain valid until edo__ring_advance. When the
- * queue wraps around, the next peek returns the rest, so the caller repeats peek until it returns
+ * Finds the completions that can be reaped and are adjacent in memory. Points `*ret_first` to the
+ * first of them. Returns: their number. The completions remain valid until edo__ring_advance. When
+ * the queue wraps around, the next peek returns the rest, so the caller repeats peek until it
+ * returns
  * 0.
  */
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)

@@ -131,8 +131,8 @@ static inline void edo__uring_end(edo__uring *driver)
     if (driver->shared) edo__uring_end_shared(driver);
 }
 
-/* Returns an SQE to prepare, or NULL when the kernel takes none now. Enables the ring if needed.
- * Only between edo__uring_begin() and edo__uring_end(). */
+/* Takes an SQE to prepare. Enables the ring if needed. Called only between edo__uring_begin() and
+ * edo__uring_end(). Returns: NULL when the kernel takes no SQE now. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
 /* Handles all available completions. Returns: their number. Thread: the owner; the holder of

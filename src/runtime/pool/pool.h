@@ -56,7 +56,7 @@ enum {
  * operation: only `link` and `state` match this type, and base.result holds the function. */
 typedef struct EDO__OVERLAY edo__job_op {
     edo_future base;
-    edo_pool *pool; // NULL until the first poll stands for the runtime's pool "user"
+    edo_pool *pool; // NULL: the runtime's pool "user", which the first poll stores here
     void *arg;
     edo_blocking_fn fn;
     uint64_t progress;
@@ -90,7 +90,7 @@ struct edo_pool {
     edo_pool_config config;
     char thread_name[16];
     edo_runtime *runtime; // the pool's owner, which outlives the pool; or NULL
-    edo_pool *next;       // in the runtime's list
+    edo_pool *next;       // next pool in the runtime's list
     uint32_t fork_generation;
     edo_atomic(uint32_t) refs;
     edo__lock lock; // guards the members below

@@ -78,5 +78,5 @@ void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 /* Takes the tasks of the worker's inject stack. Thread: the owner. */
 void edo__worker_drain_inject(edo__worker *worker);
 
-/* Hands a task to a worker. Any thread; async-signal-safe. */
+/* Hands a task to a worker. Thread: any. Async-signal-safe. */
 void edo__worker_push_foreign(edo__worker *worker, edo_task *task);

@@ -154,7 +154,7 @@ typedef struct edo__worker {
 
 _Static_assert(offsetof(edo__worker, cx) == 0, "edo__worker_cx()");
 
-/* Number of tasks in ring and overflow list. Any thread; a snapshot. */
+/* Number of tasks in ring and overflow list, as a snapshot. Thread: any. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
 {
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
@@ -183,7 +183,7 @@ static inline edo__worker *edo__worker_in(const edo_runtime *runtime)
     return worker && worker->runtime == runtime ? worker : NULL;
 }
 
-/* Ends the worker's present sleep, or prevents its next one. Any thread; async-signal-safe. */
+/* Ends the worker's present sleep, or prevents its next one. Thread: any. Async-signal-safe. */
 static inline void edo__worker_notify(edo__worker *worker)
 {
     if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)

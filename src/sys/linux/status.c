@@ -30,7 +30,7 @@ static struct {
     edo__lock lock;
     edo_atomic(unsigned) count; // changed under the lock
     int fds[MOST_CHANGES];
-    bool puts_back; // at exit
+    bool puts_back; // whether the exit of the process puts the status back
 } changes;
 
 static void clear_flag(int fd)
