@@ -122,7 +122,7 @@ typedef struct edo_entry {
     const char *name; // bytes, ending with a NUL
     size_t size;      // bytes of the name
     uint64_t inode;
-    edo_file_kind kind; // of the symlink itself, not of its target; never unknown
+    edo_file_kind kind; // kind of the symlink itself, not of its target; never unknown
 } edo_entry;
 
 /* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; as edo_file_open().

@@ -160,8 +160,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_se
 
 /* ---- size and disk ---- */
 
-/* Write the file to the disk: edo_file_sync() all of it, edo_file_sync_data() only what is needed
- * to read the data again.
+/* Write the file to the disk: edo_file_sync() writes all of the file, edo_file_sync_data() only the
+ * parts that are needed to read the data again.
  * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);

@@ -313,7 +313,8 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* These functions unlock. They abort if the lock is not held for reading or writing, respectively.
+/* These functions unlock. The first aborts if the lock is not held for reading, the second if the
+ * lock is not held for writing.
  * Thread: that of the task that locked it, or the plain thread that locked it. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {

@@ -242,7 +242,8 @@ typedef struct edo_output {
  * `err` are pipes unless the command sets them. Unless the command sets `in`, it is a pipe if there
  * is input, otherwise the null device. A child that does not read all of its input is not an error.
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
- * process (edo_command.on_close); what was read is in the buffers. Cancel: waits, briefly. */
+ * process (edo_command.on_close); the bytes that were read are in the buffers. Cancel: waits,
+ * briefly. */
 EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
 
 /* The same for processes that were spawned: writes the input of the first one, reads the outputs of

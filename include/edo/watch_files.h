@@ -1,4 +1,4 @@
-/* Watching files: what changes in directories is reported as events.
+/* Watching files: changes in directories are reported as events.
  *
  *     rc = edo_watcher_create(&self->watcher);
  *     edo_await(id, edo_watcher_add(self->watcher, "config", EDO_WATCH_TREE));

@@ -88,7 +88,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes
-    edo_address *address; // address of the peer, or NULL; at the end `progress`
+    edo_address *address; // address of the peer, or NULL; at the end the place of `progress`
     edo__op_wait wait;
 } edo__datagram_op;
 
@@ -127,7 +127,7 @@ enum {
 };
 
 typedef struct edo__side {
-    edo_atomic(uint32_t) ready; // readiness drivers only
+    edo_atomic(uint32_t) ready; // used only by drivers that report readiness
     uint16_t way;               // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
     edo_atomic(bool) is_shared; // read side only: short reads prove nothing, for a reason that
                                 // edo__has_met_end gives
@@ -418,8 +418,8 @@ enum {
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call; guarded by the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket
     EDO__DETAIL_SINGLES = 1 << 14,    // the kernel must not cut buffers into datagrams
-    EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served; guarded by the source's lock
-    EDO__DETAIL_EDGE = 1 << 16,       // its poll reported only errors; guarded likewise
+    EDO__DETAIL_WOKEN = 1 << 15,      // woken, but not served yet; guarded by the source's lock
+    EDO__DETAIL_EDGE = 1 << 16,       // its poll reported only errors; guarded by the source's lock
     EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
     EDO__DETAIL_OWN_UNIT = 1 << 18, // unit of a number for the kind of operation, in the bits above
 };

@@ -203,7 +203,7 @@ typedef struct EDO__OVERLAY output_op {
     edo_future base;
     void *subject; // a command, or an array of processes
     edo_output *output;
-    uint64_t count; // 0: subject is a command
+    uint64_t count; // number of processes; 0: `subject` is a command
     uint64_t progress;
     edo__op_wait wait;
 } output_op;

@@ -18,7 +18,7 @@ struct edo_process {
     edo_atomic(uint32_t) refs;
     int32_t pid;
     edo_fd fd;   // pidfd; -1: none, and the reaper takes the status
-    edo_fd bell; // an eventfd in place of fd, or -1
+    edo_fd bell; // eventfd that takes the place of `fd`, or -1
     uint32_t fork_generation;
     edo_process_fate on_close;
     int64_t grace; // ns

@@ -36,9 +36,9 @@ static edo__lock lock;
 static struct {
     uint32_t generation; // fork generation of the members below
     edo__node children;
-    size_t count, blind; // entries; those without a descriptor
+    size_t count, blind; // number of children, and of those without a descriptor
     request *requests;
-    edo_atomic(edo_fd) bell; // eventfd, or -1; also read in a signal handler, once it stays open
+    edo_atomic(edo_fd) bell; // eventfd, or -1; a signal handler reads `bell` once `stays` is set
     bool runs;               // whether there is a thread
     bool stays;              // whether the thread never ends
     bool hears;              // whether SIGCHLD rings the bell

@@ -24,7 +24,7 @@ typedef struct edo__clock {
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; guarded by the lock
-    edo__worker *sleepers;         // last sleeper first: its caches are warm; guarded by the lock
+    edo__worker *sleepers;         // list, last sleeper first (warm caches); guarded by the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
 } edo__idle;
@@ -37,8 +37,8 @@ typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
  * comment says otherwise. */
 typedef struct edo__baton {
     edo__lock lock;
-    edo__worker *holder;           // NULL: the lap waits for workers, or all workers sleep
-    uint64_t lap;                  // number of the lap
+    edo__worker *holder; // worker that may turn; NULL: the lap waits for workers, or all sleep
+    uint64_t lap;        // number of the lap
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row
     edo__work work;                // work of this lap

@@ -31,7 +31,8 @@ struct edo__broadcast {
     size_t words;    // words per value; 0: values are read under the lock
     uint64_t mask;   // slots - 1
     edo_atomic(uint64_t) sent __attribute__((aligned(64))); // sent values; written under the lock
-    edo_atomic(uint64_t) writing; // begun values: sent, or sent + 1; written under the lock
+    edo_atomic(uint64_t)
+        writing; // number of begun values: sent, or sent + 1; written under the lock
 };
 
 static char *slot_of(edo__broadcast *broadcast, uint64_t number)

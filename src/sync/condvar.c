@@ -61,8 +61,8 @@ static int64_t step(edo_condvar *condvar, edo_op *op, edo_cx *cx, edo__wakes *wa
     return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : 0;
 }
 
-/* Performs the first part of a wait. Returns: 0 or -ECANCELED: the first part is over; -EAGAIN: the
- * operation waits. */
+/* Performs the first part of a wait. Returns: 0 or -ECANCELED if the first part is over; -EAGAIN if
+ * the operation waits. */
 static int64_t poll_wait(edo_op *op, edo_cx *cx)
 {
     edo_condvar *condvar = op->object;

@@ -50,7 +50,8 @@ struct record {
         edo_atomic(edo__thread_lock_kind) kind;
     } held[MAX_HELD];
     edo__thread_hold wait; // wait.lock NULL: the thread does not wait
-    record *waiter, *next; // of a search; `waiter` waits for this thread; `next` links the queue
+    record *waiter,
+        *next; // used by a search; `waiter` waits for this thread; `next` links the queue
     bool is_found;
     char name[NAME_SIZE];
     uint32_t id;

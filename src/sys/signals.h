@@ -80,8 +80,8 @@ int edo__signal_subscribe(edo__signal_subscriber *subscriber);
  * subscribed, as in the child of a fork. Thread: any, but not in notify. */
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
 
-/* The memory address whose access has caused the EDO__SIGNAL_FAULT that this thread handles. Only
- * inside notify. */
+/* The memory address whose access has caused the EDO__SIGNAL_FAULT that this thread handles. Called
+ * only inside notify. */
 const void *edo__signal_fault_address(void);
 
 /* Whether the dispatcher's handler is installed. */

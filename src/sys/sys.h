@@ -80,7 +80,7 @@ int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *conte
 /* Drops a pending request of the parent. Called in the child of a fork. */
 void edo__sys_forget_interrupt(void);
 
-/* Stores the return addresses on the calling thread's stack. Also inside a call of
+/* Stores the return addresses on the calling thread's stack. May also be called inside a call of
  * edo__sys_interrupt(). */
 size_t edo__sys_backtrace(void **stack, size_t max);
 

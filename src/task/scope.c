@@ -329,7 +329,7 @@ static void drop_ended(edo_scope *scope)
 typedef struct EDO__OVERLAY scope_op {
     edo_future base;
     edo_scope *scope;
-    edo_member *ret_member; // of edo_scope_next()
+    edo_member *ret_member; // output of edo_scope_next()
     uint64_t reserved, progress;
     edo__op_wait wait;
 } scope_op;

@@ -113,5 +113,5 @@ void edo__wait_unlink(edo__wait_list *list, edo_op *op);
 /* Adds a prepared wake to the tasks to push; NULL is ignored. */
 void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared);
 
-/* Pushes the tasks. Without the lock. */
+/* Pushes the tasks. Called without the lock. */
 void edo__wakes_commit(edo__wakes *wakes);

@@ -6,8 +6,8 @@
 typedef struct edo__waiting {
     edo_poll (*poll)(void *frame, edo_cx *cx); // polls the futures in the frame's `awaiting`
     edo_future *const *children;               // NULL: an array
-    edo_future *array;                         // its first element; used if children is NULL
-    size_t stride;                             // bytes of an element
+    edo_future *array; // first element of the array; used if children is NULL
+    size_t stride;     // bytes of an element
     size_t count;
     int64_t deadline; // deadline of edo__poll_limited()
     const char *file; // place of the wait
