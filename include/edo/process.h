@@ -11,8 +11,8 @@
  *     edo_await(rc, edo_process_wait(self->process, &self->exit));
  *     edo_process_close(self->process);
  *
- * The child. It is made without a copy of the parent's memory, and the call returns when the child
- * has executed the program. So a program that cannot be executed is an error of the call, and
+ * The child. The child is made without a copy of the parent's memory, and the call returns when the
+ * child has executed the program. So a program that cannot be executed is an error of the call, and
  * edo_command.failed names the step. The child has only the descriptors that the command names.
  * Signals have their default actions and are not blocked; signals that the process ignores stay
  * ignored, except SIGPIPE. No fork handler of the program is called. The child inherits the

@@ -27,8 +27,8 @@ typedef bool edo_is_worth_fn(void *context, int64_t result);
 typedef struct edo_retry_options {
     uint32_t attempts; // including the first one; 0: any number
     uint32_t reserved;
-    int64_t least, most;       // ns; bounds of a pause; 0: 100 ms, 10 s
-    int64_t limit;             // ns; from the initialisation to the end of the last pause; 0: none
+    int64_t least, most; // ns; bounds of a pause; 0: 100 ms and 10 s
+    int64_t limit; // ns; time from the initialisation to the end of the last pause; 0: no limit
     edo_is_worth_fn *is_worth; // NULL: edo_is_transient()
     void *context;             // context of is_worth
     edo_retry_budget *budget;  // shared by callers; NULL: none

@@ -3,9 +3,9 @@
  * Some options must be set before a socket listens or connects. They are members of an
  * edo_tcp_options, to which edo_listen_options.tcp and edo_connect_options.tcp point (edo/net.h).
  * Connections that a listener accepts inherit its options. The other calls are quick system calls
- * on a connection or a listener, and answer as those of edo/net.h: setters 0 or a negative errno,
- * getters the value (>= 0) or a negative errno; -EINVAL for NULL; -ENOTSUP for a stream that is no
- * TCP connection.
+ * on a connection or a listener, and return the same as those of edo/net.h: setters 0 or a negative
+ * errno, getters the value (>= 0) or a negative errno; -EINVAL for NULL; -ENOTSUP for a stream that
+ * is no TCP connection.
  */
 #pragma once
 

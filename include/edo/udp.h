@@ -174,7 +174,7 @@ typedef enum edo_udp_option {
     EDO_UDP_TOS,                 // type of service (traffic class), 0 to 255; two low bits: ECN
     EDO_UDP_MULTICAST_LOOP,      // this machine also receives its own multicast; on by default
     EDO_UDP_MULTICAST_TTL,       // 1 by default: this network only
-    EDO_UDP_MULTICAST_INTERFACE, // number of the interface that sends multicast; 0: by the routes
+    EDO_UDP_MULTICAST_INTERFACE, // interface that sends multicast; 0: the routes decide
     EDO_UDP_MTU_DISCOVERY,       // an edo_udp_mtu_discovery
     EDO_UDP_MTU,                 // read-only: greatest packet to the peer of this socket, in bytes
     EDO_UDP_GRO,                 // the kernel may merge datagrams: see edo_datagram_part()
@@ -192,7 +192,7 @@ typedef enum edo_udp_option {
 typedef enum edo_udp_mtu_discovery {
     EDO_MTU_FRAGMENT, // the datagram is sent in fragments
     EDO_MTU_ROUTE,    // the system's default
-    EDO_MTU_REFUSE,   // the send answers -EMSGSIZE; routers answer with an error
+    EDO_MTU_REFUSE,   // the send fails with -EMSGSIZE; routers report an error
     EDO_MTU_PROBE,    // as EDO_MTU_REFUSE, but the known MTU of the path is ignored
 } edo_udp_mtu_discovery;
 

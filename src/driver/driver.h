@@ -88,7 +88,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes
-    edo_address *address; // address of the peer, or NULL; at the end the place of `progress`
+    edo_address *address; // address of the peer, or NULL; after the end `progress`
     edo__op_wait wait;
 } edo__datagram_op;
 

@@ -20,8 +20,7 @@
 /* The fiber itself. Located at the high end of the fiber's stack, below the header of the stack. */
 struct edo__fiber {
     edo__parker parker;
-    void *context,
-        *caller; // saved stack pointers of the fiber, and of the poll that runs the fiber
+    void *context, *caller; // saved stack pointers: of the fiber, of its poll
     struct edo_fiber_frame *frame;
     edo_poll (*wait)(void *frame, edo_cx *cx); // polls the awaited futures; NULL: no wait
     const char *file;                          // source file of the last wait

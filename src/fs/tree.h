@@ -17,7 +17,7 @@ typedef enum edo__tree_event {
     EDO__TREE_END,   // no more files
     EDO__TREE_ENTRY, // a file, or a directory before its entries
     EDO__TREE_LEAVE, // a directory after its entries
-    EDO__TREE_ERROR, // a directory that could not be read; tree->error
+    EDO__TREE_ERROR, // a directory that could not be read, for the reason tree->error
 } edo__tree_event;
 
 typedef struct edo__tree {

@@ -327,8 +327,8 @@ static bool read_raw(edo_watcher *self)
     return n > 0;
 }
 
-/* Turns raw changes into events, as many as fit into one batch. After an error the events of this
- * visit are lost, and the next visit reports the loss. */
+/* Turns raw changes into events, at most one batch. After an error the events of this visit are
+ * lost, and the next visit reports the loss. */
 static int64_t run_translate(edo_op *op)
 {
     edo_watcher *self = op->object;

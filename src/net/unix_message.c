@@ -15,9 +15,8 @@ typedef struct EDO__OVERLAY message_op {
     union {
         edo__op_wait wait;
         struct {
-            int64_t
-                paused_until; // ns of the runtime's clock; valid while the operation is not parked
-            uint64_t pause;   // ms
+            int64_t paused_until; // ns of the runtime's clock; valid while not parked
+            uint64_t pause;       // ms
         };
     };
 } message_op;

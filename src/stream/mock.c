@@ -12,7 +12,7 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // result; of a WAIT: ns; the duration, once begun the end
+    int64_t value; // result; WAIT: ns; duration of the wait, or its end once it has begun
     bool has_begun;
     size_t size, at; // number of bytes, and number of bytes that are done; the bytes follow
     char bytes[];

@@ -1,5 +1,5 @@
 /* Broadcasts: a ring of slots. A sender overwrites the oldest value, under the lock of the hub.
- * Value n lies in slot n % slots. There are at least as many slots as kept values.
+ * Value n lies in slot n % slots. The number of slots is at least the number of kept values.
  *
  * A receiver reads without the lock, as from a sequence lock (Lameter, "Effective synchronization
  * on Linux/NUMA systems"). The receiver copies the words of the value, then reads `writing`, the
@@ -31,8 +31,7 @@ struct edo__broadcast {
     size_t words;    // words per value; 0: values are read under the lock
     uint64_t mask;   // slots - 1
     edo_atomic(uint64_t) sent __attribute__((aligned(64))); // sent values; written under the lock
-    edo_atomic(uint64_t)
-        writing; // number of begun values: sent, or sent + 1; written under the lock
+    edo_atomic(uint64_t) writing; // begun values (sent, or sent + 1); written under the lock
 };
 
 static char *slot_of(edo__broadcast *broadcast, uint64_t number)

@@ -50,8 +50,7 @@ struct record {
         edo_atomic(edo__thread_lock_kind) kind;
     } held[MAX_HELD];
     edo__thread_hold wait; // wait.lock NULL: the thread does not wait
-    record *waiter,
-        *next; // used by a search; `waiter` waits for this thread; `next` links the queue
+    record *waiter, *next; // of a search: thread that waits for this one; next in the queue
     bool is_found;
     char name[NAME_SIZE];
     uint32_t id;

@@ -10,7 +10,7 @@ enum { EDO__HERE = -100 }; // directory: the working directory of the process
 typedef enum edo__file_verb {
     /* Calls on a file, at an offset, or at the file's position for EDO__AT_POSITION. */
     EDO__FILE_READ,   // data, size, offset, flags: EDO_OPEN_DIRECT or 0; result: bytes
-    EDO__FILE_WRITE,  // the same
+    EDO__FILE_WRITE,  // as EDO__FILE_READ
     EDO__FILE_READV,  // data: slices; size: their number
     EDO__FILE_WRITEV, // the same
     EDO__FILE_SEEK,   // offset as int64_t, flags: edo_seek; result: position

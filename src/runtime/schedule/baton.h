@@ -45,7 +45,7 @@ bool edo__baton_is_held(edo__worker *worker);
  * takes the baton from it. Until the worker returns, laps do not wait for it. Thread: any. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat);
 
-/* Leaves the gate for good, at the end of the worker's thread. Thread: the owner. */
+/* Leaves the gate at the end of the worker's thread, and never returns to it. Thread: the owner. */
 void edo__baton_leave(edo__worker *worker);
 
 /* Whether the worker may take tasks that plain threads have pushed. In each lap, only the first

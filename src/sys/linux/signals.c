@@ -42,7 +42,7 @@ typedef struct slot {
     edo_atomic(edo__signal_subscriber *) first; // changed under the lock
     edo_atomic(uint32_t) handlers;
     edo_atomic(plain_handler *) plain;    // earlier handler of the program
-    edo_atomic(info_handler *) with_info; // the same, with SA_SIGINFO
+    edo_atomic(info_handler *) with_info; // earlier handler with SA_SIGINFO
     edo_atomic(bool) was_ignored;         // the program ignored the signal
     struct sigaction earlier;             // guarded by the lock
     bool is_installed; // set before the handler is installed; guarded by the lock
