@@ -122,8 +122,9 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_
                                              uint64_t offset);
 
 /* Writes size bytes at an offset. At most 1 GiB per call.
- * Result: bytes written. Fewer than size: an error came after them (a full disk), which the next
- * call answers. -EINVAL for a file opened with APPEND, to which the system would append.
+ * Result: bytes written. Fewer than size: an error (such as a full disk) came after these bytes,
+ * and is the result of the next call. -EINVAL for a file opened with APPEND, to which the system
+ * would append.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);

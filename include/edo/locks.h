@@ -232,8 +232,7 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
  * Returns: the number removed. Thread: any. */
 EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
 
-/* Closes the semaphore: present and later requests are answered -EPIPE. Permits may still be
- * released.
+/* Closes the semaphore: present and later requests end with -EPIPE. Permits may still be released.
  * Thread: any. */
 EDO_API void edo_semaphore_close(edo_semaphore *semaphore);
 EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);

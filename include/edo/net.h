@@ -127,7 +127,7 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 typedef struct edo_addresses edo_addresses;
 
 /* Looks up an address. The text has a form that the calls above accept, and must outlive the
- * operation. A numeric address is answered at once, without a thread.
+ * operation. For a numeric address the operation is ready at once, without a thread.
  * Result: 0 with *ret_addresses, which are all addresses in the order of getaddrinfo(3), to be
  * freed by edo_addresses_destroy(). Otherwise one of
  *     -EINVAL       not an address, or an unknown service
@@ -160,7 +160,7 @@ EDO_API void edo_addresses_destroy(edo_addresses *addresses); // NULL is ignored
 EDO_API int edo_tcp_local_address(const edo_io *conn, char *buffer, size_t size);
 EDO_API int edo_tcp_peer_address(const edo_io *conn, char *buffer, size_t size);
 
-/* Options of a connection. Setters answer 0 or a negative errno, getters the value (>= 0) or a
+/* Options of a connection. Setters return 0 or a negative errno, getters the value (>= 0) or a
  * negative errno. */
 
 /* TCP_NODELAY: the kernel sends small writes at once. */

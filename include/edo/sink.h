@@ -35,7 +35,7 @@ typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
 
-    /* Takes an item, after `ready` has answered 0. Returns: 0; a negative errno, and the item is
+    /* Takes an item, after `ready` has returned 0. Returns: 0; a negative errno, and the item is
      * still the caller's. */
     int64_t (*put)(edo_sink *sink, const void *item);
 

@@ -62,8 +62,8 @@ EDO_API int edo_tcp_quick_ack(const edo_io *conn);
 /* TCP_MAXSEG: present size of a segment, in bytes. */
 EDO_API int edo_tcp_max_segment(const edo_io *conn);
 
-/* TCP_NOTSENT_LOWAT: number of bytes that may be unsent in the send buffer. While there are more, a
- * write waits, so that the program can decide late which data to send. */
+/* TCP_NOTSENT_LOWAT: number of bytes that may be unsent in the send buffer. While the buffer has
+ * more unsent bytes, a write waits, so that the program can decide late which data to send. */
 EDO_API int edo_tcp_set_unsent_limit(edo_io *conn, int bytes);
 EDO_API int edo_tcp_unsent_limit(const edo_io *conn);
 

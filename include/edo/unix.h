@@ -105,8 +105,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect_with(const char *address,
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
 EDO_API EDO_MUST_USE int edo_unix_pair_of(edo_unix_type type, edo_io **ret_end, edo_io **ret_other);
 
-/* Writes the local or the peer's address of a connection as text; "unix:" for a socket without a
- * name, as most clients have. The address of a listener is read by edo_listener_address().
+/* Writes an address of a connection as text: the local one, or the peer's. The text is "unix:" for
+ * a socket without a name, as most clients have. The address of a listener is read by
+ * edo_listener_address().
  * buffer: of EDO_ADDRESS_TEXT_SIZE. Returns: the length; -ENOSPC for a buffer that is too small;
  * -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_local_address(const edo_io *conn, char *buffer, size_t size);

@@ -413,7 +413,7 @@ static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 enum {
     EDO__DETAIL_WRITE_SIDE = 1 << 8,
     EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
-    EDO__DETAIL_CLAIMED = 1 << 10,    // holds its side of the source
+    EDO__DETAIL_CLAIMED = 1 << 10,    // the operation has claimed its side
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call; guarded by the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket

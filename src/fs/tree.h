@@ -26,7 +26,7 @@ typedef struct edo__tree {
     uint32_t open, max_open;
     uint32_t flags;    // EDO_WALK_*
     char *path;        // path of the present file, with a NUL
-    size_t size, room; // bytes of the path, and of its memory
+    size_t size, room; // bytes of the path; bytes of its memory
     size_t name;       // offset of the path's last part
     edo__dir_entry entry;
     bool enters;          // the present entry is a directory that is to be entered

@@ -47,8 +47,8 @@ void edo__views_end(edo__views *views, int number);
  * system's watch of each directory that has no view left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 
-/* Changes the paths of the views of a watch from `from` and below to `to`. Returns: 0; -ENOMEM: the
- * views that could not be changed are removed. */
+/* Replaces the path `from` by `to`, in all views of a watch at `from` and below. Returns: 0;
+ * -ENOMEM: the views that could not be changed are removed. */
 int edo__views_move(edo__views *views, int watch, const char *from, const char *to);
 
 /* Copies one root view after another, to scan trees again. *at: 0 at first. Returns: as

@@ -1,5 +1,5 @@
-/* Look-ups of names. A numeric address is the result at once. A name is looked up by a job on the
- * runtime's pool "dns".
+/* Look-ups of names. For a numeric address the result is ready at once. A name is looked up by a
+ * job on the runtime's pool "dns".
  *
  * The job owns all memory that its thread uses. So a cancelled operation abandons its job and is
  * ready at once. The thread of a running job frees that job when the system has answered. */

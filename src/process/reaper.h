@@ -1,6 +1,6 @@
 /* The reaper: a thread of the process that takes the status of children whose handles were closed.
- * It also sends SIGKILL after a grace period, takes the status of children without a descriptor,
- * and makes children that have a parent-death signal. */
+ * The reaper also sends SIGKILL after a grace period, takes the status of children without a
+ * descriptor, and makes children that have a parent-death signal. */
 #pragma once
 
 #include "process/process.h"

@@ -61,7 +61,7 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     return word & EDO__EVENT_SET ? 0 : -EAGAIN;
 }
 
-/* Returns the permit of a cancelled wait to an automatic event. A manual event has given no
+/* Stores the permit of a cancelled wait in an automatic event again. A manual event has given no
  * permit. */
 static void give_back(void *object, edo_op *op)
 {

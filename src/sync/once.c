@@ -2,7 +2,8 @@
  *
  *     0 ------ enter --> BUSY, the caller is the maker
  *     BUSY --- done ---> DONE
- *     BUSY --- fail ---> BUSY, the next waiter of edo_once_enter() is the maker; 0: there is none
+ *     BUSY --- fail ---> BUSY, the next waiter of edo_once_enter() is the maker; 0: there is no
+ *     such waiter
  *
  * All steps are made under the lock, except the test for DONE. The store of DONE releases the
  * maker's writes, and that test acquires them. */

@@ -224,8 +224,8 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
-/* Depth-first search; edges[depth].waiter is set. Returns: the length of a cycle through the
- * waiter of edges[0], or 0. */
+/* Searches depth first, from edges[depth].waiter, which is set. Returns: the length of a cycle
+ * through the waiter of edges[0], or 0. */
 static size_t find_cycle(edo__record_edge *edges, size_t depth)
 {
     for (edo__each_record(holder)) {
