@@ -294,8 +294,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* As edo_call(), with the callee's frame on the heap, for recursion. If there is no memory, lhs is
  * -ENOMEM, the function is not called, and the arguments still belong to the caller. Each call is
  * polled inside its caller's poll, so the thread's stack limits the depth of a recursion, to tens
- * of thousands of calls with 8 MiB. A recursion that is too deep also answers -ENOMEM, with a line
- * in the log. */
+ * of thousands of calls with 8 MiB. If the recursion is too deep, lhs is -ENOMEM too, and the log
+ * gets a line. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -452,5 +452,5 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn_on(ret_task, worker, ...)                                                        \
     edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a detached task. Returns and Thread as edo_spawn(). */
+/* Starts a detached task. Returns and Thread: as edo_spawn(). */
 #define edo_go(...) edo__spawn(NULL, NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))

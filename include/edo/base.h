@@ -1,6 +1,6 @@
 /* Definitions that every part of edo shares: visibility, errors, memory, the log.
  *
- * Errors. A call that can fail answers a value >= 0, or a negative errno. edo_strerror() gives the
+ * Errors. A call that can fail returns a value >= 0, or a negative errno. edo_strerror() gives the
  * text. Outputs are called ret_* and are untouched on failure. Misuse that no return value can
  * report, such as a buffer that would dangle or a scope that is left early, ends the process with
  * one line on stderr.

@@ -188,7 +188,7 @@ typedef struct edo_chain {
     edo_slice *slices;   // slices[first] begins with the first unread byte
     edo__block **blocks; // one per slice, in the same allocation
     uint32_t first, end; // indices of the unread slices
-    uint32_t capacity;   // in slices
+    uint32_t capacity;   // number of slices
     uint32_t private_;
     size_t size;        // unread bytes
     const edo_op *user; // the edo_write_chain() in flight

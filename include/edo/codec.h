@@ -219,7 +219,7 @@ EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
  * that is not UTF-8; the stream continues. */
 EDO_API void edo_json_line_codec_init(edo_line_codec *codec, size_t most);
 
-/* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors as of
+/* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors: as for
  * edo_line_codec_init(). */
 EDO_API void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t size,
                                  size_t most);

@@ -50,7 +50,7 @@ typedef struct edo__step {
         edo_map_fn *map;
         edo_see_fn *see;
     };
-    void *context; // of the function; or the second stream
+    void *context; // context of the function, or the second stream
     union {
         uint64_t count;
         int64_t moment; // ns of edo_now()
@@ -98,7 +98,7 @@ typedef struct edo__chunks {
     uint64_t item_size; // bytes
     int64_t limit;      // ns; INT64_MAX: none
     int64_t moment;     // end of the limit; ns of edo_now()
-    int64_t later;      // answer to give after the chunk
+    int64_t later;      // answer that follows the chunk
     uint64_t keep;      // items that the next chunk begins with
     uint8_t ending;     // see edo__pull_until()
     bool was_given;

@@ -50,8 +50,9 @@ typedef struct edo_copier {
 EDO_API void edo_copier_init(edo_copier *copier, edo_io *from, edo_io *to, void *memory,
                              size_t size);
 
-/* Prepares a copy of the bytes ahead in a reader and then of its stream. The copy uses the
- * reader's memory from then on; the reader must not be used any more. */
+/* Prepares a copy of a reader's input: first the bytes ahead in the reader, then the rest of the
+ * reader's stream. From then on the copy uses the reader's memory, and the reader must not be
+ * used. */
 EDO_API void edo_copier_init_reader(edo_copier *copier, edo_reader *reader, edo_io *to);
 
 /* Ends a copy. Returns: number of held bytes, which are lost. */
@@ -134,7 +135,7 @@ EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
 typedef struct edo_file_copy {
     edo_file_range from;
     edo_fd to;
-    uint64_t offset; // in the target, advanced by the copy; ignored if the target appends
+    uint64_t offset; // position in the target, advanced by the copy; ignored if the target appends
 } edo_file_copy;
 
 /* Copies a part of a file to another file, on the runtime's pool "files". On failure the two

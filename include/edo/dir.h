@@ -120,9 +120,9 @@ typedef struct edo_dir edo_dir;
 /* An entry of a directory; valid until the next operation on the edo_dir. */
 typedef struct edo_entry {
     const char *name; // bytes, ending with a NUL
-    size_t size;      // of the name
+    size_t size;      // bytes of the name
     uint64_t inode;
-    edo_file_kind kind; // of the symlink itself, not of its target; never unknown
+    edo_file_kind kind; // kind of the symlink itself, not of its target; never unknown
 } edo_entry;
 
 /* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; as edo_file_open().
@@ -154,7 +154,7 @@ enum {
 /* One file of a walk; valid until the next operation on the walk. */
 typedef struct edo_walk_entry {
     const char *path; // begins with the root's path
-    size_t size;      // of the path
+    size_t size;      // bytes of the path
     const char *name; // last part of the path
     uint64_t inode;
     edo_file_kind kind;

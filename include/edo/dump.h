@@ -22,7 +22,7 @@
  * dump may be missing.
  *
  * A dump needs memory for a list of the tasks of each worker. Without memory the dump has only the
- * tasks that the workers run, and answers -ENOMEM.
+ * tasks that the workers run, and the call returns -ENOMEM.
  *
  * Dumps without a call: with edo_config.dump_on_quit, SIGQUIT dumps the runtime to the log, and the
  * program continues. With EDO_DUMP_ON_ABORT=1 in the environment, an abort for misuse first dumps

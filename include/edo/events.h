@@ -215,9 +215,9 @@ static inline bool edo_once_is_done(const edo_once *once)
 }
 
 /* Waits until the initialisation is done, or until the caller is the maker.
- * Result: 0: the initialisation is done; 1: the caller is the maker, and calls edo_once_done() or
- * edo_once_fail(). A maker that enters again, in the same function or in a callee, waits for itself
- * for ever.
+ * Result: 0 if the initialisation is done; 1 if the caller is the maker, who calls edo_once_done()
+ * or edo_once_fail(). A maker that enters again, in the same function or in a callee, waits for
+ * itself for ever.
  * Cancel: prompt; the caller is not the maker. */
 static inline EDO_MUST_USE edo_op edo_once_enter(edo_once *once)
 {

@@ -122,8 +122,9 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_
                                              uint64_t offset);
 
 /* Writes size bytes at an offset. At most 1 GiB per call.
- * Result: bytes written. Fewer than size: an error came after them (a full disk), which the next
- * call answers. -EINVAL for a file opened with APPEND, to which the system would append.
+ * Result: bytes written. Fewer than size: an error (such as a full disk) came after these bytes,
+ * and is the result of the next call. -EINVAL for a file opened with APPEND, to which the system
+ * would append.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);
@@ -160,8 +161,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_se
 
 /* ---- size and disk ---- */
 
-/* Write the file to the disk: edo_file_sync() all of it, edo_file_sync_data() only what is needed
- * to read the data again.
+/* Write the file to the disk: edo_file_sync() writes all of the file, edo_file_sync_data() only the
+ * parts that are needed to read the data again.
  * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);
@@ -245,7 +246,7 @@ typedef struct edo_info {
     uint64_t size;           // bytes
     uint64_t allocated;      // bytes on the disk
     uint64_t device, inode;  // together the file's identity
-    uint64_t special_device; // of a device file
+    uint64_t special_device; // number of the device that a device file stands for
     edo_file_kind kind;
     uint32_t mode; // permissions, with the bits for set-user-id and the like
     uint32_t links;

@@ -199,7 +199,7 @@ static inline uint64_t edo_op_progress(const edo_op *op)
 
 typedef struct edo_trace_line {
     int depth;               // 0 for the task's function
-    const char *name, *file; // of the function or operation; file may be NULL
+    const char *name, *file; // name and file of the function or operation; file may be NULL
     uint32_t line;           // line of the function's await; 0 for a leaf
 } edo_trace_line;
 

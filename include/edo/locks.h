@@ -232,8 +232,7 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
  * Returns: the number removed. Thread: any. */
 EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
 
-/* Closes the semaphore: present and later requests are answered -EPIPE. Permits may still be
- * released.
+/* Closes the semaphore: present and later requests end with -EPIPE. Permits may still be released.
  * Thread: any. */
 EDO_API void edo_semaphore_close(edo_semaphore *semaphore);
 EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
@@ -313,7 +312,8 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* These functions unlock. They abort if the lock is not held for reading or writing, respectively.
+/* These functions unlock. The first aborts if the lock is not held for reading, the second if the
+ * lock is not held for writing.
  * Thread: that of the task that locked it, or the plain thread that locked it. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {

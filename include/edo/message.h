@@ -44,8 +44,8 @@ typedef struct edo_message {
     edo_control *control; // ancillary data; NULL: none
     edo_address address;  // send: destination, or no address on a connected socket
                           // receive: sender; no address if the system gives none
-    uint32_t options;     // EDO_MESSAGE_*, of the program
-    uint32_t flags;       // EDO_MESSAGE_*, of a receive
+    uint32_t options;     // EDO_MESSAGE_*, set by the program
+    uint32_t flags;       // EDO_MESSAGE_*, set by a receive
     uint64_t size;        // receive: true size of the datagram; send: bytes sent
     int error;            // send_many: 0, or the negative errno of this message
     int reserved[3];

@@ -50,7 +50,7 @@ typedef struct edo_histogram_config {
     void *reserved[2];
 } edo_histogram_config;
 
-/* Type of edo_config.metrics. Only edo_runtime_create() reads it, and answers -EINVAL for
+/* Type of edo_config.metrics. Only edo_runtime_create() reads the struct, and returns -EINVAL for
  * impossible buckets. */
 typedef struct edo_metrics_config {
     edo_histogram_config poll_time, schedule_latency;

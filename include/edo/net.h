@@ -8,9 +8,9 @@
  * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is
  * also a name, usually from the hosts file.
  *
- * A connection is an edo_io. The edo_tcp_* calls set options of TCP, and answer -ENOTSUP for other
- * streams. These calls are quick system calls, not operations. NULL in place of a connection, a
- * listener, an address or an output answers -EINVAL.
+ * A connection is an edo_io. The edo_tcp_* calls set options of TCP, and return -ENOTSUP for other
+ * streams. These calls are quick system calls, not operations. A call with NULL in place of a
+ * connection, a listener, an address or an output fails with -EINVAL.
  */
 #pragma once
 
@@ -127,7 +127,7 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 typedef struct edo_addresses edo_addresses;
 
 /* Looks up an address. The text has a form that the calls above accept, and must outlive the
- * operation. A numeric address is answered at once, without a thread.
+ * operation. For a numeric address the operation is ready at once, without a thread.
  * Result: 0 with *ret_addresses, which are all addresses in the order of getaddrinfo(3), to be
  * freed by edo_addresses_destroy(). Otherwise one of
  *     -EINVAL       not an address, or an unknown service
@@ -160,7 +160,7 @@ EDO_API void edo_addresses_destroy(edo_addresses *addresses); // NULL is ignored
 EDO_API int edo_tcp_local_address(const edo_io *conn, char *buffer, size_t size);
 EDO_API int edo_tcp_peer_address(const edo_io *conn, char *buffer, size_t size);
 
-/* Options of a connection. Setters answer 0 or a negative errno, getters the value (>= 0) or a
+/* Options of a connection. Setters return 0 or a negative errno, getters the value (>= 0) or a
  * negative errno. */
 
 /* TCP_NODELAY: the kernel sends small writes at once. */
@@ -191,7 +191,7 @@ EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
 /* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. On a socket
- * for both families, a setter sets the option for both families, and a getter answers the value of
+ * for both families, a setter sets the option for both families, and a getter returns the value for
  * the peer's family. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);

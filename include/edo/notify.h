@@ -11,8 +11,9 @@
  * permit.
  *
  * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
- * the waiter, and before the waiter's next poll. The notification then passes to the first or the
- * last of the other waiters, respectively. Without another waiter the permit is stored.
+ * the waiter, and before the waiter's next poll. The notification of edo_notify_one() then passes
+ * to the first of the other waiters, that of edo_notify_last() to the last. Without another waiter
+ * the permit is stored.
  */
 #pragma once
 

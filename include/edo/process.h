@@ -11,8 +11,8 @@
  *     edo_await(rc, edo_process_wait(self->process, &self->exit));
  *     edo_process_close(self->process);
  *
- * The child. It is made without a copy of the parent's memory, and the call returns when the child
- * has executed the program. So a program that cannot be executed is an error of the call, and
+ * The child. The child is made without a copy of the parent's memory, and the call returns when the
+ * child has executed the program. So a program that cannot be executed is an error of the call, and
  * edo_command.failed names the step. The child has only the descriptors that the command names.
  * Signals have their default actions and are not blocked; signals that the process ignores stay
  * ignored, except SIGPIPE. No fork handler of the program is called. The child inherits the
@@ -131,8 +131,8 @@ typedef struct edo_command {
 
 /* Status of a child that has ended. */
 typedef struct edo_exit {
-    int code;             // of exit(); 0 if a signal has ended the process
-    int signal;           // 0: ended by exit()
+    int code;             // argument of exit(); 0 if a signal has ended the process
+    int signal;           // signal that has ended the process; 0: ended by exit()
     bool has_core;        // memory was dumped
     int64_t user, system; // ns of processor time
     int64_t max_memory;   // bytes
@@ -242,7 +242,8 @@ typedef struct edo_output {
  * `err` are pipes unless the command sets them. Unless the command sets `in`, it is a pipe if there
  * is input, otherwise the null device. A child that does not read all of its input is not an error.
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
- * process (edo_command.on_close); what was read is in the buffers. Cancel: waits, briefly. */
+ * process (edo_command.on_close); the bytes that were read are in the buffers. Cancel: waits,
+ * briefly. */
 EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
 
 /* The same for processes that were spawned: writes the input of the first one, reads the outputs of

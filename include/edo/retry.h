@@ -27,10 +27,10 @@ typedef bool edo_is_worth_fn(void *context, int64_t result);
 typedef struct edo_retry_options {
     uint32_t attempts; // including the first one; 0: any number
     uint32_t reserved;
-    int64_t least, most;       // ns; bounds of a pause; 0: 100 ms, 10 s
-    int64_t limit;             // ns; from the initialisation to the end of the last pause; 0: none
+    int64_t least, most; // ns; bounds of a pause; 0: 100 ms and 10 s
+    int64_t limit; // ns; time from the initialisation to the end of the last pause; 0: no limit
     edo_is_worth_fn *is_worth; // NULL: edo_is_transient()
-    void *context;             // of is_worth
+    void *context;             // context of is_worth
     edo_retry_budget *budget;  // shared by callers; NULL: none
 } edo_retry_options;
 
@@ -38,11 +38,11 @@ typedef struct edo_retry_options {
 typedef struct edo_retry {
     edo_retry_options options;
     int64_t deadline; // ns of edo_now(); INT64_MAX: none
-    int64_t pause;    // ns; the last one
+    int64_t pause;    // ns; length of the last pause
     int64_t asked;    // ns; least length of the next pause
     int64_t until;    // ns of edo_now(); end of the pause in progress; 0: none
     uint32_t failures;
-    bool was_counted; // in the budget
+    bool was_counted; // whether the budget has counted the call
 } edo_retry;
 
 /* Prepares the attempts of one call. options: NULL: zeroed.
@@ -110,7 +110,7 @@ typedef struct edo_hedge {
     edo_future *first;
     size_t stride; // bytes
     int64_t delay;
-    int64_t next; // ns of edo_now(); when the next attempt begins
+    int64_t next; // start of the next attempt; ns of edo_now()
     uint32_t count, begun;
     int32_t winner;
     int32_t failed;
@@ -144,7 +144,7 @@ static inline int32_t edo_hedge_winner(const edo_hedge *hedge)
 typedef struct edo_breaker {
     uint32_t lock;
     uint32_t most;    // failures in a row
-    uint32_t count;   // of failures in a row
+    uint32_t count;   // number of failures in a row
     bool is_probed;   // a probe is under way
     int64_t pause;    // ns
     int64_t open_end; // ns of edo_now(); INT64_MIN: closed

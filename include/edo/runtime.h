@@ -227,8 +227,8 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
 EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
 
 /* Gives a descriptor for a foreign loop. The descriptor is readable when edo_turn(runtime, 0) has
- * work to do, including due timers and wakes from other threads. It is level-triggered: turn while
- * the descriptor is readable.
+ * work to do, including due timers and wakes from other threads. The descriptor is level-triggered:
+ * turn the runtime while the descriptor is readable.
  * Returns: the descriptor, which belongs to the runtime; -EMFILE, -ENFILE, -ENOMEM, -ESTALE;
  * -EOPNOTSUPP for a driver without a descriptor, and with workers.
  * Thread: the owner. */

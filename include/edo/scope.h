@@ -37,7 +37,7 @@ typedef struct edo_scope {
     int64_t failure; // first failure of a member, or 0
     edo_op *waiters; // first of the waiting operations
     bool cancelled, closed;
-    uint32_t bindings; // to cancellation tokens; owner's thread
+    uint32_t bindings; // number of bindings to cancellation tokens; used by the owner
     uint64_t reserved[2];
 } edo_scope;
 
@@ -120,8 +120,8 @@ EDO_API void edo_scope_cancel(edo_scope *scope);
  * Thread: inside any task of the scope's runtime. */
 EDO_API int edo_scope_cancel_member(edo_scope *scope, uint64_t id);
 
-/* Cancels all members with a key (edo_scope_spawn_key()), or with that pointer as the `user` of
- * their edo_spawn_options.
+/* Cancels all members with a key (edo_scope_spawn_key()), or whose edo_spawn_options have that
+ * pointer as `user`.
  * Returns: the number of such members that had not ended.
  * Thread: inside any task of the scope's runtime. */
 EDO_API size_t edo__scope_cancel_key(edo_scope *scope, const void *key);

@@ -50,8 +50,8 @@ typedef struct edo_stream_ops {
     /* Makes one step towards the next item. Called in a poll of the stream's task.
      * Returns: 1 with *ret_item; 0 at the end; a negative errno; EDO_NEXT_WAITS after arranging a
      * wake. After EDO_NEXT_WAITS, further calls pass the same ret_item until there is another
-     * answer. A call whose edo_cx_fate() is not EDO_LIVE soon answers, -ECANCELED if there is no
-     * item. After any answer nothing is in flight. */
+     * answer. A call whose edo_cx_fate() is not EDO_LIVE soon gives an answer, which is -ECANCELED
+     * if there is no item. After any answer nothing is in flight. */
     int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
     const void *reserved[2];
 } edo_stream_ops;
@@ -60,7 +60,7 @@ typedef struct edo_stream_ops {
 struct edo_stream {
     const edo_stream_ops *ops;
     const edo_op *user; // edo_next() in flight
-    uint32_t size;      // of an item, bytes
+    uint32_t size;      // bytes of an item
     bool has_ended;
     bool is_free;       // the last answer used no budget, as one of many from memory
     uint8_t free_count; // number of such answers; used by the kind of stream
@@ -218,7 +218,7 @@ typedef int64_t edo_source_answer_fn(void *context, int64_t result, void *ret_it
 typedef struct edo__array {
     edo_stream stream; // 24 bytes
     const char *items;
-    uint64_t count; // of items not yet given; UINT64_MAX: repeat without end
+    uint64_t count; // number of items not yet given; UINT64_MAX: repeat without end
 } edo__array;
 
 typedef struct edo__range {

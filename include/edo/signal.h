@@ -47,7 +47,7 @@ typedef struct edo_signal_event {
     int32_t pid;   // sender; for SIGCHLD, the child; 0: unknown, or the system
     uint32_t uid;  // user of that process
     int value;     // value of sigqueue(), as a number; 0 without one
-    void *pointer; // the same, as a pointer
+    void *pointer; // value of sigqueue(), as a pointer
     uint32_t lost; // number of events dropped since the last event, because the queue was full
 } edo_signal_event;
 

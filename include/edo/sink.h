@@ -35,7 +35,7 @@ typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
 
-    /* Takes an item, after `ready` has answered 0. Returns: 0; a negative errno, and the item is
+    /* Takes an item, after `ready` has returned 0. Returns: 0; a negative errno, and the item is
      * still the caller's. */
     int64_t (*put)(edo_sink *sink, const void *item);
 
@@ -50,7 +50,7 @@ typedef struct edo_sink_ops {
 struct edo_sink {
     const edo_sink_ops *ops;
     const edo_op *user; // operation in flight
-    uint32_t size;      // of an item, bytes
+    uint32_t size;      // bytes of an item
     bool is_free;       // the last item used no budget, as one of many put into memory
     uint8_t free_count; // number of such items; used by the kind of sink
     uint8_t reserved[2];
@@ -187,7 +187,7 @@ typedef struct edo__forward {
     edo_stream *in;
     edo_sink *out;
     void *slot;
-    int64_t error; // answer to give at the end of a phase
+    int64_t error; // result that the operation gives at the end of FLUSHING or ENDING; 0: no error
     uint8_t phase;
     bool has_item, is_over, is_unflushed;
 } edo__forward;

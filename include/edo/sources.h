@@ -1,5 +1,5 @@
 /* Streams over the objects of other modules: values of channels, ticks, connections, datagrams,
- * lines, entries of directories, file events, signals, ended members.
+ * lines, entries of directories, file events, signals, ended members of scopes.
  *
  *     edo_op_source_of(struct job) jobs;                   // 144 bytes, in the frame
  *     ...

@@ -48,8 +48,8 @@ EDO_API EDO_MUST_USE int edo_io_from_bytes(edo_bytes *bytes, edo_io **ret_io);
  * the second stream. */
 EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **ret_io);
 
-/* Limits the number of bytes that are read, and of those that are written; UINT64_MAX: no limit. At
- * its limit a read answers 0, and a write -EFBIG. */
+/* Limits the number of bytes that are read, and the number of bytes that are written. UINT64_MAX:
+ * no limit. At its limit a read answers 0, and a write -EFBIG. */
 EDO_API EDO_MUST_USE int edo_io_limit(edo_io *io, uint64_t reads, uint64_t writes, edo_io **ret_io);
 
 /* Writes the bytes read from `io` to `copy` before it returns them. If a write to the copy fails,
@@ -65,7 +65,7 @@ EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, voi
 
 /* A rate; zeroed: no limit. */
 typedef struct edo_rate {
-    uint64_t bytes; // per second
+    uint64_t bytes; // bytes per second
     uint64_t burst; // most bytes at once after a pause, up to 1 GiB; 0: a tenth of `bytes`
 } edo_rate;
 

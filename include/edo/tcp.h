@@ -3,9 +3,9 @@
  * Some options must be set before a socket listens or connects. They are members of an
  * edo_tcp_options, to which edo_listen_options.tcp and edo_connect_options.tcp point (edo/net.h).
  * Connections that a listener accepts inherit its options. The other calls are quick system calls
- * on a connection or a listener, and answer as those of edo/net.h: setters 0 or a negative errno,
- * getters the value (>= 0) or a negative errno; -EINVAL for NULL; -ENOTSUP for a stream that is no
- * TCP connection.
+ * on a connection or a listener, and return the same as those of edo/net.h: setters 0 or a negative
+ * errno, getters the value (>= 0) or a negative errno; -EINVAL for NULL; -ENOTSUP for a stream that
+ * is no TCP connection.
  */
 #pragma once
 
@@ -62,8 +62,8 @@ EDO_API int edo_tcp_quick_ack(const edo_io *conn);
 /* TCP_MAXSEG: present size of a segment, in bytes. */
 EDO_API int edo_tcp_max_segment(const edo_io *conn);
 
-/* TCP_NOTSENT_LOWAT: number of bytes that may be unsent in the send buffer. While there are more, a
- * write waits, so that the program can decide late which data to send. */
+/* TCP_NOTSENT_LOWAT: number of bytes that may be unsent in the send buffer. While the buffer has
+ * more unsent bytes, a write waits, so that the program can decide late which data to send. */
 EDO_API int edo_tcp_set_unsent_limit(edo_io *conn, int bytes);
 EDO_API int edo_tcp_unsent_limit(const edo_io *conn);
 

@@ -13,8 +13,8 @@
  * been left. When the process exits, the terminal's first modes are restored, even without a leave.
  * With a flag, they are also restored before a signal ends the process.
  *
- * NULL in place of a stream or an output answers -EINVAL. A stream that is not a terminal answers
- * -ENOTTY.
+ * A call with NULL in place of a stream or an output fails with -EINVAL. A call with a stream that
+ * is not a terminal fails with -ENOTTY.
  */
 #pragma once
 
@@ -49,9 +49,9 @@ typedef struct edo_terminal_mode {
     uint64_t before[8];
 } edo_terminal_mode;
 
-/* Changes the modes of a terminal at once. Input that was typed ahead is kept. A process in the
+/* Changes the modes of a terminal immediately. Input that was typed ahead is kept. A process in the
  * background is not stopped. A process can use at most 8 terminals in this way at a time.
- * mode: must not move until it is left. flags: 0 or EDO_TERMINAL_ON_SIGNALS.
+ * mode: must keep its address until edo_terminal_leave(). flags: 0 or EDO_TERMINAL_ON_SIGNALS.
  * Returns: 0; -ENOTTY; -ENOSPC for too many terminals; -EIO for a terminal that was hung up;
  * -EMFILE; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io,

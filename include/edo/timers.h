@@ -65,7 +65,7 @@ typedef struct edo_delay_queue edo_delay_queue;
 /* Links the user's own item into a queue, and identifies the item there: embed this struct in the
  * item. It must be all zero before its first use, and must not move while the item is queued. */
 typedef struct edo_delay {
-    int64_t when; // moment at which the item is due; read only
+    int64_t when; // moment at which the item is due; the program only reads it
 
     /* The members below are private. */
     uint64_t order;

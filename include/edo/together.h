@@ -39,7 +39,7 @@ typedef struct edo__hold {
     edo_future base; // kept by the frame; base.result: number of things in flight
     edo_future *owner;
     edo_task *task;
-    edo_wakeable *waker; // of the function's poll
+    edo_wakeable *waker; // waker of the function's poll
     edo_drop_fn *drop;
     void *context;
     bool ends; // set by edo_merge_end() and the like
@@ -48,7 +48,7 @@ typedef struct edo__hold {
 /* A waker that outlives the polls of the stream, for operations that stay in flight. */
 typedef struct edo__relay {
     edo_user_wakeable wakeable;
-    edo_wakeable *to; // under the lock
+    edo_wakeable *to; // guarded by the lock
     uint32_t lock;
     uint32_t reserved;
 } edo__relay;
@@ -57,13 +57,13 @@ typedef struct edo__input {
     edo_user_wakeable wakeable;
     struct edo__set *set;
     edo_stream *stream;
-    struct edo__input *next;     // in the queue `ready`
-    struct edo__input *woken;    // in the list `woken`; under the lock
-    struct edo__input *all_next; // in the set
+    struct edo__input *next;     // next in the queue `ready`
+    struct edo__input *woken;    // next in the list `woken`; guarded by the lock
+    struct edo__input *all_next; // next of all inputs of the set
     void *slot;
     uint64_t key;
-    int64_t deadline;  // ns; of a waiting input
-    int64_t result;    // once it has an answer
+    int64_t deadline;  // ns; deadline of a waiting input
+    int64_t result;    // result of the last pull, once the input has an answer
     uint32_t is_woken; // atomic: is in the list `woken`, or is about to be
     uint8_t state;
     bool is_ready; // is in the queue `ready`
@@ -73,9 +73,9 @@ typedef struct edo__set {
     edo_stream stream;
     edo__hold hold;
     edo__input *ready, *last_ready; // first and last of the queue
-    edo__input *woken;              // latest wake first; under the lock
+    edo__input *woken;              // list, latest wake first; guarded by the lock
     edo__input *all;                // inputs that have not ended
-    edo_wakeable *waker;            // under the lock
+    edo_wakeable *waker;            // guarded by the lock
     int64_t deadline;               // ns; not later than that of any waiting input
     uint64_t last_key;
     uint32_t lock;
@@ -89,7 +89,7 @@ typedef struct edo__zip {
     edo__input inputs[2];
     int64_t (*fn)(void *context, const void *left, const void *right, void *ret_item);
     void *context;
-    int64_t later; // an error to give
+    int64_t later; // error that a later edo_next() gives
 } edo__zip;
 
 typedef struct edo__generator {

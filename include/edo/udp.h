@@ -168,13 +168,13 @@ EDO_API int64_t edo_udp_try_send_many(edo_udp *socket, edo_message *messages, si
  * families, an option applies to both families. */
 typedef enum edo_udp_option {
     EDO_UDP_BROADCAST,           // may send to broadcast addresses
-    EDO_UDP_SEND_BUFFER,         // bytes; Linux answers twice the value that was set
+    EDO_UDP_SEND_BUFFER,         // bytes; on Linux the getter returns twice the value that was set
     EDO_UDP_RECV_BUFFER,         // bytes
     EDO_UDP_TTL,                 // time to live (hop limit), 1 to 255
     EDO_UDP_TOS,                 // type of service (traffic class), 0 to 255; two low bits: ECN
     EDO_UDP_MULTICAST_LOOP,      // this machine also receives its own multicast; on by default
     EDO_UDP_MULTICAST_TTL,       // 1 by default: this network only
-    EDO_UDP_MULTICAST_INTERFACE, // number of the interface that sends multicast; 0: by the routes
+    EDO_UDP_MULTICAST_INTERFACE, // interface that sends multicast; 0: the routes decide
     EDO_UDP_MTU_DISCOVERY,       // an edo_udp_mtu_discovery
     EDO_UDP_MTU,                 // read-only: greatest packet to the peer of this socket, in bytes
     EDO_UDP_GRO,                 // the kernel may merge datagrams: see edo_datagram_part()
@@ -192,7 +192,7 @@ typedef enum edo_udp_option {
 typedef enum edo_udp_mtu_discovery {
     EDO_MTU_FRAGMENT, // the datagram is sent in fragments
     EDO_MTU_ROUTE,    // the system's default
-    EDO_MTU_REFUSE,   // the send answers -EMSGSIZE; routers answer with an error
+    EDO_MTU_REFUSE,   // the send fails with -EMSGSIZE; routers report an error
     EDO_MTU_PROBE,    // as EDO_MTU_REFUSE, but the known MTU of the path is ignored
 } edo_udp_mtu_discovery;
 
@@ -230,10 +230,10 @@ enum {
 
 typedef struct edo_datagram_info {
     uint32_t present;   // EDO_DATAGRAM_*: the members with a value
-    uint32_t interface; // number; 0: any
+    uint32_t interface; // number of the interface; 0: any
     edo_address local;  // address on this machine, without a port
     int ttl, tos;
-    int64_t timestamp; // of the arrival; ns since 1970
+    int64_t timestamp; // time of the arrival; ns since 1970
     uint32_t segment;  // bytes of each datagram, if the message holds several
     uint32_t drops;    // datagrams that the socket has dropped so far, for lack of room
 } edo_datagram_info;

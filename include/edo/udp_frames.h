@@ -35,7 +35,7 @@ typedef struct edo__udp_frames {
     edo_codec *codec;
     edo_buffer in; // rest of the last datagram
     size_t most;
-    edo_address from; // of that datagram
+    edo_address from; // sender of that datagram
     edo_op inner;     // in flight while base.ops is set
 } edo__udp_frames;
 
@@ -66,8 +66,8 @@ EDO_END_DECLS
 
 #define edo_udp_frames_of(T) edo__kind_of(T, edo__udp_frames)
 
-/* Frames of the datagrams that arrive on a socket, without end. Errors of a receive are answers, not
- * the end. A codec whose items are of another size than T aborts.
+/* Frames of the datagrams that arrive on a socket, without end. An error of a receive is an answer,
+ * not the end. Aborts for a codec whose items are not of the size of T.
  * most: bytes of a datagram; a longer one is dropped and answered with -EMSGSIZE. 0: 65535. */
 #define edo_udp_frames_init(s, socket, codec, most)                                                \
     edo__udp_frames_init(&(s)->edo_impl, (socket), (codec), (most), edo__item_size(s))
@@ -81,9 +81,10 @@ EDO_END_DECLS
 
 #define edo_udp_frame_sink_of(T) edo__sink_kind_of(T, edo__udp_frame_sink)
 
-/* Sends each frame as one datagram, at first to the socket's peer. edo_sink_send() encodes the frame;
- * it is sent before the next one, or by edo_sink_flush() or edo_sink_close(). These answer an error
- * of the send; the datagram is then dropped, unless the send was cancelled. */
+/* Sends each frame as one datagram, at first to the socket's peer. edo_sink_send() encodes the
+ * frame. The frame is sent before the next one, or by edo_sink_flush() or edo_sink_close(). An
+ * error of the send is the result of that operation. The datagram is then dropped, unless the send
+ * was cancelled. */
 #define edo_udp_frame_sink_init(s, socket, codec)                                                  \
     edo__udp_frame_sink_init(&(s)->edo_impl, (socket), (codec), edo__item_size(s))
 

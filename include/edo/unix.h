@@ -8,8 +8,8 @@
  * A path that begins with "@" or "unix:" is written "./@...". For a listen or a bind, "unix:" alone
  * lets the system choose an abstract name.
  *
- * A path has at most 108 bytes, and an abstract name at most 107. A longer path or name answers
- * -ENAMETOOLONG, and is never cut. The calls that write an address use the form of edo/address.h.
+ * A path has at most 108 bytes, and an abstract name at most 107. A longer path or name is refused
+ * with -ENAMETOOLONG, and never cut. The calls that write an address use the form of edo/address.h.
  *
  * A listener is the edo_listener of edo/net.h: edo_accept(), edo_listener_close() and the other
  * calls work as with TCP. A connection is an edo_io.
@@ -17,7 +17,7 @@
  *     rc = edo_unix_listen("/run/app.sock", &self->listener)   // an operation, as edo_tcp_listen()
  *     rc = edo_unix_connect("/run/app.sock", &self->conn)
  *
- * NULL in place of a connection, an address or an output answers -EINVAL.
+ * A call with NULL in place of a connection, an address or an output fails with -EINVAL.
  */
 #pragma once
 
@@ -53,9 +53,9 @@ typedef struct edo_unix_listen_options {
     bool unlink_at_close;
 
     /* If no process listens on the socket at the path, the socket is replaced. Without this option,
-     * or if the path is in use or is not a socket, the call answers -EADDRINUSE. While the path is
-     * examined and bound, flock(2) on the path's directory excludes other users of this option. So
-     * if several processes begin at once, exactly one listens. If a program binds without this
+     * or if the path is in use or is not a socket, the call fails with -EADDRINUSE. While the path
+     * is examined and bound, flock(2) on the path's directory excludes other users of this option.
+     * So if several processes begin at once, exactly one listens. If a program binds without this
      * option, and has not yet called listen(2), its socket would be taken for unused and
      * replaced. */
     bool replace_stale;
@@ -105,8 +105,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect_with(const char *address,
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
 EDO_API EDO_MUST_USE int edo_unix_pair_of(edo_unix_type type, edo_io **ret_end, edo_io **ret_other);
 
-/* Writes the local or the peer's address of a connection as text; "unix:" for a socket without a
- * name, as most clients have. The address of a listener is read by edo_listener_address().
+/* Writes an address of a connection as text: the local one, or the peer's. The text is "unix:" for
+ * a socket without a name, as most clients have. The address of a listener is read by
+ * edo_listener_address().
  * buffer: of EDO_ADDRESS_TEXT_SIZE. Returns: the length; -ENOSPC for a buffer that is too small;
  * -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_local_address(const edo_io *conn, char *buffer, size_t size);
@@ -117,7 +118,7 @@ EDO_API int edo_unix_peer_address(const edo_io *conn, char *buffer, size_t size)
 /* The process that called connect(), listen() or socketpair(), with its ids at that time. Another
  * process may have the descriptor by now. */
 typedef struct edo_unix_peer {
-    int32_t pid; // in this process's namespace; 0: not visible there
+    int32_t pid; // pid in this process's namespace; 0: not visible there
     uint32_t uid, gid;
 } edo_unix_peer;
 

@@ -1,4 +1,4 @@
-/* Version of edo at build time; edo_version() answers the version of the library that runs. */
+/* Version of edo at build time; edo_version() returns the version of the library that runs. */
 #pragma once
 
 #define EDO_VERSION_MAJOR 0

@@ -1,4 +1,4 @@
-/* Watching files: what changes in directories is reported as events.
+/* Watching files: changes in directories are reported as events.
  *
  *     rc = edo_watcher_create(&self->watcher);
  *     edo_await(id, edo_watcher_add(self->watcher, "config", EDO_WATCH_TREE));
@@ -49,7 +49,7 @@ typedef struct edo_file_event {
     edo_file_event_kind kind;
     int watch;            // result of edo_watcher_add(); 0 for LOST
     const char *path;     // begins with the watched path; NULL for LOST
-    const char *old_path; // of RENAMED, else NULL
+    const char *old_path; // former path of a RENAMED file, else NULL
     bool is_dir;
 } edo_file_event; // the paths are valid until the next operation on the watcher
 
@@ -57,7 +57,7 @@ enum {
     EDO_WATCH_TREE = 1, // also all directories below
 };
 
-/* Makes a watcher. One is enough for many watches: the system allows few watchers per user.
+/* Makes a watcher. One watcher is enough for many watches: the system allows few watchers per user.
  * Returns: 0; -EMFILE: the limit fs.inotify.max_user_instances or that of descriptors is reached;
  * -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);

@@ -1,4 +1,4 @@
-/* Memory allocation, the log and fatal misuse, for all of edo. Any thread. */
+/* Memory allocation, the log and fatal misuse, for all of edo. Thread: any. */
 #pragma once
 
 #include <edo/base.h>

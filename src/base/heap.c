@@ -10,8 +10,8 @@ typedef struct block {
 } block;
 
 typedef struct slab {
-    edo__node link; // in heap->classes, while the slab has a free block
-    edo__node all;  // in heap->slabs
+    edo__node link; // link in heap->classes, while the slab has a free block
+    edo__node all;  // link in heap->slabs
     edo__heap *heap;
     block *free;
     uint32_t used, fresh, capacity; // blocks; the blocks from index `fresh` on were never used
@@ -181,7 +181,8 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(s->heap, memory);
 }
 
-/* Number of blocks in use. Owner only, at the close: no running total is kept. */
+/* Number of blocks in use. Called only at the close, because no running total is kept. Thread: the
+ * owner. */
 static int64_t count_used(const edo__heap *heap)
 {
     int64_t used = 0;

@@ -36,10 +36,11 @@ edo__heap *edo__heap_create(void); // NULL: out of memory
  * the block. */
 size_t edo__heap_max(void);
 
-/* Takes a block of at most EDO__HEAP_MAX bytes. Owner only. Returns: NULL if out of memory. */
+/* Takes a block of at most EDO__HEAP_MAX bytes. Thread: the owner. Returns: NULL if out of
+ * memory. */
 void *edo__heap_alloc(edo__heap *heap, size_t size);
 
-/* Frees a block. Any thread. mine: the heap that the calling thread owns, or NULL. */
+/* Frees a block. Thread: any. mine: the heap that the calling thread owns, or NULL. */
 void edo__heap_free(edo__heap *mine, void *block);
 
 /* Ends the ownership of a heap. Blocks in use remain valid until they are freed. */

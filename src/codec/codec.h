@@ -27,7 +27,7 @@ static inline void edo__drop_front(edo_codec *codec, edo_buffer *in, size_t size
     codec->wants = 0;
 }
 
-/* Drops the rest of a refused frame, as far as the buffer has it. Returns: whether all of it was
+/* Drops the bytes of a refused frame that the buffer holds. Returns: whether all of it was
  * dropped. */
 static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *rest)
 {

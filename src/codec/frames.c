@@ -63,7 +63,7 @@ static int64_t fill(edo__frames *frames, edo_cx *cx)
     return n;
 }
 
-/* Returns the answer, and notes whether it is the last one before the end. */
+/* Stores whether `result` is the last answer before the end. Returns: `result`. */
 static int64_t answer(edo__frames *frames, int64_t result, bool is_last)
 {
     frames->is_over = is_last;

@@ -54,7 +54,7 @@ typedef struct EDO__OVERLAY edo__transfer_op {
         char *data;
         const edo_slice *slices; // slices of a readv or writev
     };
-    uint64_t length;   // bytes; of a readv or writev: count of slices
+    uint64_t length;   // number of bytes; readv, writev: number of slices
     uint64_t progress; // bytes
     edo__op_wait wait;
 } edo__transfer_op;
@@ -88,7 +88,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes
-    edo_address *address; // address of the peer, or NULL; at the end `progress`
+    edo_address *address; // address of the peer, or NULL; after the end `progress`
     edo__op_wait wait;
 } edo__datagram_op;
 
@@ -104,8 +104,8 @@ typedef struct EDO__OVERLAY edo__message_op {
     edo_future base;
     void *socket; // not used by drivers
     edo_message *messages;
-    uint64_t count;    // messages; SEND_SEGMENTS: bytes per datagram
-    uint64_t progress; // messages; SEND_SEGMENTS: bytes
+    uint64_t count;    // number of messages; SEND_SEGMENTS: bytes per datagram
+    uint64_t progress; // number of messages sent; SEND_SEGMENTS: bytes
     edo__op_wait wait;
 } edo__message_op;
 
@@ -127,20 +127,20 @@ enum {
 };
 
 typedef struct edo__side {
-    edo_atomic(uint32_t) ready; // readiness drivers only
-    uint16_t way;               // EDO__BY_*; of a socket: see stream/zero_copy.c; the side's claim
+    edo_atomic(uint32_t) ready; // used only by drivers that report readiness
+    uint16_t way;               // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
     edo_atomic(bool) is_shared; // read side only: short reads prove nothing, for a reason that
                                 // edo__has_met_end gives
-    uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
-    edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock
-    bool is_polled;             // a poll for all waiters is in the ring (uring_op.c); the lock
+    uint8_t mark;               // low bits of the waiters' edo__lock_mark; guarded by the lock
+    edo_atomic(int) visit;      // descriptor + 1 of a visit, or 0; guarded by the lock
+    bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
     bool polls_edges;           // the last such poll reported only errors; guarded by the lock
-    edo__wait_list waiters;     // see edo__side_waiters; the lock
-    edo_driver *driver;         // driver of the waiters and of the visit; the lock
+    edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
+    edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
 
 /* The wait list of a side. In the child of a fork, a list of the parent may be half written. This
- * function then empties the list and follows none of its links. Under the source's lock. */
+ * function then empties the list and follows none of its links. Called under the source's lock. */
 static inline edo__wait_list *edo__side_waiters(edo__side *side)
 {
     if (edo__unlikely(side->mark != (uint8_t)edo__lock_mark)) {
@@ -183,20 +183,20 @@ enum {
     EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
 };
 
-/* The drivers' view of a descriptor; part of an edo_io or a listener. Any thread. The lock guards
+/* The drivers' view of a descriptor; part of an edo_io or a listener. Thread: any. The lock guards
  * waiters and registration. */
 struct edo__source {
     edo_fd fd;
     edo_atomic(uint32_t) state;
     edo__lock lock;
     uint32_t traits;
-    edo_driver *driver; // driver that has the source registered, or NULL; the lock
+    edo_driver *driver; // driver with which the source is registered, or NULL; guarded by the lock
     edo__side sides[EDO__SIDES];
     void *extra;          // the driver's own data; freed by the driver's forget
     edo__node registered; // node in the driver's list, while driver is set
     union {
-        struct edo__maker *maker; // until the source ends; may be NULL
-        edo__source *next_dead;   // for the driver, once the source is forgotten
+        struct edo__maker *maker; // valid until the source ends; may be NULL
+        edo__source *next_dead;   // next in the driver's list of forgotten sources
     };
     void (*release)(edo__source *); // frees the object that contains the source
 };
@@ -207,7 +207,7 @@ typedef struct edo__io_counters {
     edo_atomic(uint64_t) ready;                    // events of descriptors, completions
 } edo__io_counters;
 
-/* Copies the counts. Any thread, also while another thread counts. */
+/* Copies the counts. Thread: any, also while another thread counts. */
 static inline void edo__driver_counters_copy(edo__io_counters *to, const edo__io_counters *from)
 {
     to->registered = edo_load_figure(&from->registered);
@@ -230,62 +230,64 @@ typedef struct edo_driver_ops {
     const char *name;
 
     /* Opens a driver. argument: the text behind "name:" in the config, or NULL. *ret_reason: reason
-     * of a failure, as text. Owner. */
+     * of a failure, as text. Thread: the owner. */
     int (*open)(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
                 const char **ret_reason);
 
     /* Closes a driver. All operations of the runtime have ended; sources lose their registration.
      * Waits until no thread pins the driver. In the child of a fork, only closes descriptors.
-     * Owner. */
+     * Thread: the owner. */
     void (*close)(edo_driver *driver);
 
-    /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns EDO_READY
-     * with base.result, or EDO_PENDING: the driver will then wake the waker. Parks the operation
-     * under the source's lock, unless the source is closed. The caller checks fate and budget. */
+    /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns: EDO_READY
+     * with the result in base.result; or EDO_PENDING, and the driver will then wake the waker.
+     * Parks the operation under the source's lock, unless the source is closed. The caller checks
+     * fate and budget. */
     edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Resumes an operation that the driver has woken, inside a poll of its task. The operation's
-     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN for a new try. Returns the
-     * same as drive. */
+     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN for a new try. Returns: as
+     * drive. */
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation that is parked, or that the driver has woken (word and
-     * base.result as for resume). Inside a poll of its task. Returns EDO_READY with base.result
-     * (the operation's own, or -ECANCELED if it had no effect), or EDO_PENDING while the kernel
-     * still uses the operation. May be called again. */
+     * base.result as for resume). Called inside a poll of its task. Returns: EDO_PENDING while the
+     * kernel still uses the operation; or EDO_READY with the result in base.result: the operation's
+     * own result, or -ECANCELED if it had no effect. May be called again. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No
      * source is involved. op->link.at.driver becomes this driver, and the rest of the link and the
-     * word belong to it. Returns EDO_PENDING, and poll_call then polls the call; or EDO_READY with
-     * base.result -EAGAIN: the driver cannot make this call now. The function is NULL in drivers
-     * without such calls. */
+     * word belong to it. Returns: EDO_PENDING, and poll_call then polls the call; or EDO_READY with
+     * -EAGAIN in base.result if the driver cannot make this call now. The function is NULL in
+     * drivers without such calls. */
     edo_poll (*call)(edo_driver *driver, edo_op *op, const edo__file_call *call,
                      edo_wakeable *waker);
 
-    /* Polls a started call. ending: the operation was cancelled. Returns EDO_READY with
-     * base.result: that of the call; -ECANCELED if it had no effect; -EAGAIN if it must be made in
-     * another way. Or EDO_PENDING. Inside a poll of the task. */
+    /* Polls a started call. ending: the operation was cancelled. Returns: EDO_PENDING; or EDO_READY
+     * with the result in base.result: the call's result, -ECANCELED if the call had no effect, or
+     * -EAGAIN if the call must be made in another way. Called inside a poll of the task. */
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor unless it is
      * borrowed, and calls source->release when no event can refer to the source. Called for sources
-     * of this driver, with the driver pinned. Any thread. */
+     * of this driver, with the driver pinned. Thread: any. */
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Fetches events and completes operations; if there is no event, waits at most timeout
      * nanoseconds (0: no wait; INT64_MAX: no limit). Returns: the number of events. Runs no user
-     * code. Owner. */
+     * code. Thread: the owner. */
     int (*turn)(edo_driver *driver, int64_t timeout);
 
-    /* Ends the wait of a turn, or of the next turn. Any thread; async-signal-safe. */
+    /* Ends the wait of a turn, or of the next turn. Thread: any. Async-signal-safe. */
     void (*unpark)(edo_driver *driver);
 
-    /* Returns: a descriptor that is readable when a turn would find events; -EOPNOTSUPP. Owner. */
+    /* Returns: a descriptor that is readable when a turn would find events; -EOPNOTSUPP. Thread:
+     * the owner. */
     edo_fd (*fd)(edo_driver *driver);
 
     /* Adds a descriptor of the runtime. When that descriptor is readable, the descriptor of fd() is
-     * readable too. Owner. */
+     * readable too. Thread: the owner. */
     int (*watch)(edo_driver *driver, edo_fd fd);
 } edo_driver_ops;
 
@@ -306,23 +308,24 @@ static inline void edo__source_close_fd(edo__source *source)
 
 /* Checks whether an operation may park, and with which driver. The closer of a source sets CLOSED,
  * and then takes the lock to wake the waiters. So either the closer finds the waiter, or the poll
- * that parks finds the bit. Under the source's lock.
+ * that parks finds the bit. Called under the source's lock.
  * Returns: 0; -ECANCELED: the source is closed; -EXDEV: operations of another runtime wait.
  * *driver: the driver of the poll; on return, the driver with which operations of the same runtime
  * already wait, if any. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
 /* Parks an operation at the end of the wait list. An operation that was woken and not served parks
- * at the front, so that waiters are served in their order. Under the source's lock. */
+ * at the front, so that waiters are served in their order. Called under the source's lock. */
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
 
-/* Ends the wait of a parked operation. Under the source's lock. */
+/* Ends the wait of a parked operation. Called under the source's lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
-/* Polls an operation that has begun. Inside a poll of its task. */
+/* Polls an operation that has begun. Called inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
-/* Polls an operation. here: the driver that starts the operation. Inside a poll of its task. */
+/* Polls an operation. here: the driver that starts the operation. Called inside a poll of its
+ * task. */
 static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
                                     edo_wakeable *waker, bool ending)
 {
@@ -334,10 +337,10 @@ static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver 
 }
 
 /* Wakes the tasks of all waiters of a source, so that they poll again. The operations remain
- * parked. Any thread. */
+ * parked. Thread: any. */
 void edo__source_repoll(edo__source *source);
 
-/* Counts an event and marks the side as ready. Under the source's lock. */
+/* Counts an event and marks the side as ready. Called under the source's lock. */
 void edo__note_ready(edo__side *side, uint32_t final);
 
 /* Makes the operation's system call once, without blocking. Returns: the call's result, or
@@ -411,12 +414,12 @@ static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 enum {
     EDO__DETAIL_WRITE_SIDE = 1 << 8,
     EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
-    EDO__DETAIL_CLAIMED = 1 << 10,    // holds its side of the source
+    EDO__DETAIL_CLAIMED = 1 << 10,    // the operation has claimed its side
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
-    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
+    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call; guarded by the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket
     EDO__DETAIL_SINGLES = 1 << 14,    // the kernel must not cut buffers into datagrams
-    EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served: parks at the front; of the poller
+    EDO__DETAIL_WOKEN = 1 << 15,      // woken, but not served yet; set by the poller
     EDO__DETAIL_OWN = 1 << 16,        // for the kind of operation; not used by drivers
     EDO__DETAIL_OWN_UNIT = 1 << 17, // unit of a number for the kind of operation, in the bits above
 };

@@ -279,7 +279,8 @@ static unsigned length_of_run(const edo_message *messages, unsigned count)
     return length;
 }
 
-/* Adds a run. first: the number of the first message in the batch, and of its vectors. */
+/* Adds a run. first: index of the run's first message in the batch, and index of that message's
+ * vectors. */
 static void add_run(out_batch *batch, const edo_message *messages, unsigned first, unsigned length)
 {
     const edo_message *message = &messages[first];

@@ -5,7 +5,7 @@
 /* ---- parking ---- */
 
 /* Whether another runtime has an operation waiting on a side, or a registration for that side.
- * Under the source's lock. */
+ * Called under the source's lock. */
 static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
     bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) || side->visit;

@@ -156,8 +156,8 @@ static edo__always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
     return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
 }
 
-/* Leaves the fiber's stack; the poll returns `answer`. Uses no thread-local variable, because the
- * thread may differ after the switch. Returns: the result of a wait for one future. */
+/* Leaves the fiber's stack. The poll then returns `answer`. Uses no thread-local variable, because
+ * the thread may differ after the switch. Returns: the result of a wait for one future. */
 static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber, edo_poll answer)
 {
     edo__annotate_leave(&fiber->annotations, answer == EDO_READY);

@@ -20,7 +20,7 @@
 /* The fiber itself. Located at the high end of the fiber's stack, below the header of the stack. */
 struct edo__fiber {
     edo__parker parker;
-    void *context, *caller; // saved stack pointers: of the fiber, and of the poll that runs it
+    void *context, *caller; // saved stack pointers: of the fiber, of its poll
     struct edo_fiber_frame *frame;
     edo_poll (*wait)(void *frame, edo_cx *cx); // polls the awaited futures; NULL: no wait
     const char *file;                          // source file of the last wait
@@ -29,21 +29,21 @@ struct edo__fiber {
     edo__stack *stack;
     edo__parker *outer;    // the caller's edo__self.on_stack
     uintptr_t outer_stack; // the caller's edo__self.stack
-    bool *is_begun;        // set at the first run; the waiter's variable, or NULL
+    bool *is_begun;        // variable of the waiter, set to true at the first run; or NULL
     int error;             // errno of the fiber, while it does not run
     bool is_annotated;     // a sanitizer gets reports of the switches
     bool is_measured;      // the end looks for the depth of the stack, see measure.c
     void *exceptions[2];   // C++ exceptions being handled on the side that does not run
-    const edo_site *site;  // for the report of an overflow
+    const edo_site *site;  // site that the report of an overflow names
     void *values[EDO_FIBER_KEYS];
     edo__annotations annotations;
 };
 
-/* Makes a fiber, which has not begun. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. Any thread. */
+/* Makes a fiber, which has not begun. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. Thread: any. */
 int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
                       const edo__fiber_start *start, edo__fiber **ret_fiber);
 
-/* Frees a fiber that has not begun. Any thread. */
+/* Frees a fiber that has not begun. Thread: any. */
 void edo__fiber_destroy(edo__fiber *fiber);
 
 /* Whether new fibers are measured. */
@@ -55,13 +55,13 @@ void edo__fiber_measure_begin(edo__fiber *fiber);
 /* Records the depth of the calling fiber, whose function has returned. */
 void edo__fiber_measure_end(const edo__fiber *fiber);
 
-/* Returns the calling fiber. Aborts outside a fiber, with the name `call`. */
+/* Returns: the calling fiber. Aborts outside a fiber, with the name `call`. */
 edo__fiber *edo__fiber_here(const char *call);
 
-/* Returns the context of the poll that runs the calling fiber. Not inlined, because a compiler
- * may keep the address of a thread-local variable across a wait, and the fiber may run on
- * another thread after the wait. */
+/* Returns: the context of the poll that runs the calling fiber. Not inlined, because a compiler may
+ * keep the address of a thread-local variable across a wait, and the fiber may run on another
+ * thread after the wait. */
 edo_cx *edo__fiber_cx(void);
 
-/* Installs the report of stack overflows, once per process. Any thread. */
+/* Installs the report of stack overflows, once per process. Thread: any. */
 void edo__fiber_report_overflows(void);

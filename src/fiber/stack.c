@@ -33,7 +33,7 @@ typedef struct list {
 typedef struct pool {
     list kinds[EDO__STACK_KINDS];
     void *signal_stack; // stack for signal handlers of this thread, or NULL
-    edo__stack *left;   // stack of the fiber that ended last on this thread; not yet in a pool
+    edo__stack *left;   // stack of the fiber that ended last on this thread; in no pool yet
     bool is_known;      // a thread-exit handler empties the pool
 } pool;
 

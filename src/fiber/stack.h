@@ -1,4 +1,4 @@
-/* Stacks of fibers, and the pools that keep them warm. Any thread, unless a function says
+/* Stacks of fibers, and the pools that keep them warm. Thread: any, unless a function says
  * otherwise. */
 #pragma once
 

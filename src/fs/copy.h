@@ -1,4 +1,4 @@
-/* A copy of one file, in pieces. On a thread of the pool. */
+/* A copy of one file, in pieces. Runs on a thread of the pool. */
 #pragma once
 
 #include "fs/place.h"

@@ -8,7 +8,7 @@
 #include "runtime/pool/blocking.h"
 #include "sys/filesystem.h"
 
-/* An open file. Any thread.
+/* An open file. Thread: any.
  *
  * The stream's operations claim its sides in `claims`; all other operations are counted in `uses`.
  * The close of the stream closes both words. The stream itself holds CLOSING in `uses` until its
@@ -23,7 +23,7 @@ struct edo_file {
     uint32_t flags;                      // EDO_OPEN_*; constant
     edo_atomic(int32_t) sync_error;      // first error of a sync, a negative errno, or 0
     edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set
-    edo_file **ret_file;                 // while the file is being opened
+    edo_file **ret_file;                 // valid while the file is being opened
 };
 
 _Static_assert(sizeof(edo_file) <= 48, "docs/internals/fs.md");
@@ -66,17 +66,18 @@ edo_dir *edo__dir_create(edo_file *file);
 
 typedef struct edo__fs_kind {
     edo_future_ops future; // first
-    /* Describes the call, from the operation's arguments. Any thread. NULL: `run` makes all
+    /* Describes the call, from the operation's arguments. Thread: any. NULL: `run` makes all
      * calls. */
     void (*describe)(const edo_op *op, edo__file_call *ret_call);
     /* Makes the calls on a thread of the pool. NULL: makes the call that `describe` describes. */
     edo__files_fn *run;
-    /* Turns the result of the call into that of the operation. Inside a poll. May be NULL. */
+    /* Turns the result of the call into that of the operation. Called inside a poll. May be
+     * NULL. */
     int64_t (*end)(edo_op *op, int64_t result);
     /* Checks arguments in the first poll. Returns: 0; an error, with which the operation ends. May
      * be NULL. */
     int (*check)(edo_op *op);
-    bool has_two; // `length` is a second file
+    bool has_two; // the operation's `length` holds a pointer to a second file
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -113,8 +114,8 @@ static inline bool edo__fs_is_begun(const edo_op *op)
 }
 
 /* Makes the call of an operation. call: used only by the poll that begins the operation; NULL: only
- * `run` knows the calls. file: the file of a call on a file; may be NULL. Inside a poll.
- * Returns: EDO_READY with base.result; EDO_PENDING. */
+ * `run` knows the calls. file: the file of a call on a file; may be NULL. Called inside a poll.
+ * Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
                        edo__files_fn *run);
 
@@ -131,14 +132,15 @@ void edo__file_leave(edo_file *file);
 typedef struct edo__fs_work edo__fs_work;
 
 typedef struct edo__fs_work_ops {
-    /* Makes a piece. On a thread of the pool. Returns: -EAGAIN: there is more to do; else the
+    /* Makes a piece. Runs on a thread of the pool. Returns: -EAGAIN: there is more to do; else the
      * result. */
     int64_t (*piece)(edo__fs_work *work);
     /* Ends the work; complete: a piece has returned its result. Otherwise undoes everything that
      * must not remain. On a thread of the pool; inside a poll if no piece was made, or the pool has
      * ended. */
     void (*end)(edo__fs_work *work, bool complete);
-    /* Hands out the result, and frees the work. Inside a poll. Returns: the operation's result. */
+    /* Hands out the result, and frees the work. Called inside a poll. Returns: the operation's
+     * result. */
     int64_t (*take)(edo__fs_work *work, edo_op *op, int64_t result);
 } edo__fs_work_ops;
 
@@ -150,10 +152,11 @@ struct edo__fs_work {
 };
 
 /* Begins work, which belongs to the operation from then on. The operation's `object` holds the
- * work. Inside a poll. Returns: as edo__fs_work_poll(). */
+ * work. Called inside a poll. Returns: as edo__fs_work_poll(). */
 edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work);
 
-/* Continues work. Returns: EDO_READY with base.result, from `take`; EDO_PENDING. Inside a poll. */
+/* Continues work. Returns: EDO_PENDING; or EDO_READY with the result of `take` in base.result.
+ * Called inside a poll. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx);
 
 /* Whether an operation has begun its work. */

@@ -12,7 +12,7 @@
 typedef struct EDO__OVERLAY lock_op {
     edo_future base;
     edo_file *file;
-    int64_t next; // ns of the runtime's clock; next try
+    int64_t next; // time of the next try; ns of the runtime's clock
     uint64_t size, offset;
     void *link[2]; // for the pool
     edo__op_state state;

@@ -11,8 +11,8 @@ typedef struct EDO__OVERLAY open_op {
     edo_future base;
     edo_file *dir;
     const char *path;
-    uint64_t how;  // EDO_OPEN_*; from bit 32 on the mode
-    void *ret;     // edo_file **; once FS_ENTERED the edo_file
+    uint64_t how;  // EDO_OPEN_*; the mode begins at bit 32
+    void *ret;     // edo_file **; once EDO__FS_ENTERED is set, the edo_file
     void *link[2]; // for the pool or the driver
     edo__op_state state;
 } open_op;

@@ -231,7 +231,7 @@ typedef struct EDO__OVERLAY pair_op {
     edo_future base;
     edo_file *from_dir; // directory of `from`; the file of an edo_file_link()
     const char *from;   // NULL: from_dir is the file
-    uint64_t to_dir;    // edo_file *; edo__fs_kind.has_two
+    uint64_t to_dir;    // edo_file *, as edo__fs_kind.has_two says
     const char *to;
     void *link[2]; // for the pool
     edo__op_state state;

@@ -1,4 +1,4 @@
-/* Files that appear under their name when they are complete. On a thread of the pool.
+/* Files that appear under their name when they are complete. Runs on a thread of the pool.
  *
  *     edo__place_open    a file without a name, or with a random one, in the target's directory
  *     ...                writes to place.fd

@@ -1,4 +1,5 @@
-/* A walk through a tree, depth first, with a bound on open directories. On a thread of the pool.
+/* A walk through a tree, depth first, with a bound on open directories. Runs on a thread of the
+ * pool.
  *
  * Each directory on the way to the present file is a level. A level keeps a batch of its entries.
  * When more than max_open levels are open, the shallowest one is closed. Its position in the
@@ -16,7 +17,7 @@ typedef enum edo__tree_event {
     EDO__TREE_END,   // no more files
     EDO__TREE_ENTRY, // a file, or a directory before its entries
     EDO__TREE_LEAVE, // a directory after its entries
-    EDO__TREE_ERROR, // a directory that could not be read; tree->error
+    EDO__TREE_ERROR, // a directory that could not be read, for the reason tree->error
 } edo__tree_event;
 
 typedef struct edo__tree {
@@ -25,8 +26,8 @@ typedef struct edo__tree {
     uint32_t open, max_open;
     uint32_t flags;    // EDO_WALK_*
     char *path;        // path of the present file, with a NUL
-    size_t size, room; // bytes of the path, and of its memory
-    size_t name;       // start of the last part
+    size_t size, room; // bytes of the path; bytes of its memory
+    size_t name;       // offset of the path's last part
     edo__dir_entry entry;
     bool enters;          // the present entry is a directory that is to be entered
     int error;            // error of the last EDO__TREE_ERROR

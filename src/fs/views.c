@@ -34,7 +34,7 @@ static bool is_same(const edo__view *a, const edo__view *b)
     return strcmp(a->path, b->path) == 0;
 }
 
-/* Inserts a view, unless there is an equal one. Under the lock. */
+/* Inserts a view, unless there is an equal one. Called under the lock. */
 static void insert(edo__views *views, edo__view *view)
 {
     edo__view **bucket = bucket_of(views, view->number);
@@ -64,7 +64,7 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
     return number < 0 ? number : 0;
 }
 
-/* Copies a view. view: may be NULL. Returns: as edo__views_copy(). Under the lock. */
+/* Copies a view. view: may be NULL. Returns: as edo__views_copy(). Called under the lock. */
 static int copy_of(const edo__view *view, edo__view **ret_copy)
 {
     if (!view) return 0;
@@ -155,7 +155,7 @@ void edo__views_clear(edo__views *views)
 
 /* ---- moved directories ---- */
 
-/* Replaces a view by one with another path. Under the lock. Returns: 0; -ENOMEM. */
+/* Replaces a view by one with another path. Called under the lock. Returns: 0; -ENOMEM. */
 static int move_view(edo__view **at, const char *from, const char *to)
 {
     const edo__view *old = *at;

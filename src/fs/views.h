@@ -2,9 +2,9 @@
  *
  * The system gives each watched directory a number. A view is the use of a directory by one watch,
  * under the path by which the watch knows the directory. A directory has several views if watches
- * of trees overlap, or if several files in it are watched. Any thread. The lock guards all members.
- * The system is called under the lock, so that a number is never reported before its view is in the
- * table. */
+ * of trees overlap, or if several files in it are watched. Thread: any. The lock guards all
+ * members. The system is called under the lock, so that a number is never reported before its view
+ * is in the table. */
 #pragma once
 
 #include "base/lock.h"
@@ -17,9 +17,9 @@ typedef struct edo__view {
     uint32_t flags;  // EDO_WATCH_*
     bool is_root;    // the directory itself is watched
     size_t size;     // bytes of this struct
-    size_t filter;   // in `path`: name of the only entry that is watched; 0: all entries
+    size_t filter;   // offset in `path` of the name of the only watched entry; 0: all entries
     size_t path_end; // bytes of the path
-    char path[];     // path of the directory; then the filter, if there is one
+    char path[]; // path of the directory; then the name of the only watched entry, if there is one
 } edo__view;
 
 enum { EDO__VIEW_BUCKETS = 256 };
@@ -47,8 +47,8 @@ void edo__views_end(edo__views *views, int number);
  * system's watch of each directory that has no view left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 
-/* Changes the paths of the views of a watch from `from` and below to `to`. Returns: 0; -ENOMEM: the
- * views that could not be changed are removed. */
+/* Replaces the path `from` by `to`, in all views of a watch at `from` and below. Returns: 0;
+ * -ENOMEM: the views that could not be changed are removed. */
 int edo__views_move(edo__views *views, int watch, const char *from, const char *to);
 
 /* Copies one root view after another, to scan trees again. *at: 0 at first. Returns: as

@@ -327,8 +327,8 @@ static bool read_raw(edo_watcher *self)
     return n > 0;
 }
 
-/* Turns raw changes into events, as many as fit into one batch. After an error the events of this
- * visit are lost, and the next visit reports the loss. */
+/* Turns raw changes into events, at most one batch. After an error the events of this visit are
+ * lost, and the next visit reports the loss. */
 static int64_t run_translate(edo_op *op)
 {
     edo_watcher *self = op->object;
@@ -377,7 +377,8 @@ static bool is_move_over(edo_watcher *self, edo_cx *cx)
 }
 
 /* Polls the wait for raw changes, and cancels it when a rename has waited long enough for its
- * second half. Returns: EDO_READY with *ret_rc: 1, or the error with which the operation ends. */
+ * second half. Returns: EDO_PENDING; or EDO_READY with the result in *ret_rc: 1, or the error with
+ * which the operation ends. */
 static edo_poll poll_wait(edo_watcher *self, edo_cx *cx, int64_t *ret_rc)
 {
     int64_t n;
@@ -399,7 +400,8 @@ static edo_poll poll_visit(edo_op *op, edo_cx *cx, int64_t *ret_rc)
 }
 
 /* Takes an event, waits, or visits the pool. The wait and the visit never overlap. Returns:
- * EDO_READY with *ret_rc: 1: an event was taken; a negative errno. */
+ * EDO_PENDING; or EDO_READY with the result in *ret_rc: 1 if an event was taken, or a negative
+ * errno. */
 static edo_poll next_step(edo_watcher *self, edo_op *op, edo_cx *cx, int64_t *ret_rc)
 {
     for (;;) {
@@ -448,7 +450,7 @@ typedef struct EDO__OVERLAY watch_op {
     void *reserved; // no edo_file
     const char *path;
     edo_watcher *watcher;
-    uint64_t argument; // EDO_WATCH_*, or the watch
+    uint64_t argument; // EDO_WATCH_*, or the number of the watch
     void *link[2];     // for the pool
     edo__op_state state;
 } watch_op;

@@ -146,7 +146,8 @@ static edo_poll begin_reading(edo_op *op, edo_cx *cx)
 
 /* ---- reading at once ---- */
 
-/* Reads an open file whose pages are in the cache. Returns: bytes; -EAGAIN; an error. */
+/* Reads an open file whose pages are in the cache. Returns: the number of bytes; -EAGAIN: not all
+ * pages are cached; another error. */
 static int64_t read_cached(edo_fd fd, edo_buffer *buffer)
 {
     edo_info info;

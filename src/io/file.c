@@ -9,7 +9,7 @@
 #include "sys/files.h"
 
 typedef struct side {
-    edo_op job; // base.ops is NULL while no job is in flight; the side's claim
+    edo_op job; // base.ops is NULL while no job is in flight; guarded by the side's claim
     edo_fd fd;
     edo_slice one; // buffer of a read or a write
     const edo_slice *slices;

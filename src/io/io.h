@@ -24,11 +24,12 @@ typedef struct edo__io_ops {
      * tells the kind of operation, and op.progress the bytes moved by earlier steps. Returns:
      * EDO_READY with base.result: bytes moved, 0 at the end of the input, or a negative errno;
      * EDO_PENDING after arranging a wake. A step that has to end (edo__io_is_ending) tries nothing
-     * new. As soon as it can, such a step answers the bytes already moved, or -ECANCELED. */
+     * new. As soon as it can, such a step ends the operation with the number of bytes already
+     * moved, or with -ECANCELED. */
     edo_poll (*step)(edo_io *io, edo_op *op, edo_cx *cx);
 
-    /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with
-     * base.result > 0 when there may be more input; otherwise the same as step. */
+    /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with base.result
+     * > 0 when there may be more input; otherwise the same as `step`. */
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);
 
     /* Ends the peer's input. Returns: 0 or a negative errno; -ENOTSUP when this kind of stream
@@ -42,8 +43,8 @@ typedef struct edo__io_ops {
     /* Frees a closed stream that has no operation in flight. */
     void (*release)(edo_io *io);
 
-    /* Returns the source of a stream that is a descriptor. The function is NULL for kinds without a
-     * source. */
+    /* Returns: the source of a stream that is a descriptor. The function is NULL for kinds without
+     * a source. */
     edo__source *(*source)(edo_io *io);
 } edo__io_ops;
 
@@ -104,7 +105,7 @@ uint32_t edo__fd_traits(edo_fd fd, int file_kind);
 uint32_t edo__socket_type_traits(edo__socket_type type);
 
 /* Continues an operation that holds the claim of the write side as an edo_writev_all() that has
- * written `progress` bytes. Inside a poll of the operation. */
+ * written `progress` bytes. Called inside a poll of the operation. */
 edo_poll edo__io_write_rest(edo_op *op, edo_cx *cx, edo_slice *slices, size_t count,
                             uint64_t progress);
 
@@ -125,7 +126,8 @@ void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
 int edo__source_claim(edo__source *source, uint32_t sides);
 
 /* Ends the process if the source was closed and has no operation in flight, because the call then
- * uses freed memory. While an operation is in flight, a claim answers -ECANCELED instead. */
+ * uses freed memory. While an operation is in flight, edo__source_claim() returns -ECANCELED
+ * instead. */
 void edo__source_check(const edo__source *source, const char *call);
 
 /* Releases a claim. The release of the last claim on a closed source ends the source. */
@@ -140,7 +142,8 @@ void edo__source_close(edo__source *source);
 void edo__source_end(edo__source *source);
 
 /* Makes one step of an operation that has a claim. The operation ends early when the operation was
- * cancelled or the source was closed. Returns: EDO_READY with base.result, or EDO_PENDING. */
+ * cancelled or the source was closed. Returns: EDO_PENDING; or EDO_READY with the result in
+ * base.result. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
 /* Makes such a step for an operation that must wait even if it was cancelled. */

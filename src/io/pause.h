@@ -11,8 +11,8 @@
 enum { EDO__FIRST_PAUSE = 1, EDO__LAST_PAUSE = 64 };
 
 /* Begins a pause. last: length of the last pause in ms; 0: there was none. *ret_until: end of the
- * pause, in ns of the runtime's clock. Returns: the length of this pause. Inside a poll, which then
- * answers EDO_PENDING. */
+ * pause, in ns of the runtime's clock. Returns: the length of this pause. Called inside a poll,
+ * which then returns EDO_PENDING. */
 static inline uint32_t edo__pause(edo_cx *cx, uint32_t last, int64_t *ret_until)
 {
     uint32_t next = last == 0 ? EDO__FIRST_PAUSE : last * 2;
@@ -22,7 +22,7 @@ static inline uint32_t edo__pause(edo_cx *cx, uint32_t last, int64_t *ret_until)
     return next;
 }
 
-/* Whether a pause continues. The poll then answers EDO_PENDING. until: 0: there was no pause. */
+/* Whether a pause continues. The poll then returns EDO_PENDING. until: 0: there was no pause. */
 static inline bool edo__is_paused(edo_cx *cx, int64_t until)
 {
     if (cx->now >= until) return false;

@@ -13,7 +13,7 @@ struct edo_terminal_sizes {
     edo__signal_subscriber subscriber;
     edo_fd terminal;
     bool has_last;
-    edo_terminal_size last; // last size that was answered; the claim
+    edo_terminal_size last; // last size that was reported; guarded by the claim
 };
 
 static edo__signal_answer on_change(void *context, const edo_signal_event *event)

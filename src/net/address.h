@@ -1,4 +1,4 @@
-/* Addresses as text. Any thread. */
+/* Addresses as text. Thread: any. */
 #pragma once
 
 #include "sys/sockets.h"

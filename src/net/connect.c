@@ -14,20 +14,20 @@
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
-        const void *address; // remote address; in a new operation
+        const void *address; // valid in a new operation: remote address
         edo_io *io;
         edo__race *race;
     };
     edo_io **ret_conn;
     union {
-        int64_t delay;   // ns between the attempts of a race; in a new operation
+        int64_t delay;   // valid in a new operation: ns between the attempts of a race
         uint64_t events; // events of the poll request
     };
     uint64_t progress;
     union {
         struct {
-            const void *local;          // local address, or NULL; in a new operation
-            const edo_tcp_options *tcp; // options, or NULL; in a new operation
+            const void *local;          // valid in a new operation: local address, or NULL
+            const edo_tcp_options *tcp; // valid in a new operation: options, or NULL
         };
         void *link[2];
     };

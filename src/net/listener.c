@@ -16,10 +16,11 @@
 struct edo_listener {
     edo__source source;
     edo_atomic(int64_t) pause; // length of the last pause; ns; 0: no pause since a connection
-    edo__wait_list pausing;    // accept operations in a pause; the source's lock
+    edo__wait_list pausing;    // accept operations in a pause; guarded by the source's lock
 
     /* Lengths of the first pause after a shortage, and of the longest pause; each pause is twice as
-     * long as the one before. ns; 0: a shortage is the result of the accept. The source's lock. */
+     * long as the one before. ns; 0: a shortage is the result of the accept. Guarded by the
+     * source's lock. */
     int64_t first_pause, last_pause;
     uint32_t conn_traits;     // traits of the accepted connections
     edo__listener_path *path; // path to remove at the close, or NULL
@@ -203,7 +204,7 @@ static accept_op *accept_of(const edo_op *op)
 
 /* Sets the length of a pause. If other accepts are in a pause, the length remains the same.
  * Otherwise the length is twice that of the last pause. Returns: whether this is the first pause
- * since the last connection. Under the source's lock. */
+ * since the last connection. Called under the source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);

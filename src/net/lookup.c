@@ -1,5 +1,5 @@
-/* Look-ups of names. A numeric address is answered at once. A name is looked up by a job on the
- * runtime's pool "dns".
+/* Look-ups of names. For a numeric address the result is ready at once. A name is looked up by a
+ * job on the runtime's pool "dns".
  *
  * The job owns all memory that its thread uses. So a cancelled operation abandons its job and is
  * ready at once. The thread of a running job frees that job when the system has answered. */
@@ -99,8 +99,8 @@ static lookup_op *lookup_of(const edo_op *op)
     return (lookup_op *)(uintptr_t)op;
 }
 
-/* Answers a numeric address or an invalid text, or creates the job for a name. Returns: whether the
- * look-up is done, with its result in the operation. */
+/* Completes the look-up of a numeric address or of an invalid text, or creates the job for a name.
+ * Returns: whether the look-up is done, with its result in the operation. */
 static bool is_answered_here(edo_op *op, edo_cx *cx)
 {
     edo__address address;

@@ -7,8 +7,8 @@
 
 /* Addresses found by a look-up. The look-up fills the struct, which is then constant. */
 struct edo_addresses {
-    edo__address *items; // from edo__alloc()
-    size_t count;        // at least 1
+    edo__address *items; // array, allocated by edo__alloc()
+    size_t count;        // number of items, at least 1
     bool any;            // true: the only address is "every address of the machine"
 };
 

@@ -32,7 +32,7 @@ struct edo__race {
     edo_addresses *found;
     edo__address local;
     bool has_local;
-    const edo_tcp_options *tcp; // or NULL
+    const edo_tcp_options *tcp; // options, or NULL
     bool abandoned;             // whether an attempt was cancelled
     int error;                  // first error of the greatest weight, or 0
     int64_t delay;

@@ -66,7 +66,7 @@ typedef struct EDO__OVERLAY connect_op {
     edo_io *io;
     const void *address;
     union {
-        uint64_t size;   // bytes of the address; in a new operation
+        uint64_t size;   // valid in a new operation: bytes of the address
         uint64_t events; // events of the poll request
     };
     uint64_t progress;

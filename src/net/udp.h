@@ -13,7 +13,7 @@ struct edo_udp {
     edo__source source;
     edo__source errors;
     edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
-    edo_atomic(bool) is_connected; // has a peer
+    edo_atomic(bool) is_connected; // whether the socket has a peer
     edo_atomic(bool) no_segments;  // the kernel cannot cut buffers, or its send timestamps are on
     edo_atomic(bool) merges;       // EDO_UDP_GRO is on
     bool is_v6;

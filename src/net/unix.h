@@ -21,7 +21,7 @@ edo_fd edo__unix_socket_of(const edo_io *conn, const char *call);
  * -ENOTSUP for a socket of another family; another negative errno. */
 int edo__unix_address_of(edo_fd fd, bool peer, char *buffer, size_t size);
 
-/* ---- sockets of a type ---- */
+/* ---- making sockets ---- */
 
 edo__socket_type edo__unix_type(edo_unix_type type);
 

@@ -105,7 +105,7 @@ static int open_listener(const listen_op *op, const edo_address *address)
     return rc;
 }
 
-/* Replaces a dead socket, and opens the listener. Under the lock of the directory. */
+/* Replaces a dead socket, and opens the listener. Called under the lock of the directory. */
 static int replace_and_open(const listen_op *op, const edo_address *address, const char *path)
 {
     edo__file_id id = { 0 };

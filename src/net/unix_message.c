@@ -15,7 +15,7 @@ typedef struct EDO__OVERLAY message_op {
     union {
         edo__op_wait wait;
         struct {
-            int64_t paused_until; // ns of the runtime's clock; while not parked
+            int64_t paused_until; // ns of the runtime's clock; valid while not parked
             uint64_t pause;       // ms
         };
     };

@@ -47,7 +47,7 @@ int edo__unix_text_parse(const char *text, edo_address *ret_address)
 
 typedef struct output {
     char *buffer;
-    size_t size, used; // used: also counts bytes for which there is no room
+    size_t size, used; // `used` also counts bytes for which there is no room
 } output;
 
 static void put(output *out, char byte)

@@ -1,4 +1,4 @@
-/* Names of Unix sockets as text. Any thread. */
+/* Names of Unix sockets as text. Thread: any. */
 #pragma once
 
 #include <edo/address.h>

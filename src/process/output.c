@@ -1,5 +1,5 @@
-/* Whole outputs: the input is written while both outputs are read, so neither side waits for the
- * other with full pipes.
+/* Whole outputs: the input is written while both outputs are read. Otherwise this process and the
+ * child could wait for each other for ever, each on a full pipe.
  *
  * Four operations may be in flight: one on each pipe, and one that waits for the next process to
  * end. An output may stay open beyond the child's end, in a process that the child has started. So
@@ -203,7 +203,7 @@ typedef struct EDO__OVERLAY output_op {
     edo_future base;
     void *subject; // a command, or an array of processes
     edo_output *output;
-    uint64_t count; // 0: subject is a command
+    uint64_t count; // number of processes; 0: `subject` is a command
     uint64_t progress;
     edo__op_wait wait;
 } output_op;

@@ -36,15 +36,15 @@ static edo__lock lock;
 static struct {
     uint32_t generation; // fork generation of the members below
     edo__node children;
-    size_t count, blind; // entries; those without a descriptor
+    size_t count, blind; // number of children, and of those without a descriptor
     request *requests;
-    edo_atomic(edo_fd) bell; // eventfd, or -1; also read in a signal handler, once it stays open
+    edo_atomic(edo_fd) bell; // eventfd, or -1; a signal handler reads `bell` once `stays` is set
     bool runs;               // whether there is a thread
     bool stays;              // whether the thread never ends
     bool hears;              // whether SIGCHLD rings the bell
 } reaper;
 
-/* Sets the bell. Under the lock, or once `stays` is set. */
+/* Sets the bell. Called under the lock, or once `stays` is set. */
 static void ring(void)
 {
     edo_fd fd = edo_load_acquire(&reaper.bell);
@@ -61,7 +61,8 @@ static edo__signal_answer on_child(void *context, const edo_signal_event *event)
 
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_CHILD, .notify = on_child };
 
-/* Prepares the members; in the child of a fork, forgets the parent's children. Under the lock. */
+/* Prepares the members; in the child of a fork, forgets the parent's children. Called under the
+ * lock. */
 static void prepare(void)
 {
     uint32_t mine = edo__sys_fork_generation();
@@ -96,7 +97,8 @@ static void reserve(polled *p, size_t needed)
     *p = (polled){ .all = all, .capacity = capacity };
 }
 
-/* Fills the array, as far as it has room. Under the lock. Returns: moment of the next SIGKILL. */
+/* Fills the array, as far as it has room. Called under the lock. Returns: moment of the next
+ * SIGKILL. */
 static int64_t fill(polled *p)
 {
     int64_t next = EDO_NEVER;
@@ -111,13 +113,13 @@ static int64_t fill(polled *p)
     return next;
 }
 
-/* Whether the array lacks an entry or the bell. Under the lock. */
+/* Whether the array lacks an entry or the bell. Called under the lock. */
 static bool is_poor(const polled *p)
 {
     return p->count < reaper.count + 1 || reaper.bell < 0;
 }
 
-/* Length of the next wait. Under the lock. */
+/* Length of the next wait. Called under the lock. */
 static int64_t period(const polled *p, int64_t next)
 {
     int64_t left = next == EDO_NEVER ? EDO_NEVER : next - edo__sys_now();
@@ -133,7 +135,7 @@ static void announce(const edo_process *process)
     if (process->bell >= 0) edo__sys_event_set(process->bell);
 }
 
-/* Moves a child that has ended to the list `ended`. Under the lock. */
+/* Moves a child that has ended to the list `ended`. Called under the lock. */
 static void remove_child(edo_process *process, edo__node *ended)
 {
     edo__list_remove(&process->reaped);
@@ -154,7 +156,7 @@ static void check_child(edo_process *process, bool is_ready, edo__node *ended)
 }
 
 /* Checks the first `entries` children. Children that had no room in the array count as ready.
- * Children that were added during the wait are left for the next wait. Under the lock. */
+ * Children that were added during the wait are left for the next wait. Called under the lock. */
 static void check_children(const polled *p, size_t entries, edo__node *ended)
 {
     edo__node *node = reaper.children.next, *next;
@@ -180,7 +182,8 @@ static void serve(request *one)
     edo__sys_futex_wake(&one->is_done);
 }
 
-/* Takes a request, or ends the thread. Under the lock. Returns: whether the thread continues. */
+/* Takes a request, or ends the thread. Called under the lock. Returns: whether the thread
+ * continues. */
 static bool take_request(request **ret_request)
 {
     *ret_request = reaper.requests;
@@ -234,7 +237,7 @@ static void *run(void *argument)
 
 /* ---- from other threads ---- */
 
-/* Under the lock. */
+/* Called under the lock. */
 static int start(void)
 {
     edo__sys_thread thread;

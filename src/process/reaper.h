@@ -1,14 +1,14 @@
 /* The reaper: a thread of the process that takes the status of children whose handles were closed.
- * It also sends SIGKILL after a grace period, takes the status of children without a descriptor,
- * and makes children that have a parent-death signal. */
+ * The reaper also sends SIGKILL after a grace period, takes the status of children without a
+ * descriptor, and makes children that have a parent-death signal. */
 #pragma once
 
 #include "process/process.h"
 
-/* Hands a child to the reaper, with a reference. Any thread. */
+/* Hands a child to the reaper, with a reference. Thread: any. */
 void edo__reaper_add(edo_process *process);
 
-/* Sets the moment of SIGKILL (ns of edo__sys_now()) of a child that the reaper has. Any thread. */
+/* Sets the moment of SIGKILL (ns of edo__sys_now()) of a child that the reaper has. Thread: any. */
 void edo__reaper_kill_at(edo_process *process, int64_t when);
 
 /* Makes a child on the reaper's thread, and waits until it was made. The system sends a

@@ -19,7 +19,7 @@ typedef struct EDO__OVERLAY wait_op {
     edo_process *process;
     edo_exit *ret_exit;
     uint64_t events;  // EDO_READABLE
-    int64_t deadline; // a stop: grace, then moment of SIGKILL, then EDO_NEVER; ns of the runtime
+    int64_t deadline; // of a stop: grace, then time of SIGKILL, then EDO_NEVER; ns
     edo__op_wait wait;
 } wait_op;
 

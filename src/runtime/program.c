@@ -241,7 +241,7 @@ static int64_t block(const edo__waiting *waiting)
 }
 
 /* Finds the fiber to park. Returns: NULL on a plain thread. In the child of a fork that a fiber has
- * made, `parker` is set, but edo__in_task() is false, so the answer is NULL. */
+ * made, `parker` is set, but edo__in_task() is false, so the result is NULL. */
 static edo__parker *parker_here(void)
 {
     return edo__self.parker && edo__in_task() ? edo__self.parker : NULL;

@@ -12,8 +12,8 @@ static struct {
     uint32_t users;      // number of runtimes with dump_on_quit
     bool is_ending;      // whether the last user waits for the thread's end
     edo__sys_thread thread;
-    edo_atomic(uint32_t) requests; // number of requests; a futex; any thread
-    edo_atomic(bool) stops;        // whether the thread must end; any thread
+    edo_atomic(uint32_t) requests; // number of requests; a futex; used without the lock
+    edo_atomic(bool) stops;        // whether the thread must end; used without the lock
 } quit;
 
 /* Requests a dump. Called in a signal handler, and by the last user. */

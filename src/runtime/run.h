@@ -17,13 +17,13 @@ int edo__turn_once(edo__worker *worker, int64_t timeout);
 typedef struct edo__waiter {
     edo_user_wakeable base;
     edo_atomic(uint32_t) word; // EDO__WAITER_*; a futex
-    int64_t deadline;          // next limit; ns of edo__sys_now(); the waiter's thread
-    bool has_aborted;          // whether the task was aborted; the waiter's thread
+    int64_t deadline;          // next limit; ns of edo__sys_now(); used by the waiter's thread
+    bool has_aborted;          // whether the task was aborted; used by the waiter's thread
 } edo__waiter;
 
 enum { EDO__WAITER_WOKEN = 1, EDO__WAITER_INTERRUPTED = 2 };
 
-/* Interrupts the wait. Any thread, also in a signal handler. */
+/* Interrupts the wait. Thread: any, also in a signal handler. */
 void edo__waiter_interrupt(edo__waiter *waiter);
 
 /* Turns the runtime, or waits if the runtime has threads, until a task has ended. The caller keeps

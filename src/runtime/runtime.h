@@ -24,7 +24,7 @@ typedef struct edo__clock {
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; guarded by the lock
-    edo__worker *sleepers;         // last sleeper first: its caches are warm; guarded by the lock
+    edo__worker *sleepers;         // list, last sleeper first (warm caches); guarded by the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
 } edo__idle;
@@ -37,12 +37,12 @@ typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
  * comment says otherwise. */
 typedef struct edo__baton {
     edo__lock lock;
-    edo__worker *holder;           // NULL: the lap waits for workers, or all workers sleep
-    uint64_t lap;                  // number of the lap
+    edo__worker *holder; // worker that may turn; NULL: the lap waits for workers, or all sleep
+    uint64_t lap;        // number of the lap
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row
     edo__work work;                // work of this lap
-    edo_atomic(bool) has_admitted; // set by the first edo__baton_admits() of the lap; the holder
+    edo_atomic(bool) has_admitted; // set by the holder in the lap's first edo__baton_admits()
 } edo__baton;
 
 typedef struct edo__monitor edo__monitor;
@@ -53,7 +53,7 @@ struct edo_runtime {
     const edo_driver_ops *driver_ops;  // kind of the drivers of all workers, see drivers.c
     char *driver_argument;             // argument of driver_ops->open(), or NULL
     edo_driver *kept_driver;           // driver for the first helper; NULL once a helper has it
-    const char *driver_refusal;        // reason of the last refusal; the thread that makes workers
+    const char *driver_refusal;        // reason of the last refusal; used by the maker of workers
     uint32_t worker_limit;             // greatest number of workers, including spare workers
     edo_atomic(uint32_t) worker_total; // entries of workers[]; stored with release after each entry
     edo__worker **workers;

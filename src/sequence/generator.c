@@ -60,8 +60,8 @@ static int64_t generator_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 
 /* ---- between pulls ---- */
 
-/* Polls the generator's function if it waits for an operation, so that it receives what the
- * operation was granted. The function is not polled while its item waits to be pulled. When the
+/* Polls the generator's function if it waits for an operation, so that the function receives the
+ * grant of that operation. The function is not polled while its item waits to be pulled. When the
  * owner ends, the function is polled until its end. It runs at least once, because it owns its
  * arguments. */
 static edo_poll hold_poll(edo_future *future, edo_cx *cx)

@@ -26,8 +26,8 @@
 enum { EDO__INPUT_REMOVED, EDO__INPUT_IDLE, EDO__INPUT_WAITING, EDO__INPUT_HELD };
 
 /* Takes the next answer: pulls ready inputs until one answers.
- * Returns: that input, HELD and in no queue; NULL with *ret_result: the answer of the set:
- * EDO_NEXT_WAITS, -ECANCELED, or 0: the set has no inputs. */
+ * Returns: that input, HELD and in no queue; or NULL with the answer of the set in *ret_result:
+ * EDO_NEXT_WAITS, -ECANCELED, or 0 if the set has no inputs. */
 edo__input *edo__set_take(edo__set *set, edo_cx *cx, int64_t *ret_result);
 
 /* Returns to the queue an input whose answer was used; an input that has ended leaves the set. */

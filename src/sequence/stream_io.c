@@ -22,7 +22,7 @@ typedef struct reader {
 
     /* Guarded by the claim of the read side. */
     edo_stream *in;
-    edo_slice rest; // of the last item
+    edo_slice rest; // unread bytes of the last item
     bool is_pulling;
 } reader;
 

@@ -30,8 +30,8 @@ typedef struct edo__event_cell {
 typedef struct edo__events {
     uint32_t size;             // number of cells, a power of two
     bool coalesces;            // size is 1
-    edo_atomic(uint32_t) tail; // next position to claim; handlers
-    uint32_t head;             // next position to pop; the poppers' lock
+    edo_atomic(uint32_t) tail; // next position to claim; changed by handlers
+    uint32_t head;             // next position to pop; guarded by the poppers' lock
     edo_atomic(uint32_t) lost; // events that found the queue full
     edo_atomic(uint32_t) pending;
     edo__event_cell *cells;
@@ -78,14 +78,14 @@ static inline bool edo__events_push(edo__events *events, const edo_signal_event 
     return true;
 }
 
-/* Whether an event can be popped. Under the poppers' lock. */
+/* Whether an event can be popped. Called under the poppers' lock. */
 static inline bool edo__events_has_one(const edo__events *events)
 {
     const edo__event_cell *cell = &events->cells[events->head & (events->size - 1)];
     return edo_load_acquire(&cell->seq) == events->head + 1; // partner: edo__events_push
 }
 
-/* Takes the first event. Under the poppers' lock. Returns: false: there is none. */
+/* Takes the first event. Called under the poppers' lock. Returns: false: there is none. */
 static inline bool edo__events_pop(edo__events *events, edo_signal_event *ret_event)
 {
     edo__event_cell *cell = &events->cells[events->head & (events->size - 1)];

@@ -1,4 +1,4 @@
-/* Blocks: reference-counted memory, shared by slices and buffers. Any thread.
+/* Blocks: reference-counted memory, shared by slices and buffers. Thread: any.
  *
  * The count has one reference for each slice and each buffer of the block.
  *

@@ -1,4 +1,4 @@
-/* Copies that are parts of other operations. Owner's task. */
+/* Copies that are parts of other operations. Thread: that of the owner's task. */
 #pragma once
 
 #include <edo/copy.h>
@@ -12,10 +12,11 @@ enum { EDO__SPLICE_UNKNOWN, EDO__SPLICE_NEVER, EDO__SPLICE_OFF, EDO__SPLICE_ON }
 /* Clears the result of an earlier operation, before the first poll of an operation. */
 void edo__copier_begin(edo_copier *copier);
 
-/* Continues the copy. Returns: EDO_READY with *ret_result: number of bytes that have reached the
- * target, or a negative errno. No inner operation is in flight then. */
+/* Continues the copy. Returns: EDO_PENDING; or EDO_READY with the result in *ret_result: the number
+ * of bytes that have reached the target, or a negative errno. After EDO_READY no inner operation is
+ * in flight. */
 edo_poll edo__copier_poll(edo_copier *copier, edo_cx *cx, int64_t *ret_result);
 
 /* Stops a copy. No further inner operation begins, and those in flight are cancelled. The following
- * polls end with -ECANCELED unless the copy had ended. Inside a poll. */
+ * polls end with -ECANCELED unless the copy had ended. Called inside a poll. */
 void edo__copier_stop(edo_copier *copier);

@@ -127,7 +127,7 @@ static int shutdown_write(edo_io *io)
     return 0;
 }
 
-/* Wakes the operations of this end and of its peer. */
+/* Wakes the operations of this end and those of the other end. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);

@@ -81,7 +81,8 @@ static void end_inner(edo_file_range *range, edo_op *op, int64_t n)
     move_on(range, op, (uint64_t)n);
 }
 
-/* Continues a transfer. Returns: EDO_READY with *ret_n: OVER, or a negative errno. */
+/* Continues a transfer. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: OVER, or a
+ * negative errno. */
 static edo_poll send_on(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     for (;;) {

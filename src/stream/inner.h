@@ -14,8 +14,8 @@ static inline bool edo__inner_is_set(const edo_op *inner)
     return inner->base.ops;
 }
 
-/* Polls the inner operation. Returns: EDO_READY with its result; the inner operation is not in
- * flight then. Inside a poll. */
+/* Polls the inner operation. Returns: EDO_PENDING; or EDO_READY with the result in *ret_result.
+ * After EDO_READY the inner operation is not in flight. Called inside a poll. */
 static inline edo_poll edo__inner_poll(edo_op *inner, edo_cx *cx, int64_t *ret_result)
 {
     if (edo_poll_future(&inner->base, cx) == EDO_PENDING) return EDO_PENDING;

@@ -56,7 +56,8 @@ static int64_t try_read(edo__source *source, edo_op *op)
     return lend(taken, edo__try(source, &read));
 }
 
-/* Polls a read of a descriptor. Returns: EDO_READY: the result is in base.result. */
+/* Polls a read of a descriptor. Returns: EDO_PENDING; or EDO_READY with the result in
+ * base.result. */
 static edo_poll read_descriptor(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {

@@ -29,9 +29,9 @@ typedef struct packet {
 
 typedef struct direction {
     packet *first, *last;
-    size_t count;     // bytes in the queue
-    int64_t free_at;  // ns; moment at which the link has sent all packets
-    uint64_t sent;    // bytes
+    size_t count;     // number of bytes in the queue
+    int64_t free_at;  // ns; time at which the link has sent all packets
+    uint64_t sent;    // number of sent bytes
     bool ended, gone; // ended: no more writes; gone: the reader has closed
     edo__wait_list readers, writers;
 } direction;
@@ -45,7 +45,7 @@ typedef struct end {
 
 typedef struct edo__slow_link {
     edo__lock lock;
-    unsigned refs; // unreleased ends; guarded by the lock, as all members below
+    unsigned refs; // number of unreleased ends; the lock guards all members from here on
     bool is_broken;
     uint64_t random;
     edo_test_link_config config;
@@ -201,7 +201,7 @@ static edo_poll link_step(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* Sends the end of the direction as a packet without bytes. Under the lock. */
+/* Sends the end of the direction as a packet without bytes. Called under the lock. */
 static int send_end(end *self)
 {
     if (self->out->ended) return 0;

@@ -12,9 +12,9 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // result; of a WAIT: its duration, or after its begin its end; ns
+    int64_t value; // result; WAIT: ns; duration of the wait, or its end once it has begun
     bool has_begun;
-    size_t size, at; // number of bytes, and of bytes that are done; the bytes follow
+    size_t size, at; // number of bytes, and number of bytes that are done; the bytes follow
     char bytes[];
 } step;
 
@@ -23,7 +23,7 @@ struct edo_mock {
     edo_atomic(uint32_t) claims;
     edo__lock lock;
     const char *name;
-    unsigned refs; // of stream and handle; guarded by the lock, as all members below
+    unsigned refs; // number of references; the lock guards all members from here on
     bool is_open;  // false: the handle was released
     step *first, *last;
     edo__wait_list waiters[EDO__SIDES];

@@ -6,7 +6,7 @@
 /* Bits of an operation's detail: the delimiter, and flags. */
 enum {
     DELIMITER = 0xff,
-    IS_LINE = 1 << 8, // a "\r" before the delimiter is left out
+    IS_LINE = 1 << 8, // leaves out a "\r" before the delimiter
     TO_END = 1 << 9,  // there is no delimiter
     IS_TEXT = 1 << 10,
 };

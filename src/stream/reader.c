@@ -56,8 +56,9 @@ edo_poll edo__reader_bypass(edo_reader *reader, void *buffer, size_t size, edo_c
     return edo__inner_poll(&reader->inner, cx, ret_n);
 }
 
-/* Waits until `size` bytes lie ahead. Returns: EDO_READY with *ret_n: number of bytes ahead, fewer
- * than `size` at the end of the input; or a negative errno. */
+/* Waits until `size` bytes lie ahead. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n:
+ * the number of bytes ahead (fewer than `size` only at the end of the input), or a negative
+ * errno. */
 static edo_poll await_ahead(edo_reader *reader, size_t size, edo_cx *cx, int64_t *ret_n)
 {
     while (edo__reader_count(reader) < size) {
@@ -104,8 +105,8 @@ static size_t take_ahead(edo_reader *reader, edo_op *op)
     return count;
 }
 
-/* Performs one read, into the operation's buffer or into the reader's memory. Returns: EDO_READY
- * with *ret_n: number of bytes, or a negative errno. */
+/* Performs one read, into the operation's buffer or into the reader's memory. Returns: EDO_PENDING;
+ * or EDO_READY with the result in *ret_n: the number of bytes, or a negative errno. */
 static edo_poll read_some(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     char *rest = (char *)op->data + op->progress;
@@ -142,8 +143,8 @@ edo_op edo_reader_read(edo_reader *reader, void *buffer, size_t size)
 }
 
 /* Reads an exact count. If the count fits into the reader's memory, its bytes are taken together or
- * not at all. Returns: EDO_READY with *ret_n: > 0: all bytes were read; 0: the end; a negative
- * errno. */
+ * not at all. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: a positive number if
+ * all bytes were read, 0 at the end, or a negative errno. */
 static edo_poll read_exactly(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     while (op->length - op->progress > reader->capacity) {

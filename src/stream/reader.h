@@ -1,4 +1,4 @@
-/* Internals of readers. Owner's task. */
+/* Internals of readers. Thread: that of the owner's task. */
 #pragma once
 
 #include <edo/buffered.h>
@@ -23,12 +23,12 @@ static inline void edo__reader_drop(edo_reader *reader, size_t size)
 }
 
 /* Begins or continues a read from the stream into the free part of the memory, which is not empty.
- * Returns: EDO_READY with *ret_n: number of bytes, which lie ahead now; 0: the end; a negative
- * errno. */
+ * Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the number of bytes, which lie
+ * ahead now, 0 at the end, or a negative errno. */
 edo_poll edo__reader_fill(edo_reader *reader, edo_cx *cx, int64_t *ret_n);
 
 /* Begins or continues a read from the stream directly into `buffer`. The reader's memory must hold
- * no unread bytes. Returns: EDO_READY with *ret_n: number of bytes in `buffer`; 0: the end; a
- * negative errno. */
+ * no unread bytes. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the number of
+ * bytes in `buffer`, 0 at the end, or a negative errno. */
 edo_poll edo__reader_bypass(edo_reader *reader, void *buffer, size_t size, edo_cx *cx,
                             int64_t *ret_n);

@@ -16,7 +16,7 @@ typedef struct half {
     edo__lock lock;
     edo_wakeable *waiting; // NULL: no operation is pending; guarded by the lock
     struct edo__split *split;
-    edo_op op; // on the stream; guarded by the claim of the side
+    edo_op op; // operation on the stream; guarded by the claim of the side
 } half;
 
 typedef struct edo__split {

@@ -12,11 +12,12 @@ enum { ROOM = 4096 };
 typedef struct tee {
     edo__wrapper wrapper;
     edo_op copying;
-    size_t start, copied, end; // offsets: ends of the returned, copied and read bytes
+    size_t start, copied, end; // offsets of the ends of the returned, copied and read bytes
     char bytes[ROOM];
 } tee;
 
-/* Continues the copy. Returns: EDO_READY with *ret_n: number of bytes, or a negative errno. */
+/* Continues the copy. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the number of
+ * bytes, or a negative errno. */
 static edo_poll copy(tee *self, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&self->copying))
@@ -27,8 +28,8 @@ static edo_poll copy(tee *self, edo_cx *cx, int64_t *ret_n)
     return EDO_READY;
 }
 
-/* Reads into the empty memory. Returns: EDO_READY with *ret_n: number of bytes; 0: the end; a
- * negative errno. */
+/* Reads into the empty memory. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the
+ * number of bytes, 0 at the end, or a negative errno. */
 static edo_poll fill(tee *self, size_t size, edo_cx *cx, int64_t *ret_n)
 {
     edo_op *inner = &self->wrapper.ops[EDO__READ_SIDE];

@@ -10,7 +10,7 @@
 typedef struct EDO__OVERLAY tee_op {
     edo_future base;
     edo_io *from, *to;
-    uint64_t events; // upper half: most bytes
+    uint64_t events; // upper half: greatest number of bytes
     uint64_t progress;
     edo__op_wait wait;
 } tee_op;
@@ -65,8 +65,8 @@ static void choose_stream(edo_op *op, bool writes)
     tee_of(op)->events = size << HALF | (writes ? EDO_WRITABLE : EDO_READABLE);
 }
 
-/* Waits until the input has bytes, and then until the output has room. Returns: EDO_READY with
- * base.result: > 0, or a negative errno. */
+/* Waits until the input has bytes, and then until the output has room. Returns: EDO_PENDING; or
+ * EDO_READY with the result in base.result: a positive number, or a negative errno. */
 static edo_poll wait_for_both(edo_op *op, edo_cx *cx)
 {
     for (;;) {

@@ -38,8 +38,8 @@ size_t edo_writer_deinit(edo_writer *writer)
 /* ---- writing out ---- */
 
 /* Writes bytes of the memory to the stream. Written bytes are removed from the memory, so a later
- * failed write does not repeat them. Returns: EDO_READY with *ret_n: number of bytes, or a negative
- * errno. */
+ * failed write does not repeat them. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n:
+ * the number of bytes, or a negative errno. */
 static edo_poll drain(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&writer->inner))
@@ -51,7 +51,8 @@ static edo_poll drain(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
     return EDO_READY;
 }
 
-/* Writes all bytes of the memory. Returns: EDO_READY with *ret_n: 0, or a negative errno. */
+/* Writes all bytes of the memory. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: 0,
+ * or a negative errno. */
 static edo_poll drain_all(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
 {
     *ret_n = 0;
@@ -104,8 +105,8 @@ static edo_poll bypass(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_
     return EDO_READY;
 }
 
-/* Accepts all bytes of an operation. Returns: EDO_READY with *ret_n: >= 0: all bytes were accepted;
- * a negative errno. */
+/* Accepts all bytes of an operation. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n:
+ * not negative if all bytes were accepted, otherwise a negative errno. */
 static edo_poll put(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     *ret_n = 0;
@@ -189,7 +190,7 @@ edo_op edo_printf(edo_writer *writer, const char *format, ...)
 typedef struct EDO__OVERLAY number_op {
     edo_future base;
     edo_writer *writer;
-    uint8_t raw[EDO__NUMBER_MAX]; // bytes in the order of the stream
+    uint8_t raw[EDO__NUMBER_MAX]; // bytes of the number, in the stream's byte order
     uint64_t progress;
     edo__op_wait wait; // detail: number of bytes
 } number_op;

@@ -6,7 +6,7 @@
  * released by a plain store. The price is that waiters spin. So a holder makes no system call,
  * allocates nothing, and calls no user code except the wake function of a user's own wakeable
  * (edo/future.h).
- * Any thread.
+ * Thread: any.
  *
  * States. 0: free. The mark of this process (base/lock.h): held. A waiter yields the processor
  * after a while, and later sleeps, because the holder may have been preempted. In the child of a

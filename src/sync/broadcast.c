@@ -1,5 +1,5 @@
 /* Broadcasts: a ring of slots. A sender overwrites the oldest value, under the lock of the hub.
- * Value n lies in slot n % slots. There are at least as many slots as kept values.
+ * Value n lies in slot n % slots. The number of slots is at least the number of kept values.
  *
  * A receiver reads without the lock, as from a sequence lock (Lameter, "Effective synchronization
  * on Linux/NUMA systems"). The receiver copies the words of the value, then reads `writing`, the
@@ -26,12 +26,12 @@ enum {
 /* Header of a broadcast; the slots follow. */
 struct edo__broadcast {
     edo__hub hub;
-    size_t size;                                            // bytes per value
-    size_t capacity;                                        // number of kept values
-    size_t words;                                           // of a value; 0: read under the lock
-    uint64_t mask;                                          // slots - 1
+    size_t size;     // bytes per value
+    size_t capacity; // number of kept values
+    size_t words;    // words per value; 0: values are read under the lock
+    uint64_t mask;   // slots - 1
     edo_atomic(uint64_t) sent __attribute__((aligned(64))); // sent values; written under the lock
-    edo_atomic(uint64_t) writing; // begun values: sent, or sent + 1; written under the lock
+    edo_atomic(uint64_t) writing; // begun values (sent, or sent + 1); written under the lock
 };
 
 static char *slot_of(edo__broadcast *broadcast, uint64_t number)
@@ -95,7 +95,7 @@ static void write_words(edo__broadcast *broadcast, char *slot, const char *value
     }
 }
 
-/* Writes a value into the next slot. Under the lock. */
+/* Writes a value into the next slot. Called under the lock. */
 static void write_value(edo__broadcast *broadcast, const void *value)
 {
     uint64_t number = edo_load_relaxed(&broadcast->sent);
@@ -198,8 +198,8 @@ void edo__broadcast_receiver_close(edo__listening *receiver)
     receiver->broadcast = NULL;
 }
 
-/* Takes the next value. Under the lock. Returns: 1; EDO_LAGGED: values were missed; 0: no value can
- * follow; -EAGAIN. */
+/* Takes the next value. Called under the lock. Returns: 1; EDO_LAGGED: values were missed; 0: no
+ * value can follow; -EAGAIN. */
 static int64_t take(edo__listening *receiver, void *ret_value)
 {
     edo__broadcast *broadcast = receiver->broadcast;

@@ -44,7 +44,7 @@
 
 /* Header of a block; the slots follow. */
 typedef struct edo__block {
-    struct edo__block *next; // NULL: none; of a bounded channel: itself
+    struct edo__block *next; // next block; NULL: none; in a bounded channel: this block
     uint64_t reserved;
 } edo__block;
 
@@ -53,13 +53,13 @@ struct edo__channel {
     bool is_bounded, has_one_receiver;
     bool is_shut;        // a shutdown was called; guarded by the lock
     uint32_t per_block;  // slots per block
-    uint64_t tail;       // values put in; guarded by the lock
+    uint64_t tail;       // number of values put in; guarded by the lock
     uint64_t known_head; // head at a sender's last read; guarded by the lock
     edo__block *tail_block;
-    char *tail_slot, *tail_end;                // next slot to fill, end of its block; the lock
-    size_t size;                               // bytes per value
-    size_t capacity;                           // places
-    size_t permits;                            // reserved places; guarded by the lock
+    char *tail_slot, *tail_end; // next slot to fill, end of its block; guarded by the lock
+    size_t size;                // bytes per value
+    size_t capacity;            // number of places
+    size_t permits;             // number of reserved places; guarded by the lock
     edo__wait_list receivers, senders, closed; // waiting operations; guarded by the lock
     edo__block *spare;                         // emptied blocks; guarded by the lock
     uint32_t spares;

@@ -71,7 +71,7 @@ int edo__weak_upgrade(edo__channel *channel)
 
 /* ---- closing ---- */
 
-/* Makes the channel refuse all further values. Under the lock. */
+/* Makes the channel refuse all further values. Called under the lock. */
 static void refuse(edo__channel *channel, edo__wakes *wakes)
 {
     for (edo_op *op; (op = edo__wait_first(&channel->senders));) {

@@ -24,13 +24,13 @@ static edo__wait_list *waiters_of(edo_condvar *condvar)
     return edo__waiters_of(&condvar->waiters);
 }
 
-/* Sets the word to 1 if operations wait, otherwise to 0. Under the lock. */
+/* Sets the word to 1 if operations wait, otherwise to 0. Called under the lock. */
 static void note_waiters(edo_condvar *condvar)
 {
     edo_store_relaxed(&condvar->word, !edo__wait_list_is_empty(waiters_of(condvar)));
 }
 
-/* Wakes the first waiter. Under the lock. */
+/* Wakes the first waiter. Called under the lock. */
 static void signal_one(edo_condvar *condvar, edo__wakes *wakes)
 {
     edo_op *op = edo__wait_first(waiters_of(condvar));
@@ -61,8 +61,8 @@ static int64_t step(edo_condvar *condvar, edo_op *op, edo_cx *cx, edo__wakes *wa
     return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : 0;
 }
 
-/* Performs the first part of a wait. Returns: 0 or -ECANCELED: the first part is over; -EAGAIN: the
- * operation waits. */
+/* Performs the first part of a wait. Returns: 0 or -ECANCELED if the first part is over; -EAGAIN if
+ * the operation waits. */
 static int64_t poll_wait(edo_op *op, edo_cx *cx)
 {
     edo_condvar *condvar = op->object;

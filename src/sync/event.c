@@ -29,7 +29,8 @@ int edo_event_try_wait(edo_event *event)
     return 0;
 }
 
-/* Admits one wait if the event is set. Under the lock. Returns: whether the event was set. */
+/* Admits one wait if the event is set. Called under the lock. Returns: whether the event was
+ * set. */
 static bool pass(edo_event *event)
 {
     uint32_t word = edo_load_relaxed(&event->word);
@@ -60,7 +61,7 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     return word & EDO__EVENT_SET ? 0 : -EAGAIN;
 }
 
-/* Returns the permit of a cancelled wait to an automatic event. A manual event has given no
+/* Stores the permit of a cancelled wait in an automatic event again. A manual event has given no
  * permit. */
 static void give_back(void *object, edo_op *op)
 {

@@ -10,9 +10,9 @@
 typedef struct edo__hub {
     edo__lock lock;
     uint32_t senders, receivers, weak; // number of ends; guarded by the lock
-    uint32_t holders;                  // ends of all kinds; 0: the object is freed; the lock
-    edo__wait_list waiting;            // waiting receives; guarded by the lock
-    edo__wait_list closed;             // waits for the last receiver's close; guarded by the lock
+    uint32_t holders;       // ends of all kinds; 0: the object is freed; guarded by the lock
+    edo__wait_list waiting; // waiting receives; guarded by the lock
+    edo__wait_list closed;  // waits for the last receiver's close; guarded by the lock
     void (*free)(struct edo__hub *);
 } edo__hub;
 

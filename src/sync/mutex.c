@@ -44,8 +44,8 @@ static edo__wait_list *waiters_of(edo_mutex *mutex)
     return edo__waiters_of(&mutex->waiters);
 }
 
-/* Locks the mutex, or sets WAITERS if it is locked. Under the lock of the queue. Returns: whether
- * the caller has locked the mutex. */
+/* Locks the mutex, or sets WAITERS if it is locked. Called under the lock of the queue. Returns:
+ * whether the caller has locked the mutex. */
 static bool take(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word), next;
@@ -65,14 +65,15 @@ static bool take_for_another(edo_mutex *mutex)
     return false;
 }
 
-/* Gives the WAITERS bit for the next word. Under the lock of the queue. Caller: the holder, or a
- * cancelled request that passes its wake on. Returns: WAITERS if the queue is not empty, else 0. */
+/* Gives the WAITERS bit for the next word. Called under the lock of the queue. Caller: the holder,
+ * or a cancelled request that passes its wake on. Returns: WAITERS if the queue is not empty, else
+ * 0. */
 static uint32_t waiters_bit(edo_mutex *mutex)
 {
     return edo__wait_list_is_empty(waiters_of(mutex)) ? 0 : EDO__MUTEX_WAITERS;
 }
 
-/* Unlocks the mutex and serves the first waiter. Under the lock of the queue. Caller: the
+/* Unlocks the mutex and serves the first waiter. Called under the lock of the queue. Caller: the
  * holder. */
 static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
 {
@@ -87,8 +88,8 @@ static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
     edo_store_release(&mutex->word, locked | woken | waiters_bit(mutex));
 }
 
-/* Passes the wake of a cancelled waiter on: if the mutex is free, wakes the next waiter. Under the
- * lock of the queue. */
+/* Passes the wake of a cancelled waiter on: if the mutex is free, wakes the next waiter. Called
+ * under the lock of the queue. */
 static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 {
     uint32_t word = edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WOKEN);
@@ -107,7 +108,7 @@ static int64_t cancel(edo_mutex *mutex, edo_op *op, edo__wakes *wakes)
     return -ECANCELED;
 }
 
-/* Locks the mutex or enqueues the request. Under the lock of the queue. Returns: 0: locked;
+/* Locks the mutex or enqueues the request. Called under the lock of the queue. Returns: 0: locked;
  * -EAGAIN: the request waits. */
 static int64_t take_or_wait(edo_mutex *mutex, edo_op *op, edo_cx *cx)
 {

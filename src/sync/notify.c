@@ -25,14 +25,14 @@ static edo__wait_list *waiters_of(edo_notify *notify)
     return edo__waiters_of(&notify->waiters);
 }
 
-/* Wakes one waiting operation. Under the lock. */
+/* Wakes one waiting operation. Called under the lock. */
 static void wake(edo_notify *notify, edo_op *op, int64_t by, edo__wakes *wakes)
 {
     op->base.result = by;
     edo__wait_wake(waiters_of(notify), op, wakes);
 }
 
-/* Wakes the first or the last waiter, or else stores a permit. Under the lock. */
+/* Wakes the first or the last waiter, or else stores a permit. Called under the lock. */
 static void notify_one(edo_notify *notify, bool last, edo__wakes *wakes)
 {
     edo_op *op = last ? edo__wait_last(waiters_of(notify)) : edo__wait_first(waiters_of(notify));
@@ -42,7 +42,7 @@ static void notify_one(edo_notify *notify, bool last, edo__wakes *wakes)
         edo_store_relaxed(&notify->permit, 1);
 }
 
-/* Takes the permit. Under the lock. Returns: whether the permit was stored. */
+/* Takes the permit. Called under the lock. Returns: whether the permit was stored. */
 static bool take_permit(edo_notify *notify)
 {
     bool is_stored = edo_load_relaxed(&notify->permit);
@@ -50,7 +50,7 @@ static bool take_permit(edo_notify *notify)
     return is_stored;
 }
 
-/* Whether a new operation is notified already. Under the lock. */
+/* Whether a new operation is notified already. Called under the lock. */
 static bool is_notified(edo_notify *notify, const edo_op *op)
 {
     return (uint32_t)op->length != edo_load_relaxed(&notify->generation) || take_permit(notify);

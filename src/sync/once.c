@@ -2,7 +2,8 @@
  *
  *     0 ------ enter --> BUSY, the caller is the maker
  *     BUSY --- done ---> DONE
- *     BUSY --- fail ---> BUSY, the next waiter of edo_once_enter() is the maker; 0: there is none
+ *     BUSY --- fail ---> BUSY, the next waiter of edo_once_enter() is the maker; 0: there is no
+ *     such waiter
  *
  * All steps are made under the lock, except the test for DONE. The store of DONE releases the
  * maker's writes, and that test acquires them. */
@@ -13,7 +14,7 @@
 
 enum { IS_DONE = 0, MAKES = 1 }; // results
 
-/* Tries to enter. Under the lock. Returns: IS_DONE; MAKES; -EBUSY. */
+/* Tries to enter. Called under the lock. Returns: IS_DONE; MAKES; -EBUSY. */
 static int enter(edo_once *once)
 {
     uint32_t word = edo_load_relaxed(&once->word);
@@ -99,7 +100,7 @@ int edo_once_try_enter(edo_once *once)
     return rc;
 }
 
-/* Aborts if no maker is at work. Under the lock. */
+/* Aborts if no maker is at work. Called under the lock. */
 static void check_busy(const edo_once *once, const char *call)
 {
     if (edo_load_relaxed(&once->word) != EDO__ONCE_BUSY)

@@ -17,7 +17,7 @@ static bool admits(uint64_t word, const edo_op *op)
     return is_writer(op) ? word == 0 : !(word & EDO__RWLOCK_WRITER);
 }
 
-/* Grants a request if the word admits it. Under the lock. Returns: whether the request was
+/* Grants a request if the word admits it. Called under the lock. Returns: whether the request was
  * granted. */
 static bool take(edo_rwlock *rwlock, const edo_op *op)
 {

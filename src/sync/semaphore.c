@@ -26,7 +26,7 @@ static uint64_t permits_of(uint64_t word)
 }
 
 /* Clears WAITERS if no request waits and no permit is unsettled. The release of an unsettled permit
- * clears WAITERS later. Under the lock. */
+ * clears WAITERS later. Called under the lock. */
 static void note_no_waiters(edo_semaphore *semaphore)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);
@@ -34,9 +34,9 @@ static void note_no_waiters(edo_semaphore *semaphore)
         if (edo_cas_relaxed(&semaphore->word, &word, word - EDO__SEMAPHORE_WAITERS)) return;
 }
 
-/* Takes settled permits. Under the lock, while WAITERS is set. Returns: false: too few permits are
- * settled. The operation is relaxed, for two reasons. A thread that settled permits has released
- * the lock since. The request that set WAITERS has acquired all earlier permits. */
+/* Takes settled permits. Called under the lock, while WAITERS is set. Returns: false: too few
+ * permits are settled. The operation is relaxed, for two reasons. A thread that settled permits has
+ * released the lock since. The request that set WAITERS has acquired all earlier permits. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
     edo_plain_write(&semaphore->settled);

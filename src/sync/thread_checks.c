@@ -1,10 +1,10 @@
 /* Holders of the locks for plain threads, and circles of threads that wait for each other.
  *
- * Each thread that takes a lock has a record of its holds and of its wait. All records are listed.
- * Only the thread itself writes `held` of its record, without a lock. So the checks do not slow
- * down threads that share no lock. The checks also order no accesses that the program does not
- * order, which would hide races from a race detector. `all.lock` guards the other members and the
- * list. A thread takes `all.lock` when it is about to wait.
+ * Each thread that takes a lock has a record, which lists the thread's holds and its wait. All
+ * records are listed. Only the thread itself writes `held` of its own record, without a lock. So
+ * the checks do not slow down threads that share no lock. The checks also order no accesses that
+ * the program does not order, which would hide races from a race detector. `all.lock` guards the
+ * other members and the list. A thread takes `all.lock` when it is about to wait.
  *
  * Each circle is found. A thread that is about to wait records its wait, and searches, under
  * all.lock. One of the threads that close a circle is the last to do so. All others have recorded
@@ -41,7 +41,7 @@ enum { MAX_HELD = 32, NAME_SIZE = 16, TEXT_SIZE = 256 };
 typedef struct record record;
 
 struct record {
-    edo__node link;      // in all.records
+    edo__node link;      // link in all.records
     uint32_t generation; // fork generation of the list that has this record
     edo_atomic(uint32_t) held_count;
     struct {
@@ -50,7 +50,7 @@ struct record {
         edo_atomic(edo__thread_lock_kind) kind;
     } held[MAX_HELD];
     edo__thread_hold wait; // wait.lock NULL: the thread does not wait
-    record *waiter, *next; // of a search; `waiter` waits for this thread; `next` links the queue
+    record *waiter, *next; // of a search: thread that waits for this one; next in the queue
     bool is_found;
     char name[NAME_SIZE];
     uint32_t id;
@@ -247,7 +247,7 @@ void edo__thread_note_unlock(const void *lock, const edo_thread_place *place)
 
 /* ---- circles ---- */
 
-/* Whether a thread waits to write-lock `lock`. Under the lock. */
+/* Whether a thread waits to write-lock `lock`. Called under the lock. */
 static bool writer_waits(const void *lock)
 {
     edo__list_each(&all.records, node) {
@@ -265,8 +265,8 @@ static bool is_in_the_way(const record *holder, const edo__thread_hold *wait)
     return !both_read || writer_waits(wait->lock);
 }
 
-/* Searches for a circle, breadth first. Under the lock. Returns: whether this thread waits for
- * itself. The `waiter` links then lead from this thread around the circle. */
+/* Searches for a circle, breadth first. Called under the lock. Returns: whether this thread waits
+ * for itself. The `waiter` links then lead from this thread around the circle. */
 static bool find_circle(record *self)
 {
     edo__list_each(&all.records, node)

@@ -49,8 +49,8 @@ int edo__watch_create(edo__watch **ret_watch, edo__watching *ret_receiver, size_
 
 /* ---- senders ---- */
 
-/* Increments the version after a store, and wakes the waiting receives. Under the lock. Returns:
- * the number of receivers. */
+/* Increments the version after a store, and wakes the operations that wait to receive. Called under
+ * the lock. Returns: the number of receivers. */
 static uint32_t publish(edo__watch *watch, edo__wakes *wakes)
 {
     edo_store_relaxed(&watch->version, edo_load_relaxed(&watch->version) + 1);
@@ -170,8 +170,8 @@ void edo__watch_receiver_close(edo__watching *receiver)
     receiver->watch = NULL;
 }
 
-/* Copies the value. Under the lock. marks: the value counts as seen afterwards. Returns: whether
- * the value was unseen. */
+/* Copies the value. Called under the lock. marks: the value counts as seen afterwards. Returns:
+ * whether the value was unseen. */
 static bool copy(edo__watching *receiver, void *ret_value, bool marks)
 {
     edo__watch *watch = receiver->watch;
@@ -208,7 +208,7 @@ void edo__watch_mark(edo__watching *receiver, bool changed)
     receiver->seen = changed ? UNSEEN : edo_load_relaxed(&watch->version);
 }
 
-/* Takes an unseen value. Under the lock. */
+/* Takes an unseen value. Called under the lock. */
 static int64_t take(edo__watching *receiver, void *ret_value)
 {
     edo__watch *watch = receiver->watch;

@@ -1,5 +1,5 @@
 /* Contract with the operating system: calls on datagram sockets that sys/sockets.h does not have,
- * and ancillary data. Any thread. Results are 0 or a negative errno, except where a comment says
+ * and ancillary data. Thread: any. Results are 0 or a negative errno, except where a comment says
  * otherwise. */
 #pragma once
 

@@ -49,7 +49,7 @@ size_t edo__sys_stack_least(void);
 size_t edo__sys_stack_guard(void);
 
 /* Maps memory for a stack; only touched pages are allocated.
- * size: bytes, whole pages. Returns: 0; -ENOMEM, with the reason in the log. Any thread. */
+ * size: bytes, whole pages. Returns: 0; -ENOMEM, with the reason in the log. Thread: any. */
 int edo__sys_stack_map(size_t size, bool guarded, edo__stack_memory *ret_memory);
 void edo__sys_stack_unmap(const edo__stack_memory *memory);
 

@@ -1,5 +1,5 @@
 /* Contract with the operating system: reads and writes at a file's position, which all holders of
- * the open file share. Any thread. Results are bytes, or a negative errno. */
+ * the open file share. Thread: any. Results are bytes, or a negative errno. */
 #pragma once
 
 #include <edo/base.h>

@@ -1,5 +1,5 @@
-/* Contract with the operating system: files, directories and names. Any thread. Results are >= 0 or
- * a negative errno. Calls that a signal has interrupted are repeated. */
+/* Contract with the operating system: files, directories and names. Thread: any. Results are >= 0
+ * or a negative errno. Calls that a signal has interrupted are repeated. */
 #pragma once
 
 #include <edo/dir.h>
@@ -10,7 +10,7 @@ enum { EDO__HERE = -100 }; // directory: the working directory of the process
 typedef enum edo__file_verb {
     /* Calls on a file, at an offset, or at the file's position for EDO__AT_POSITION. */
     EDO__FILE_READ,   // data, size, offset, flags: EDO_OPEN_DIRECT or 0; result: bytes
-    EDO__FILE_WRITE,  // the same
+    EDO__FILE_WRITE,  // as EDO__FILE_READ
     EDO__FILE_READV,  // data: slices; size: their number
     EDO__FILE_WRITEV, // the same
     EDO__FILE_SEEK,   // offset as int64_t, flags: edo_seek; result: position
@@ -51,7 +51,7 @@ enum { EDO__PATH_NO_FOLLOW = 1u << 30 };
 typedef struct edo__file_call {
     edo__file_verb verb;
     uint32_t flags, mode;
-    edo_fd fd, fd2; // file, or directory of a path; EDO__HERE
+    edo_fd fd, fd2; // the file, or the directory of the path; EDO__HERE: the working directory
     const char *path, *path2;
     void *data;
     uint64_t size, offset;
@@ -66,8 +66,9 @@ enum { EDO__FILE_MAX_TRANSFER = 1 << 30 };
 /* Makes a call; may wait for a disk. Raises neither SIGPIPE nor SIGXFSZ. */
 int64_t edo__file_make(const edo__file_call *call);
 
-/* Makes a call if the system can answer from memory. Writes, and calls that change names, are never
- * made. Returns: the result of the call; -EAGAIN: not made. For EDO__FILE_OPEN see below. */
+/* Makes a call if the system can serve the call from memory. Writes, and calls that change names,
+ * are never made. Returns: the result of the call; -EAGAIN: the call was not made. EDO__FILE_OPEN
+ * is described below. */
 int64_t edo__file_try(const edo__file_call *call);
 
 /* ---- opening ----
@@ -76,7 +77,7 @@ int64_t edo__file_try(const edo__file_call *call);
  * O_NONBLOCK, which has no effect on reads and writes of files. edo__file_clear_nonblocking()
  * clears the flag for uses on which it would have an effect.
  *
- * If the path turns out to be a named pipe, edo__file_try() answers -EAGAIN and stores the pipe's
+ * If the path is a named pipe, edo__file_try_open() returns -EAGAIN and stores the pipe's
  * descriptor in *ret_held. Closing this descriptor at once could end a writer that has just found
  * its reader. The caller closes the descriptor after the call was made by edo__file_make(). */
 int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held);
@@ -102,7 +103,7 @@ int64_t edo__file_canonical(const char *path, char *buffer, size_t size);
 /* One entry of a directory. The name is in the memory of the batch. */
 typedef struct edo__dir_entry {
     const char *name;
-    size_t size; // of the name, without its NUL
+    size_t size; // bytes of the name, without its NUL
     uint64_t inode;
     edo_file_kind kind; // UNKNOWN: the file was removed meanwhile
 } edo__dir_entry;

@@ -1,4 +1,4 @@
-/* Contract with the operating system: child processes. Any thread. */
+/* Contract with the operating system: child processes. Thread: any. */
 #pragma once
 
 #include <edo/process.h>
@@ -14,7 +14,7 @@ typedef struct edo__spawn_plan {
     const edo_command *command;
     const char *const *paths; // paths to try, ends with NULL
     char *const *argv, *const *envp;
-    edo__fd_move *moves; // by ascending targets
+    edo__fd_move *moves; // moves in the order of ascending targets
     size_t move_count;
     uint64_t mask; // blocked signals; with EDO_COMMAND_KEEP_SIGNALS
 } edo__spawn_plan;

@@ -73,15 +73,15 @@ int edo__signal_kind_of(int number);
 /* Unblocks a signal for the calling thread. */
 void edo__signal_unblock(int number);
 
-/* Returns: 0; -EBUSY; -ENOMEM without memory for the fork handler. Any thread. */
+/* Returns: 0; -EBUSY; -ENOMEM without memory for the fork handler. Thread: any. */
 int edo__signal_subscribe(edo__signal_subscriber *subscriber);
 
 /* Unsubscribes. After the return no handler uses the subscriber. Ignores a struct that is not
- * subscribed, as in the child of a fork. Any thread, but not in notify. */
+ * subscribed, as in the child of a fork. Thread: any, but not in notify. */
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
 
-/* The memory address whose access has caused the EDO__SIGNAL_FAULT that this thread handles. Only
- * inside notify. */
+/* The memory address whose access has caused the EDO__SIGNAL_FAULT that this thread handles. Called
+ * only inside notify. */
 const void *edo__signal_fault_address(void);
 
 /* Whether the dispatcher's handler is installed. */

@@ -95,8 +95,8 @@ edo_fd edo__socket_open(edo__family family);
 
 /* Bind and connect a socket of any family to an edo_address. connect, NULL: ends the connection of
  * a datagram socket. A connect of a stream socket works as edo__socket_connect(). If the listener
- * of a Unix socket has no room, the connect answers -EAGAIN.
- * edo__socket_name, edo__socket_peer_name: read the address of the socket, or of its peer. */
+ * of a Unix socket has no room, the connect returns -EAGAIN. edo__socket_name,
+ * edo__socket_peer_name: read the address of the socket, or of its peer. */
 int edo__socket_bind_to(edo_fd fd, const edo_address *address);
 int edo__socket_connect_to(edo_fd fd, const edo_address *address);
 int edo__socket_name(edo_fd fd, edo_address *ret_address);
@@ -110,7 +110,7 @@ int edo__socket_bind_local(edo_fd fd, const edo__address *address);
 int edo__socket_listen(edo_fd fd, int backlog);
 
 /* Begins to connect. The socket becomes writable when the attempt has ended. edo__socket_error()
- * then answers the attempt's result.
+ * then returns the attempt's result.
  * Returns: 0, also when the attempt has already ended. */
 int edo__socket_connect(edo_fd fd, const edo__address *address);
 

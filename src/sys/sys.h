@@ -80,7 +80,7 @@ int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *conte
 /* Drops a pending request of the parent. Called in the child of a fork. */
 void edo__sys_forget_interrupt(void);
 
-/* Stores the return addresses on the calling thread's stack. Also inside a call of
+/* Stores the return addresses on the calling thread's stack. May also be called inside a call of
  * edo__sys_interrupt(). */
 size_t edo__sys_backtrace(void **stack, size_t max);
 
@@ -139,7 +139,7 @@ _Noreturn void edo__sys_wait_failed(const char *call, int error);
 /* Opens an eventfd, non-blocking and closed by exec. Returns: the descriptor; a negative errno. */
 edo_fd edo__sys_event_open(void);
 
-/* Adds one to an eventfd. Any thread; async-signal-safe. */
+/* Adds one to an eventfd. Thread: any. Async-signal-safe. */
 void edo__sys_event_set(edo_fd event);
 
 /* Resets a readable eventfd or timer descriptor. No effect if the descriptor is not readable. */

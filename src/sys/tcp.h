@@ -1,5 +1,5 @@
-/* Contract with the operating system: options of TCP, urgent data, and options by number. Any
- * thread. */
+/* Contract with the operating system: options of TCP, urgent data, and options by number. Thread:
+ * any. */
 #pragma once
 
 #include <edo/tcp.h>

@@ -35,6 +35,6 @@ int edo__terminal_change(edo__terminal *terminal, edo_terminal_setting setting,
                          edo__terminal_modes *ret_before);
 int edo__terminal_set_modes(edo__terminal *terminal, const edo__terminal_modes *modes);
 
-/* Restores the first modes of all terminals. Any thread, without the lock; async-signal-safe. Does
+/* Restores the first modes of all terminals. Thread: any, without the lock; async-signal-safe. Does
  * nothing in the child of a fork. */
 void edo__terminals_restore(void);

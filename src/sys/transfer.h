@@ -1,5 +1,5 @@
 /* Contract with the operating system: transfers between descriptors without a copy through the
- * program's memory. Any thread. Results are bytes, or a negative errno. */
+ * program's memory. Thread: any. Results are bytes, or a negative errno. */
 #pragma once
 
 #include <edo/base.h>

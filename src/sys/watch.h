@@ -1,4 +1,4 @@
-/* Contract with the operating system: changes in directories. Any thread. */
+/* Contract with the operating system: changes in directories. Thread: any. */
 #pragma once
 
 #include <edo/base.h>
@@ -18,10 +18,10 @@ enum {
 };
 
 typedef struct edo__change {
-    int number;       // of the directory
+    int number;       // number of the directory
     uint32_t what;    // EDO__CHANGE_*
     uint32_t cookie;  // the same for the MOVED_FROM and MOVED_TO of one rename
-    const char *name; // in the directory; "": the directory itself
+    const char *name; // name in the directory; "": the directory itself
 } edo__change;
 
 /* Opens a queue of changes. Returns: its descriptor, which is readable while there are changes. */

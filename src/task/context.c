@@ -1,5 +1,5 @@
-/* Contexts, which spawned tasks inherit. A context is immutable and reference-counted. Any
- * thread. */
+/* Contexts, which spawned tasks inherit. A context is immutable and reference-counted. Thread:
+ * any. */
 #include "task/task.h"
 
 struct edo_context {

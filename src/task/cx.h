@@ -46,7 +46,7 @@ struct edo_cx {
         uint64_t polls; // number of the poll to which the count belongs
         const edo_future *place;
         uint32_t count;
-    } refusals; // counts operations at one place refused with -ECANCELED; see note_refusal()
+    } refusals; // operations at one place that were refused with -ECANCELED; see note_refusal()
 };
 
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */

@@ -27,17 +27,17 @@ static inline const edo__executor *edo__executor_of(const edo_runtime *runtime)
 
 /* ---- tasks ---- */
 
-/* Returns: an id for a new task. Any thread. */
+/* Returns: an id for a new task. Thread: any. */
 uint64_t edo__runtime_new_id(edo_runtime *runtime);
 
 /* Adds a new task to the runtime and queues it. Returns: 0; -ESHUTDOWN or -ESTALE, and the task is
- * still the caller's. Any thread. */
+ * still the caller's. Thread: any. */
 int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
 
-/* Queues a task whose queue entry the caller owns. Any thread. */
+/* Queues a task whose queue entry the caller owns. Thread: any. */
 void edo__runtime_push(edo_runtime *runtime, edo_task *task);
 
-/* Ends the runtime because of a failed task: refuses spawns, and cancels all tasks. Any thread. */
+/* Ends the runtime because of a failed task: refuses spawns, and cancels all tasks. Thread: any. */
 void edo__runtime_fail(edo_runtime *runtime, int64_t result);
 
 /* Whether this process is a fork made after the runtime was made. The model checker treats the
@@ -54,7 +54,7 @@ static inline bool edo__in_task(void)
     return edo__self.cx && !edo__runtime_is_stale(edo__self.cx->runtime);
 }
 
-/* The time of the runtime's clock, in nanoseconds. Any thread. */
+/* The time of the runtime's clock, in nanoseconds. Thread: any. */
 int64_t edo__runtime_now(const edo_runtime *runtime);
 
 /* ---- the process ---- */

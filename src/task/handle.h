@@ -1,4 +1,4 @@
-/* Handles: the checks of debug builds and of report_leaks. Any thread.
+/* Handles: the checks of debug builds and of report_leaks. Thread: any.
  *
  * A handle is a pointer to its task. A stale handle, one that was returned earlier, may point to
  * memory that another task now uses, and a call would act on that task. So debug builds keep the

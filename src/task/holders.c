@@ -17,7 +17,7 @@ uint32_t edo__locks_traced; // atomic
 static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
 static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
-static size_t used; // 1 + the highest index in use; records_lock
+static size_t used; // 1 + the highest index in use; guarded by records_lock
 
 /* Off by default under ThreadSanitizer: the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
@@ -224,8 +224,8 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
-/* Depth-first search; edges[depth].waiter is set. Returns: the length of a cycle through the
- * waiter of edges[0], or 0. */
+/* Searches depth first, from edges[depth].waiter, which is set. Returns: the length of a cycle
+ * through the waiter of edges[0], or 0. */
 static size_t find_cycle(edo__record_edge *edges, size_t depth)
 {
     for (edo__each_record(holder)) {
@@ -306,8 +306,8 @@ bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__recor
 
 /* ---- mistakes without a cycle ---- */
 
-/* Whether a waiter was woken longer ago than the limit. Under the lock. The operation exists as
- * long as its record, which its last poll removes. */
+/* Whether a waiter was woken longer ago than the limit. Called under the lock. The operation exists
+ * as long as its record, which its last poll removes. */
 static bool is_overdue(edo__record *record, int64_t now)
 {
     if (!record->op || record->is_reported) return false;

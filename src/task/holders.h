@@ -1,5 +1,4 @@
-/* Records of the holders and waiters of locks, for reports of deadlocks and for dumps. Any
- * thread.
+/* Records of the holders and waiters of locks, for reports of deadlocks and for dumps. Thread: any.
  *
  * Records are made only if they are on (EDO_LOCK_TRACE in the environment, or a debug build).
  * Each use of a lock then costs some hundred nanoseconds, because one lock guards all records. The
@@ -24,7 +23,7 @@
 
 #else
 
-/* Reads the environment. Any thread; may be called several times. */
+/* Reads the environment. May be called several times. Thread: any. */
 void edo__holders_prepare(void);
 
 static inline bool edo__holders_are_wanted(void)

@@ -83,7 +83,7 @@ const edo_future_ops edo__join_ops = { .name = "edo_join", .poll = join_poll };
 typedef struct EDO__OVERLAY yield_op {
     edo_future base;
     uint64_t reserved[2];
-    uint64_t polls; // the worker's count of polls at the first poll
+    uint64_t polls; // number of polls of the worker, at the first poll
     uint64_t progress;
     edo__op_wait wait;
 } yield_op;

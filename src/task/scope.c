@@ -103,8 +103,8 @@ static bool has_ended(const edo__node *node)
     return edo__container(node, edo__task_extra, scope_link)->scope_marks & ENDED;
 }
 
-/* Raises the fate of all live members. Under the lock. Returns: a chain of tasks to push after the
- * lock is released. */
+/* Raises the fate of all live members. Called under the lock. Returns: a chain of tasks to push
+ * after the lock is released. */
 static edo_task *end_all(edo_scope *scope, uint64_t fate)
 {
     edo_task *chain = NULL;
@@ -118,14 +118,14 @@ static edo_task *end_all(edo_scope *scope, uint64_t fate)
 
 /* ---- members ---- */
 
-/* Adds to the number of members. Under the lock. The store is atomic, because edo_scope_count()
- * reads the number without the lock. */
+/* Adds to the number of members. Called under the lock. The store is atomic, because
+ * edo_scope_count() reads the number without the lock. */
 static void add_to_count(edo_scope *scope, int64_t change)
 {
     edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
 }
 
-/* Returns: the ended member that edo_scope_next() answers next, or NULL. Under the lock. */
+/* Returns: the ended member that edo_scope_next() answers next, or NULL. Called under the lock. */
 static edo__node *first_ended(edo_scope *scope)
 {
     bool in_order = scope->flags & EDO_SCOPE_IN_ORDER;
@@ -133,7 +133,7 @@ static edo__node *first_ended(edo_scope *scope)
     return edo__list_is_empty(list) || (in_order && !has_ended(list->next)) ? NULL : list->next;
 }
 
-/* Wakes all waiters if no member is left or an ended member can be taken. Under the lock. */
+/* Wakes all waiters if no member is left or an ended member can be taken. Called under the lock. */
 static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 {
     if (scope->count == 0 || first_ended(scope)) edo__wait_wake_all(waiters_of(scope), wakes);
@@ -142,7 +142,8 @@ static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 /* ---- keys ---- */
 
 /* Replaces the members with a key: cancels live members, and moves ended members to the list
- * ret_dropped. Under the lock. Returns: a chain of tasks to push after the lock is released. */
+ * ret_dropped. Called under the lock. Returns: a chain of tasks to push after the lock is
+ * released. */
 static edo_task *replace(edo_scope *scope, const void *key, edo__node *ret_dropped)
 {
     edo_task *chain = NULL;
@@ -266,7 +267,7 @@ static bool has_failed(const edo_scope *scope, const edo_task *task, int64_t res
 }
 
 /* Lowers the count for an ended member. Removes the member from the list `live`, unless the scope
- * is IN_ORDER and keeps the result. Under the lock. Returns: whether the result is kept for
+ * is IN_ORDER and keeps the result. Called under the lock. Returns: whether the result is kept for
  * edo_scope_next(). */
 static bool leave_ended(edo_scope *scope, edo__task_extra *extra)
 {
@@ -328,7 +329,7 @@ static void drop_ended(edo_scope *scope)
 typedef struct EDO__OVERLAY scope_op {
     edo_future base;
     edo_scope *scope;
-    edo_member *ret_member; // of edo_scope_next()
+    edo_member *ret_member; // output of edo_scope_next()
     uint64_t reserved, progress;
     edo__op_wait wait;
 } scope_op;
@@ -365,8 +366,8 @@ static edo_poll answer(edo_op *op, int64_t result)
     return EDO_READY;
 }
 
-/* Polls a join. Under the lock. An abort of the join reaches the members even if no cancellation
- * preceded the abort. *ret_chain: tasks to push once the lock is released. */
+/* Polls a join. Called under the lock. An abort of the join reaches the members even if no
+ * cancellation preceded the abort. *ret_chain: tasks to push once the lock is released. */
 static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_chain)
 {
     if (is_taken(scope, op)) return answer(op, -EBUSY);
@@ -478,7 +479,7 @@ int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
     return task ? 0 : -ESRCH;
 }
 
-/* Counts the members with a key, and cancels them if chain is not NULL. Under the lock. */
+/* Counts the members with a key, and cancels them if chain is not NULL. Called under the lock. */
 static size_t visit_key(edo_scope *scope, const void *key, edo_task **chain)
 {
     size_t count = 0;

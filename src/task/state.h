@@ -1,4 +1,4 @@
-/* The state word of a task, and its transitions. Any thread, unless a function says otherwise.
+/* The state word of a task, and its transitions. Thread: any, unless a function says otherwise.
  *
  *     IDLE --------- prepare: sets NOTIFIED, owns the queue entry --> QUEUED
  *     QUEUED ------- start: the poller that popped the entry -------> RUNNING
@@ -46,7 +46,7 @@ enum {
     EDO__WANTED = 256,       // an inspection failed while the task ran
     EDO__GIVEN_UP = 512,     // the runtime has ended, but the task could not be ended
     EDO__IGNORES = 1024,     // was logged as a task that continues although it is cancelled
-    EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // a join answers
+    EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // a join is ready
     EDO__REF = 1 << 16,                        // the rest of the word counts references
 };
 
@@ -170,7 +170,7 @@ static inline void edo__state_unwant(edo_atomic(uint64_t) *state)
     edo_and_relaxed(state, ~(uint64_t)EDO__WANTED);
 }
 
-/* Ends an inspection. before: the answer of edo__state_inspect().
+/* Ends an inspection. before: the value that edo__state_inspect() has returned.
  * Returns: whether the caller owns a queue entry, because the task had no entry and was woken
  * meanwhile. */
 static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t before)

@@ -21,14 +21,14 @@ typedef struct edo__timer {
 struct edo_task {
     edo_wakeable head; // flags: EDO__TASK_*, private_: EDO__WORKER_*, below
     edo_atomic(uint64_t) state;
-    edo_task *queue_next; // owner of the queue entry
+    edo_task *queue_next; // used by the owner of the queue entry
     edo_runtime *runtime;
-    edo__node registry;       // the lock of the task's shard
+    edo__node registry;       // guarded by the lock of the task's shard
     edo_wakeable *join_waker; // see EDO__JOIN_WAKER
     edo__timer timer;         // earliest deadline of the task, see runtime/time/timers.c
     uint64_t id;
     const edo_site *site;
-    edo_context *context; // the poller
+    edo_context *context; // used by the poller
     edo_atomic(int64_t)
         poll_start; // ns of the runtime's clock; start of the last poll; 0: not polled yet
 };
@@ -37,18 +37,18 @@ struct edo_task {
 typedef struct edo__task_extra {
     const char *name;
     void *user;
-    edo_scope *scope; // scope of which the task is a member; the scope's lock
+    edo_scope *scope; // scope of which the task is a member; guarded by the scope's lock
     edo__node scope_link;
-    uintptr_t scope_marks; // the scope's lock
+    uintptr_t scope_marks; // guarded by the scope's lock
 } edo__task_extra;
 
 /* Statistics of a COUNTED task, placed before the edo__task_extra. Each member names its writer;
  * any thread may read. */
 typedef struct edo__task_counts {
-    edo_atomic(uint64_t) wakes; // any thread
-    edo_atomic(uint64_t) polls; // polls, and times in ns; the poller
-    edo_atomic(int64_t) busy, longest_poll, scheduled;
-    int64_t queued_at; // ns; owner of the queue entry; 0: unknown
+    edo_atomic(uint64_t) wakes;                        // number of wakes; written by any thread
+    edo_atomic(uint64_t) polls;                        // number of polls; written by the poller
+    edo_atomic(int64_t) busy, longest_poll, scheduled; // ns; written by the poller
+    int64_t queued_at; // ns; 0: unknown; written by the owner of the queue entry
 } edo__task_counts;
 
 enum {
@@ -61,7 +61,7 @@ enum {
 /* Indices in head.private_, whose elements are numbers of workers (runtime/schedule/worker.h). */
 enum {
     EDO__WORKER_SHARD, // worker whose registry has the task; fixed
-    EDO__WORKER_WHEEL, // worker whose wheel has the task's timer; the poller
+    EDO__WORKER_WHEEL, // worker whose wheel has the task's timer; used by the poller
     EDO__WORKER_HOME,  // 1 + the only worker that may poll the task, or 0; fixed
 };
 
@@ -140,16 +140,16 @@ static inline int64_t edo__task_result(const edo_task *task)
 
 /* ---- waking, in two steps: the first under the lock of the wait list, the second without ---- */
 
-/* Step one. Returns: the wakeable to commit once the lock is released, or NULL. Any thread. */
+/* Step one. Returns: the wakeable to commit once the lock is released, or NULL. Thread: any. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
 
-/* Step two; NULL is ignored. Any thread. */
+/* Step two; NULL is ignored. Thread: any. */
 void edo__wake_commit(edo_wakeable *waker);
 
 /* Does the work of edo__task_prepare() for a COUNTED task. */
 bool edo__task_prepare_counted(edo_task *task);
 
-/* First step of a wake, see edo__state_prepare. Any thread. */
+/* First step of a wake, see edo__state_prepare. Thread: any. */
 static inline bool edo__task_prepare(edo_task *task)
 {
     if (edo__unlikely(task->head.flags & EDO__TASK_COUNTED)) return edo__task_prepare_counted(task);
@@ -171,7 +171,7 @@ edo_runtime *edo__spawn_runtime(const edo_spawn_options *options);
 
 /* Makes a task that its runtime has not yet adopted. The task is QUEUED, and has one reference for
  * the runtime. handle: the task has a handle, and one more reference for the handle. Returns: NULL
- * if out of memory. Any thread. */
+ * if out of memory. Thread: any. */
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
                            const edo_site *site, const void *args, bool handle, edo_scope *scope);
 

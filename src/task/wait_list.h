@@ -16,7 +16,7 @@
  *
  * The hand-over of a grant. The waking thread writes the grant into the operation (the result, the
  * output) before edo__wait_wake(), under the lock. The poll reads it after edo__wait_goes_on() has
- * answered false.
+ * returned false.
  *
  * The owner may end as soon as its last waiter has seen the wake, while the waking thread still
  * holds the owner's lock. So a woken poll first waits until that thread has released the lock: the
@@ -35,7 +35,7 @@
 #include "task/op.h"
 
 typedef struct edo__wait_list {
-    edo_op *first; // ring through link.node; NULL: empty; the lock
+    edo_op *first; // first of a ring through link.node; NULL: empty; guarded by the lock
 } edo__wait_list;
 
 /* Tasks to be pushed once the lock is released, in the order of their wakes. */
@@ -48,25 +48,26 @@ static inline bool edo__wait_list_is_empty(const edo__wait_list *list)
     return !list->first;
 }
 
-/* Appends an operation. waker: the waker of this poll. Under the lock, inside a poll. */
+/* Appends an operation. waker: the waker of this poll. Called under the lock, inside a poll. */
 void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker);
 
-/* Moves the last operation to the front. Under the lock. */
+/* Moves the last operation to the front. Called under the lock. */
 static inline void edo__wait_put_first(edo__wait_list *list, edo_op *last)
 {
     list->first = last;
 }
 
 /* Takes an operation out of the list. Returns: false if the operation was already woken, and so
- * served; the caller then uses the grant, or passes the grant on. Under the lock, inside a poll. */
+ * served; the caller then uses the grant, or passes the grant on. Called under the lock, inside a
+ * poll. */
 bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 
 /* Whether an operation still waits. If so, replaces the operation's waker by that of this poll.
- * Under the lock, inside a poll. */
+ * Called under the lock, inside a poll. */
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
 
 /* Whether an operation was woken, and the waking thread has released the lock. If true, the
- * operation is now IDLE. If false, the answer is unknown. Without the lock, inside a poll. */
+ * operation is now IDLE. false proves nothing. Called without the lock, inside a poll. */
 static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
 {
     if (edo_load_acquire(&op->word) != EDO__OP_WOKEN || !edo__lock_is_free(lock)) return false;
@@ -74,28 +75,29 @@ static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
     return true;
 }
 
-/* Wakes one operation: unlinks it and adds its task to the tasks to push. Under the lock. */
+/* Wakes one operation: unlinks it and adds its task to the tasks to push. Called under the lock. */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);
 
-/* Wakes all operations. Under the lock. */
+/* Wakes all operations. Called under the lock. */
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* Wakes the tasks of all operations, but leaves the operations in the list. Under the lock. */
+/* Wakes the tasks of all operations, but leaves the operations in the list. Called under the
+ * lock. */
 void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* The first operation, which has waited longest; NULL: the list is empty. Under the lock. */
+/* The first operation, which has waited longest; NULL: the list is empty. Called under the lock. */
 static inline edo_op *edo__wait_first(const edo__wait_list *list)
 {
     return list->first;
 }
 
-/* The last operation; NULL: the list is empty. Under the lock. */
+/* The last operation; NULL: the list is empty. Called under the lock. */
 static inline edo_op *edo__wait_last(const edo__wait_list *list)
 {
     return list->first ? list->first->link.node.prev : NULL;
 }
 
-/* The operation after `op`; NULL: `op` is the last operation. Under the lock. */
+/* The operation after `op`; NULL: `op` is the last operation. Called under the lock. */
 static inline edo_op *edo__wait_next(const edo__wait_list *list, const edo_op *op)
 {
     edo_op *next = op->link.node.next;
@@ -103,13 +105,13 @@ static inline edo_op *edo__wait_next(const edo__wait_list *list, const edo_op *o
 }
 
 /* Link and unlink an operation without a change of its word, which remains PARKED. For operations
- * that leave the list before their wait is over, such as a job that a thread begins to run. Under
- * the lock. */
+ * that leave the list before their wait is over, such as a job that a thread begins to run. Called
+ * under the lock. */
 void edo__wait_append(edo__wait_list *list, edo_op *op);
 void edo__wait_unlink(edo__wait_list *list, edo_op *op);
 
 /* Adds a prepared wake to the tasks to push; NULL is ignored. */
 void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared);
 
-/* Pushes the tasks. Without the lock. */
+/* Pushes the tasks. Called without the lock. */
 void edo__wakes_commit(edo__wakes *wakes);

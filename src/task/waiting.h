@@ -6,10 +6,10 @@
 typedef struct edo__waiting {
     edo_poll (*poll)(void *frame, edo_cx *cx); // polls the futures in the frame's `awaiting`
     edo_future *const *children;               // NULL: an array
-    edo_future *array;                         // its first element; used if children is NULL
-    size_t stride;                             // bytes of an element
+    edo_future *array; // first element of the array; used if children is NULL
+    size_t stride;     // bytes of an element
     size_t count;
-    int64_t deadline; // of edo__poll_limited()
+    int64_t deadline; // deadline of edo__poll_limited()
     const char *file; // place of the wait
     uint32_t line;
 } edo__waiting;
@@ -36,7 +36,7 @@ static inline void edo__waiting_begin(const edo__waiting *waiting, struct edo_an
     edo__waiting_link(frame, first);
 }
 
-/* Ends a wait whose poll was ready. Returns: the answer of the wait. */
+/* Ends a wait whose poll was ready. Returns: the result of the wait. */
 static inline int64_t edo__waiting_end(const edo__waiting *waiting, struct edo_any_frame *frame)
 {
     const edo_future *first = edo__unlink(&frame->edo_head);

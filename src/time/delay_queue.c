@@ -68,7 +68,7 @@ static void cut(edo_delay *item)
     if (item->next) item->next->prev = item->prev;
 }
 
-/* Under the lock. */
+/* Called under the lock. */
 static void heap_remove(edo_delay_queue *queue, edo_delay *item)
 {
     edo_delay *below = meld_all(item->child);
@@ -142,7 +142,7 @@ int edo_delay_queue_reset(edo_delay_queue *queue, edo_delay *item, int64_t when)
     return conclude(queue, queue->first == item);
 }
 
-/* Under the lock. */
+/* Called under the lock. */
 static edo_delay *take_first(edo_delay_queue *queue)
 {
     edo_delay *item = queue->first;
@@ -183,7 +183,7 @@ void edo_delay_queue_deinit(edo_delay_queue *queue)
 
 /* ---- taking items ---- */
 
-/* Under the lock. Returns: 1; 0: closed and empty; -EAGAIN. */
+/* Called under the lock. Returns: 1; 0: closed and empty; -EAGAIN. */
 static int take_due(edo_delay_queue *queue, int64_t now, edo_delay **ret_item)
 {
     if (!queue->first) return queue->closed ? 0 : -EAGAIN;

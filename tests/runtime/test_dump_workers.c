@@ -145,7 +145,7 @@ clean_test(one_that_blocks_in_place_runs)
     text t = dump_of(runtime);
     expect(&t, " runs task 'in_place' #", 1);
     expect(&t, "'in_place' #", 1);
-    expect(&t, ", 1 stuck\n", 1);
+    expect(&t, " stuck\n", 1); // the other worker may be behind, too
     text_free(&t);
     sem_post(&c.let_go);
     join_all(runtime, &task, 1);

@@ -70,8 +70,8 @@ static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32
     if (edo_cas_relaxed(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
-/* Registers the source if its operation may park. Under the source's lock. *driver: on return, the
- * driver that has the source registered. */
+/* Registers the source if its operation may park. Called under the source's lock. *driver: on
+ * return, the driver that has the source registered. */
 static int find_place(edo_driver **driver, edo__source *source, const edo_op *op,
                       edo__epoll **ret_left)
 {
@@ -119,7 +119,7 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 }
 
 /* The first waiter of a side, if the waiter is parked with a driver of this kind; else NULL. A
- * driver of another kind completes its operations itself. Under the source's lock. */
+ * driver of another kind completes its operations itself. Called under the source's lock. */
 static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 {
     edo_op *op = edo__wait_first(edo__side_waiters(side));
@@ -187,7 +187,7 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
 
 /* ---- events ---- */
 
-/* The first waiter of a side, including a waiter for both sides. Under the source's lock. */
+/* The first waiter of a side, including a waiter for both sides. Called under the source's lock. */
 static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned side)
 {
     edo_op *op = first_waiter(driver, &source->sides[side]);
@@ -197,8 +197,8 @@ static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned
 }
 
 /* Stores the event as the operation's result: epoll has consumed the event that a poll of the
- * descriptor would report. Under the source's lock. Returns: whether the operation waits for this
- * event. */
+ * descriptor would report. Called under the source's lock. Returns: whether the operation waits for
+ * this event. */
 static bool is_latched_for(edo_op *op, uint32_t events)
 {
     op->base.result = (int64_t)(events &
@@ -206,7 +206,8 @@ static bool is_latched_for(edo_op *op, uint32_t events)
     return op->base.result != 0;
 }
 
-/* Marks a side as ready after an event, and wakes the first waiter. Under the source's lock. */
+/* Marks a side as ready after an event, and wakes the first waiter. Called under the source's
+ * lock. */
 static void note_event(const edo_driver *driver, edo__source *source, unsigned side, bool final,
                        uint32_t events, edo__wakes *wakes)
 {

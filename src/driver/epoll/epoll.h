@@ -39,7 +39,7 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 /* Registers an operation's source with a driver of the runtime of *driver. *driver: the driver of
  * the poll; on return, the driver of the same runtime that already has the source, if any.
  * *ret_left: a pinned driver that lost the source; the caller passes it to
- * edo__epoll_leave_behind() once the lock is released. Under the source's lock.
+ * edo__epoll_leave_behind() once the lock is released. Called under the source's lock.
  * Returns: 0 or a negative errno. */
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
                         edo__epoll **ret_left);
@@ -53,15 +53,15 @@ void edo__epoll_leave_behind(edo__epoll *driver);
  * call. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
-/* Called around each period in which the driver may refer to sources. Owner. */
+/* Called around each period in which the driver may refer to sources. Thread: the owner. */
 void edo__epoll_begin_batch(edo__epoll *driver);
 void edo__epoll_end_batch(edo__epoll *driver);
 
-/* Frees the forgotten sources. Owner, before it fetches events. */
+/* Frees the forgotten sources. Thread: the owner, before it fetches events. */
 void edo__epoll_free_dead(edo__epoll *driver);
 
 /* See edo_driver_ops. */
 void edo__epoll_forget(edo_driver *driver, edo__source *source);
 
-/* Ends the registrations of all sources, for the close. Owner. */
+/* Ends the registrations of all sources when the driver closes. Thread: the owner. */
 void edo__epoll_release_sources(edo__epoll *driver);

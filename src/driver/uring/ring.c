@@ -110,7 +110,7 @@ static uint64_t this_thread(void)
     return token;
 }
 
-/* Writes "<what>: <error>" for the log and answers `rc`, which is negative. */
+/* Writes "<what>: <error>" for the log. Returns: `rc`, which is negative. */
 static int failed(int rc, const char *what, const char **ret_reason)
 {
     static _Thread_local char text[96]; // the longest `what` and glibc's longest message fit

@@ -7,9 +7,9 @@
  * Operations, tasks and buffers belong to the driver, which uses this file.
  *
  * Thread: one at a time. Every function must be called under the owner's lock, if the owner has a
- * lock. The exceptions are edo__ring_enter_to, edo__ring_wait and the functions that take
- * completions. The exceptions are for the one thread that turns the ring, and may run while other
- * threads use the submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is
+ * lock. Exceptions: edo__ring_enter_to, edo__ring_wait and the functions that take completions.
+ * Only the thread that turns the ring calls these functions, and it may do so while other threads
+ * use the submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is
  * stricter: the kernel answers -EEXIST to any thread except the one that called edo__ring_init
  * (with IORING_SETUP_R_DISABLED: edo__ring_enable).
  *
@@ -19,7 +19,7 @@
  *     2. For each operation: edo__ring_sqe, one of the edo__sqe_* helpers, and edo__sqe_tag.
  *     3. edo__ring_enter: submits the prepared SQEs and waits.
  *     4. edo__ring_peek, handling of the completions, edo__ring_advance; repeated until peek
- *     answers 0.
+ *     returns 0.
  *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation:
  *        the kernel ends remaining operations in the background, and may write to their buffers
  *        meanwhile.
@@ -106,11 +106,11 @@ struct edo__ring {
     unsigned sq_next; // index of the next SQE; copied to *sq_tail at its submission
     unsigned sq_mask;
 
-    int fd;                      // the ring; readable (by a poll) when there are completions
+    int fd;                      // descriptor of the ring; readable when there are completions
     int registered;              // index in the table of `owner`, or -1
     uint64_t owner;              // thread that has the ring in its table of registered rings
-    unsigned enter_flags;        // for every io_uring_enter that waits
-    unsigned setup_flags;        // as the kernel accepted them
+    unsigned enter_flags;        // flags of every io_uring_enter that waits
+    unsigned setup_flags;        // setup flags that the kernel has accepted
     unsigned features;           // IORING_FEAT_*
     unsigned can;                // EDO__RING_CAN_*
     edo_atomic(uint64_t) enters; // calls of io_uring_enter, for metrics; two at a time may
@@ -128,20 +128,21 @@ struct edo__ring {
  * of `flags_wanted` and that the kernel knows. With IORING_SETUP_R_DISABLED in addition, the ring
  * is disabled until edo__ring_enable.
  *
- * Returns 0 or -errno; on failure `*ret_reason` is a line for the log, valid until the calling
- * thread's next edo__ring_init. -EOPNOTSUPP: the kernel lacks something that is required.
+ * Returns: 0 or a negative errno; -EOPNOTSUPP: the kernel lacks something that is required. On
+ * failure `*ret_reason` is a line for the log. The line is valid until the calling thread's next
+ * edo__ring_init.
  */
 int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_wanted,
                    const char **ret_reason);
 
 /* Enables a ring that was set up with IORING_SETUP_R_DISABLED. The calling thread becomes the
- * ring's single issuer. Returns 0 or -errno. */
+ * ring's single issuer. Returns: 0 or a negative errno. */
 int edo__ring_enable(struct edo__ring *ring);
 
 /*
  * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. May be
  * called once per ring. (Deferred work does not wake a sleeper on the ring's own descriptor.)
- * Returns 0 or -errno.
+ * Returns: 0 or a negative errno.
  */
 int edo__ring_signal(struct edo__ring *ring, int event);
 
@@ -154,16 +155,16 @@ void edo__ring_deinit(struct edo__ring *ring);
 void edo__ring_forget(struct edo__ring *ring);
 
 /*
- * Returns a zeroed SQE. One edo__sqe_* helper must fill in the SQE before any other call on the
- * ring. Submits when the queue is full. Returns NULL when the kernel takes no SQE (see
+ * Takes a zeroed SQE. One edo__sqe_* helper must fill in the SQE before any other call on the ring.
+ * Submits when the queue is full. Returns: NULL when the kernel takes no SQE (see
  * edo__ring_submit); the caller reaps, then tries again.
  */
 struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring);
 
 /*
- * Submits all prepared SQEs, without waiting. Returns 0 or -errno; SQEs that were not taken stay
- * queued. -EBUSY: completions must be reaped first; -EAGAIN, -ENOMEM: the kernel is short of
- * memory; -EEXIST: another thread's ring.
+ * Submits all prepared SQEs, without waiting. SQEs that were not taken remain queued. Returns: 0;
+ * -EBUSY: completions must be reaped first; -EAGAIN, -ENOMEM: the kernel is short of memory;
+ * -EEXIST: another thread's ring; another negative errno.
  */
 int edo__ring_submit(struct edo__ring *ring);
 
@@ -172,17 +173,17 @@ int edo__ring_submit(struct edo__ring *ring);
  * passed (0: no wait; negative: no limit), or a signal arrives. Makes no system call when there is
  * nothing to submit, to wait for or to fetch.
  *
- * Returns 0 after a wait, for whatever reason the wait ended. Returns -errno if the ring is
- * unusable: -EEXIST: another thread's ring; -EBADFD: not enabled; -EBADR: the kernel had no memory
- * to keep a completion, and lost the completion. A lack of resources for submission is no failure:
- * SQEs that were not taken remain queued (see edo__ring_pending), and the wait is at most 10 ms
- * long, so that the caller soon tries again.
+ * Returns: 0 after a wait, for whatever reason the wait ended; a negative errno if the ring is
+ * unusable, such as -EEXIST (another thread's ring), -EBADFD (the ring is not enabled) or -EBADR
+ * (the kernel had no memory to keep a completion, and lost the completion). A lack of resources for
+ * submission is no failure: SQEs that were not taken remain queued (see edo__ring_pending), and the
+ * wait is at most 10 ms long, so that the caller soon tries again.
  */
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
 /*
  * edo__ring_enter in two steps, for a ring to which several threads submit. publish, under the
- * lock, shows the prepared SQEs to the kernel and answers their end in the queue. enter_to, without
+ * lock, shows the prepared SQEs to the kernel and returns their end in the queue. enter_to, without
  * the lock, submits up to that end and waits. During enter_to, other threads may prepare further
  * SQEs, and may submit the further and the published SQEs. The kernel takes each SQE once, in the
  * order of the queue.
@@ -190,7 +191,7 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
 unsigned edo__ring_publish(struct edo__ring *ring);
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns);
 
-/* Waits like edo__ring_enter, and submits nothing. Any thread, without the lock. */
+/* Waits like edo__ring_enter, and submits nothing. Thread: any, without the lock. */
 int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
 /* Number of prepared SQEs that the kernel has not taken. The acquire pairs with the kernel's
@@ -225,10 +226,11 @@ static inline bool edo__ring_has_work(const struct edo__ring *ring)
 }
 
 /*
- * Finds the completions that can be reaped and are adjacent in memory. Returns their number, and
- * points `*ret_first` to the first. The completions remain valid until edo__ring_advance. When the
- * queue wraps around, the next peek answers the rest, so the caller repeats peek until the answer
- * is 0.
+ * Finds the completions that can be reaped and are adjacent in memory. Points `*ret_first` to the
+ * first of them. Returns: their number. The completions remain valid until edo__ring_advance. When
+ * the queue wraps around, the next peek returns the rest, so the caller repeats peek until it
+ * returns
+ * 0.
  */
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)
 {

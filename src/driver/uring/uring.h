@@ -131,17 +131,17 @@ static inline void edo__uring_end(edo__uring *driver)
     if (driver->shared) edo__uring_end_shared(driver);
 }
 
-/* Returns an SQE to prepare, or NULL when the kernel takes none now. Enables the ring if needed.
- * Only between edo__uring_begin() and edo__uring_end(). */
+/* Takes an SQE to prepare. Enables the ring if needed. Called only between edo__uring_begin() and
+ * edo__uring_end(). Returns: NULL when the kernel takes no SQE now. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
-/* Handles all available completions. Returns: their number. Thread: the owner; the holder of
+/* Handles all available completions. Returns: their number. Thread: the owner, or the holder of
  * `turning`. */
 int edo__uring_reap(edo__uring *driver);
 
 /* ---- uring_op.c ---- */
 
-/* Handles the completion of an operation. Thread: the owner; the holder of `turning`. */
+/* Handles the completion of an operation. Thread: the owner, or the holder of `turning`. */
 void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags);
 
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
@@ -168,7 +168,7 @@ static inline edo_poll edo__uring_end_op(edo__source *source, const edo_op *op)
 
 /* ---- uring_call.c ---- */
 
-/* Handles the completion of a call. Thread: the owner; the holder of `turning`. */
+/* Handles the completion of a call. Thread: the owner, or the holder of `turning`. */
 void edo__uring_complete_call(edo__uring *driver, edo_op *op, int result);
 
 edo_poll edo__uring_call(edo_driver *base, edo_op *op, const edo__file_call *call,
@@ -181,10 +181,11 @@ edo_poll edo__uring_poll_call(edo_driver *base, edo_op *op, edo_wakeable *waker,
  * queue is full. */
 bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op);
 
-/* Takes the request to cancel an operation off the list. Returns: the request. Owner. */
+/* Takes the request to cancel an operation off the list. Returns: the request. Thread: the
+ * owner. */
 edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op);
 
-/* Submits the requested cancels, as long as there are SQEs. Owner. */
+/* Submits the requested cancels, as long as there are SQEs. Thread: the owner. */
 void edo__uring_serve_requests(edo__uring *driver);
 
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);

@@ -90,7 +90,7 @@ void edo__uring_complete_call(edo__uring *driver, edo_op *op, int result)
 }
 
 /* Submits a cancel, at most once. A thread that does not own the ring cannot submit it, and then
- * the call runs to its end. Under the lock. */
+ * the call runs to its end. Called under the lock. */
 static void cancel(edo__uring *driver, edo_op *op)
 {
     if (op->link.at.extra || !edo__uring_is_usable(driver)) return;

@@ -122,7 +122,7 @@ static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
     return true;
 }
 
-/* Submits a cancel, and sets the operation's stage. Under the source's lock. */
+/* Submits a cancel, and sets the operation's stage. Called under the source's lock. */
 static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
 {
     if (!edo__uring_submit_cancel(driver, op)) return false;
@@ -137,7 +137,7 @@ static edo_poll end_cancelled(edo__source *source, edo_op *op)
     return edo__uring_end_op(source, op);
 }
 
-/* Ends the wait of an operation that was not submitted. Under the source's lock. */
+/* Ends the wait of an operation that was not submitted. Called under the source's lock. */
 static bool leave_queue(edo__source *source, edo_op *op)
 {
     edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);

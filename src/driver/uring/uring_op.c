@@ -17,9 +17,9 @@
  *
  * A socket with messages in its error queue reports POLLERR until the program has read the
  * messages. A poll in the ring would report POLLERR at once, so the operation would be tried in
- * vain again and again. So after a poll that has reported only errors, the operation is EDGE. The
- * next poll of the operation is multishot, which reports only new events. The first report that has
- * more than errors ends that poll, by a cancel that no task has requested. EDGE is then cleared.
+ * vain again and again. So a poll that has reported only errors marks its side (`polls_edges`). The
+ * next poll of that side is multishot, which reports only new events. The first report that has
+ * more than errors ends that poll, by a cancel that no task has requested. The mark is then cleared.
  */
 #include "driver/uring/uring.h"
 
@@ -34,7 +34,7 @@ enum {
 
 /* ---- parking ---- */
 
-/* Makes the operation start again in the next poll. Inside a poll. */
+/* Makes the operation start again in the next poll. Called inside a poll. */
 static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 {
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
@@ -132,7 +132,7 @@ static void fill(const edo__uring *driver, edo__source *source, edo_op *op,
     edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
-/* Parks an operation that waits with the poll of another waiter. Under the source's lock. */
+/* Parks an operation that waits with the poll of another waiter. Called under the source's lock. */
 static int queue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring_set_stage(op, source, EDO__QUEUED);
@@ -140,8 +140,8 @@ static int queue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeab
     return 0;
 }
 
-/* Prepares an SQE and parks the operation. Under the source's lock, because the completion may come
- * at once. Returns: 0; -ENOSPC: the queue is full. */
+/* Prepares an SQE and parks the operation. Called under the source's lock, because the completion
+ * may come at once. Returns: 0; -ENOSPC: the queue is full. */
 static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     bool shares = edo__uring_shares_poll(source, op);
@@ -267,7 +267,7 @@ static void note_report(edo__uring *driver, const edo_op *op, int result)
 }
 
 /* Records that the poll for all waiters of a side has ended, and whether the side's next poll has to
- * report edges. Under the source's lock. */
+ * report edges. Called under the source's lock. */
 static void note_poll(edo__source *source, edo_op *op, int result)
 {
     edo__side *side = edo__op_place(source, op);

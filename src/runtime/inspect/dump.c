@@ -79,7 +79,7 @@ static bool lock_shard(const dump *d, edo__shard *shard)
 }
 
 /* Takes a reference to a task. A running task is marked WANTED until it is reported (report.c),
- * because the task may yield repeatedly without being requeued. Under the lock. */
+ * because the task may yield repeatedly without being requeued. Called under the lock. */
 static edo_task *take(edo_task *task)
 {
     uint64_t before = edo_add_relaxed(&task->state, EDO__REF);
@@ -87,8 +87,8 @@ static edo_task *take(edo_task *task)
     return task;
 }
 
-/* Takes references to all tasks of a shard. Under the lock. Returns: the number of tasks; 0 when
- * the list is too small. */
+/* Takes references to all tasks of a shard. Called under the lock. Returns: the number of tasks; 0
+ * when the list is too small. */
 static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 {
     size_t count = 0;

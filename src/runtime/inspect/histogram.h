@@ -8,7 +8,7 @@
 /* Number of kinds of histograms (edo_histogram). */
 enum { EDO__HISTOGRAMS = EDO_SCHEDULE_LATENCY + 1 };
 
-/* A scale. Initialised once, then constant. Any thread.
+/* A scale. Initialised once, then constant. Thread: any.
  *
  * The logarithmic scale is that of H2 histograms. Every power of two has 2^bits buckets of the same
  * width, so a bucket is never wider than 1/2^bits of the values in it. Each value below 2^bits has

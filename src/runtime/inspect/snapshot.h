@@ -26,7 +26,7 @@ typedef struct edo__snapshot {
     void *stack[EDO__SNAPSHOT_STACK];
 } edo__snapshot;
 
-/* Takes a snapshot. Any thread, including the worker's thread.
+/* Takes a snapshot. Thread: any, including the worker's thread.
  * Returns: 0; -ETIMEDOUT when the worker's thread does not respond; -ESRCH when the worker has no
  * thread. */
 int edo__snapshot_take(edo__snapshot *snapshot, edo__worker *worker);

@@ -29,7 +29,7 @@ static const edo_pool_config *find_usual(const char *name)
     return NULL;
 }
 
-/* Finds a pool that has been made. Under the lock. */
+/* Finds a pool that has been made. Called under the lock. */
 static edo_pool *find_made(const edo__blocking *blocking, const char *name)
 {
     edo_pool *pool = blocking->first;
@@ -46,7 +46,7 @@ static edo_atomic(edo_pool *) *known_pool(edo__blocking *blocking, const char *n
     return !strcmp(name, usual_pools[FILES].name) ? &blocking->files : NULL;
 }
 
-/* Makes a pool and adds it to the runtime's list. Under the lock. */
+/* Makes a pool and adds it to the runtime's list. Called under the lock. */
 static int make(edo_runtime *runtime, const edo_pool_config *config, edo_pool **ret_pool)
 {
     edo__blocking *blocking = &runtime->blocking;

@@ -5,7 +5,7 @@
 
 #include "runtime/pool/pools.h"
 
-/* Sums up the statistics of the runtime's pools. Any thread, even during and after the end of the
+/* Sums up the statistics of the runtime's pools. Thread: any, even during and after the end of the
  * pools. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 
@@ -28,7 +28,7 @@ int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx);
 
 /* Polls a submitted operation. An operation that was cancelled before its function began answers
  * -ECANCELED. insists: the function runs even if the operation was cancelled. Returns: EDO_PENDING,
- * or EDO_READY with base.result; the word is EDO__OP_IDLE again. */
+ * or EDO_READY with the result in base.result. After EDO_READY the word is EDO__OP_IDLE again. */
 edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists);
 
 /* The function of a submitted operation. Thread: the pool's. */
@@ -77,7 +77,7 @@ void edo__detached_init(edo__detached *job, edo_blocking_fn run,
 
 /* Polls a job; the first poll submits the job. The operation that made the job calls this in each
  * of its polls. The call uses no budget. pool: a pool of the runtime, the same in all polls.
- * Returns: EDO_PENDING; or EDO_READY with *ret_result, after which the caller frees *job. If the
- * operation was cancelled before the job's end, the result is -ECANCELED, *job is set to NULL, and
- * the pool releases the job. */
+ * Returns: EDO_PENDING; or EDO_READY with the result in *ret_result. After EDO_READY the caller
+ * frees *job. If the operation was cancelled before the job's end, the result is -ECANCELED, *job
+ * is set to NULL, and the pool releases the job. */
 edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result);

@@ -232,8 +232,8 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
     return 0;
 }
 
-/* Cancels a job. Under the lock. Returns: whether the operation ends now; false if the operation
- * has to wait for the end of the running job. */
+/* Cancels a job. Called under the lock. Returns: whether the operation ends now; false if the
+ * operation has to wait for the end of the running job. */
 static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_gone)
 {
     if (stage_of(job) != EDO__JOB_RUNNING) {

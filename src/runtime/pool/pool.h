@@ -51,12 +51,12 @@ enum {
     EDO__JOB_OPERATION = 1 << 22 // the job is an operation of edo__files_run()
 };
 
-/* A job. progress is 1 after fn has run. Until a job with an fn has ended, base.result holds the
- * runtime of the waiting task. An EDO__JOB_OPERATION has only the link and the state in common with
- * this type, and its base.result holds the function. */
+/* A job. progress is 1 after fn has run. Until a job that has an fn has ended, base.result holds
+ * the runtime of the waiting task. A job with the flag EDO__JOB_OPERATION is another type of
+ * operation: only `link` and `state` match this type, and base.result holds the function. */
 typedef struct EDO__OVERLAY edo__job_op {
     edo_future base;
-    edo_pool *pool; // NULL, until the first poll: the runtime's pool "user"
+    edo_pool *pool; // NULL: the runtime's pool "user", which the first poll stores here
     void *arg;
     edo_blocking_fn fn;
     uint64_t progress;
@@ -90,7 +90,7 @@ struct edo_pool {
     edo_pool_config config;
     char thread_name[16];
     edo_runtime *runtime; // the pool's owner, which outlives the pool; or NULL
-    edo_pool *next;       // in the runtime's list
+    edo_pool *next;       // next pool in the runtime's list
     uint32_t fork_generation;
     edo_atomic(uint32_t) refs;
     edo__lock lock; // guards the members below
@@ -129,8 +129,8 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker);
 
 /* Polls a submitted job, inside a poll. A cancelled job is ready with -ECANCELED if it has not
  * begun. A cancelled detached job is ready at once, even while it runs. *ret_gone is then true, the
- * pool releases the job, and the caller must not use the job. Returns: EDO_PENDING, or EDO_READY
- * with base.result (-ECANCELED if *ret_gone). */
+ * pool releases the job, and the caller must not use the job. Returns: EDO_PENDING; or EDO_READY
+ * with the result in base.result (-ECANCELED if *ret_gone). */
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone);
 
 /* ---- under the lock ---- */

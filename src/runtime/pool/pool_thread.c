@@ -10,7 +10,7 @@
 
 typedef enum step { RUN, AGAIN, SLEEP, END } step;
 
-/* Notes that a called or new thread has taken the lock. Under the lock. */
+/* Notes that a called or new thread has taken the lock. Called under the lock. */
 static void arrive(edo__pool_thread *self)
 {
     if (!edo_load_relaxed(&self->called)) return;
@@ -18,9 +18,9 @@ static void arrive(edo__pool_thread *self)
     self->pool->coming--;
 }
 
-/* Decides the next step of a thread that has found no job. Under the lock. Returns: AGAIN if there
- * is work (the take has ended an edo_pool_room(), and more such operations may wait); END if the
- * pool is closed; SLEEP otherwise. */
+/* Decides the next step of a thread that has found no job. Called under the lock. Returns: AGAIN if
+ * there is work (the take has ended an edo_pool_room(), and more such operations may wait); END if
+ * the pool is closed; SLEEP otherwise. */
 static step without_job(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -75,8 +75,8 @@ static void join_thread(edo__pool_thread *thread)
     free_thread(thread);
 }
 
-/* Ends an idle thread after keep_alive. Under the lock. Returns: END, with the thread that ended
- * previously in *ret_before, which the caller must join; AGAIN if there is work. */
+/* Ends an idle thread after keep_alive. Called under the lock. Returns: END, with the thread that
+ * ended previously in *ret_before, which the caller must join; AGAIN if there is work. */
 static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 {
     edo_pool *pool = self->pool;

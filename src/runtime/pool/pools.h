@@ -12,7 +12,7 @@ typedef struct edo__blocking {
     edo__lock lock;
     edo_pool *first;              // list of the runtime's pools; guarded by the lock
     edo_atomic(edo_pool *) user;  // the pool "user"; NULL until that pool exists
-    edo_atomic(edo_pool *) files; // the same for the pool "files"
+    edo_atomic(edo_pool *) files; // as above, for the pool "files"
     bool closed;                  // whether the pools are ended; guarded by the lock
 } edo__blocking;
 

@@ -30,36 +30,36 @@
 
 #include "runtime/runtime.h"
 
-/* Waits for the worker's turn. Owner. Returns: whether the worker holds the baton. If false, all
- * workers are to sleep, or the clock is not paused. */
+/* Waits for the worker's turn. Thread: the owner. Returns: whether the worker holds the baton. If
+ * false, all workers are to sleep, or the clock is not paused. */
 bool edo__baton_take(edo__worker *worker);
 
-/* Ends the turn. work: what the turn has done. Owner. Returns: false if all workers are to sleep,
- * or the clock is not paused. */
+/* Ends the turn. work: what the turn has done. Thread: the owner. Returns: false if all workers are
+ * to sleep, or the clock is not paused. */
 bool edo__baton_pass(edo__worker *worker, edo__work work);
 
-/* Whether the worker may poll another task in this turn. Owner. */
+/* Whether the worker may poll another task in this turn. Thread: the owner. */
 bool edo__baton_is_held(edo__worker *worker);
 
 /* Sends a worker that is marked as stuck outside the gate, if it is still in the poll `beat`, and
- * takes the baton from it. Until the worker returns, laps do not wait for it. Any thread. */
+ * takes the baton from it. Until the worker returns, laps do not wait for it. Thread: any. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat);
 
-/* Leaves the gate for good, at the end of the worker's thread. Owner. */
+/* Leaves the gate at the end of the worker's thread, and never returns to it. Thread: the owner. */
 void edo__baton_leave(edo__worker *worker);
 
 /* Whether the worker may take tasks that plain threads have pushed. In each lap, only the first
- * caller may. Owner. */
+ * caller may. Thread: the owner. */
 bool edo__baton_admits(edo__worker *worker);
 
-/* Opens the gate after the clock was resumed. Any thread. */
+/* Opens the gate after the clock was resumed. Thread: any. */
 void edo__baton_end(edo_runtime *runtime);
 
 /* Length of a poll, in ns, after which the monitor may mark the worker as stuck; 0 while the clock
- * is not paused. Any thread. */
+ * is not paused. Thread: any. */
 int64_t edo__baton_patience(const edo__worker *worker);
 
-/* Whether the worker holds the baton or waits for it. Any thread. */
+/* Whether the worker holds the baton or waits for it. Thread: any. */
 static inline bool edo__baton_is_at_gate(const edo__worker *worker)
 {
     return edo_load_relaxed(&worker->gate) >= EDO__GATE_WAITS;

@@ -4,5 +4,5 @@
 #include "runtime/runtime.h"
 
 /* Serves all stuck workers: their drivers (unless a helper turns them already), timers and tasks.
- * Owner of `worker`. */
+ * Thread: the owner of `worker`. */
 void edo__worker_help(edo__worker *worker);

@@ -17,29 +17,31 @@
 
 #include "runtime/runtime.h"
 
-/* Appends tasks, linked through queue_next, and wakes a worker for them. Any thread. */
+/* Appends tasks, linked through queue_next, and wakes a worker for them. Thread: any. */
 void edo__inject_push(edo_runtime *runtime, edo_task *first, edo_task *last, size_t count);
 
-/* Moves at most `most` tasks into the worker's ring, which has room for them. Owner. Returns:
- * number of tasks. */
+/* Moves at most `most` tasks into the worker's ring, which has room for them. Thread: the owner.
+ * Returns: number of tasks. */
 size_t edo__inject_take(edo__worker *worker, size_t most);
 
-/* Wakes a sleeping worker, unless a worker is searching. Any thread. */
+/* Wakes a sleeping worker, unless a worker is searching. Thread: any. */
 void edo__idle_wake_one(edo_runtime *runtime);
 
-/* Wakes a sleeping worker, even while others search. Any thread. Returns: whether a worker
+/* Wakes a sleeping worker, even while others search. Thread: any. Returns: whether a worker
  * slept. */
 bool edo__idle_wake_any(edo_runtime *runtime);
 
-/* Enters the worker into the list of sleepers; a spare worker is never in the list. Owner.
+/* Enters the worker into the list of sleepers; a spare worker is never in the list. Thread: the
+ * owner.
  * Returns: false if there is work; the worker is not in the list then. */
 bool edo__idle_enter(edo__worker *worker);
 
-/* Takes an awake worker out of the list, unless its waker has done so. Owner. */
+/* Takes an awake worker out of the list, unless its waker has done so. Thread: the owner. */
 void edo__idle_leave(edo__worker *worker);
 
-/* Begins a search, unless too many workers search. Owner. Returns: whether the worker searches. */
+/* Begins a search, unless too many workers search. Thread: the owner. Returns: whether the worker
+ * searches. */
 bool edo__idle_begin_search(edo__worker *worker);
 
-/* Ends a search that has found tasks, or that is not followed by sleep. Owner. */
+/* Ends a search that has found tasks, or that is not followed by sleep. Thread: the owner. */
 void edo__idle_end_search(edo__worker *worker);

@@ -56,7 +56,7 @@ typedef struct seen {
 struct edo__monitor {
     edo_runtime *runtime;
     edo__sys_thread thread;
-    edo_atomic(uint32_t) word; // a futex; a kick increments it
+    edo_atomic(uint32_t) word; // a futex; incremented by each kick
     edo_atomic(bool) asleep;
     edo_atomic(bool) stops;
     uint32_t idle_rounds;
@@ -190,8 +190,8 @@ static void report(edo__worker *worker, seen *before)
 }
 
 /* Updates the mark for long polls. The watcher may have set the mark for this turn, for an ended
- * turn, or at the moment when the worker fell asleep. A mark of the latter two kinds is cleared
- * here. */
+ * turn, or at the moment when the worker fell asleep. This function clears the marks for an ended
+ * turn and for a worker that is asleep. */
 static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
     if (is_long)

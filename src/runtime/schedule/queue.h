@@ -33,7 +33,7 @@ typedef struct edo__queue {
     edo_atomic(edo_task *) slots[EDO__QUEUE_SLOTS];
 } edo__queue;
 
-/* Number of entries. Any thread. */
+/* Number of entries. Thread: any. */
 static inline uint64_t edo__queue_length(const edo__queue *queue)
 {
     uint64_t head = edo_load_acquire(&queue->head);
@@ -41,13 +41,13 @@ static inline uint64_t edo__queue_length(const edo__queue *queue)
     return tail - head;
 }
 
-/* Number of free slots. Owner. */
+/* Number of free slots. Thread: the owner. */
 static inline uint64_t edo__queue_room(const edo__queue *queue)
 {
     return EDO__QUEUE_SLOTS - (edo_load_own(&queue->tail) - edo_load_acquire(&queue->head));
 }
 
-/* Pushes a task. Owner. Returns: false when the ring is full. */
+/* Pushes a task. Thread: the owner. Returns: false when the ring is full. */
 static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
 {
     uint64_t tail = edo_load_own(&queue->tail);
@@ -57,7 +57,7 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Pops the oldest task, or NULL. Owner. */
+/* Pops the oldest task, or NULL. Thread: the owner. */
 static inline edo_task *edo__queue_pop(edo__queue *queue)
 {
     uint64_t tail = edo_load_own(&queue->tail), head = edo_load_relaxed(&queue->head);
@@ -78,17 +78,18 @@ typedef struct edo__backlog {
 /* Appends a list. */
 void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last, uint64_t count);
 
-/* Moves at most `most` of the oldest tasks to `mine`, which has room. Owner of `mine`. Returns:
- * their number. */
+/* Moves at most `most` of the oldest tasks to `mine`, which has room. Thread: the owner of `mine`.
+ * Returns: their number. */
 uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
 
 /* Removes at most `most` of the oldest tasks. Returns: a list of the removed tasks. */
 edo__backlog edo__backlog_split(edo__backlog *backlog, uint64_t most);
 
-/* Moves half of another queue, rounded up, to `mine`, as far as there is room. Owner of `mine`.
+/* Moves half of another queue, rounded up, to `mine`, as far as there is room. Thread: the owner of
+ * `mine`.
  * Returns: the number of moved tasks; 0 when the queue was empty, or other thieves were faster. */
 uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine);
 
-/* Takes the older half out of a full queue, as a list through queue_next. Owner.
+/* Takes the older half out of a full queue, as a list through queue_next. Thread: the owner.
  * Returns: the number of tasks; 0 when thieves have made room meanwhile. */
 uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **ret_last);

@@ -3,7 +3,7 @@
 
 #include "runtime/runtime.h"
 
-/* Polls a task whose queue entry was popped. Owner. */
+/* Polls a task whose queue entry was popped. Thread: the owner. */
 void edo__poll_task(edo__worker *worker, edo_task *task);
 
 /* These functions begin and end the worker's use of the calling thread. The time in between counts

@@ -9,7 +9,7 @@ static inline bool edo__watch_is_close(const edo_runtime *runtime, int64_t now)
     return edo_load_figure(&runtime->watch_until) > now;
 }
 
-/* Notes the duration of a turn that ended at `now`. The worker's thread. */
+/* Notes the duration of a turn that ended at `now`. Thread: the worker's. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now);
 
 /* Makes the worker the watcher, if one is needed. Called before a sleep, on the worker's thread.
@@ -17,8 +17,8 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now);
 bool edo__watch_begin(edo__worker *worker, int64_t now);
 void edo__watch_end(edo__worker *worker);
 
-/* Time for which the watcher may sleep before its next inspection. The worker's thread. */
+/* Time for which the watcher may sleep before its next inspection. Thread: the worker's. */
 int64_t edo__watch_period(edo__worker *worker);
 
-/* Inspects the other workers, and sets worker->owes_help if one is stuck. The worker's thread. */
+/* Inspects the other workers, and sets worker->owes_help if one is stuck. Thread: the worker's. */
 void edo__watch_inspect(edo__worker *worker, int64_t now);

@@ -146,9 +146,9 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* Number of tasks to take from a backlog in this turn: the smaller of two numbers, the backlog's
- * proportional share of the polls, and the number of polls that the ring does not need. The least
- * share keeps ring and backlog from starving. */
+/* Number of tasks to take from a backlog in this turn: the backlog's proportional share of the
+ * polls, but at most the polls that the ring does not need. A minimum share, about 1 / LEAST_SHARE
+ * of the turn, keeps the backlog from starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;

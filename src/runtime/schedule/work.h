@@ -3,10 +3,10 @@
 
 #include "runtime/runtime.h"
 
-/* Queues a task. Owner. */
+/* Queues a task. Thread: the owner. */
 void edo__worker_push(edo__worker *worker, edo_task *task);
 
-/* Queues a task that only this worker runs. Owner. */
+/* Queues a task that only this worker runs. Thread: the owner. */
 static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
 {
     task->queue_next = NULL;
@@ -15,14 +15,14 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
     worker->local.count++;
 }
 
-/* Queues a task where other workers can take it. Owner. */
+/* Queues a task where other workers can take it. Thread: the owner. */
 void edo__worker_push_shared(edo__worker *worker, edo_task *task);
 
 /* Requeues a task that is ready again after a long poll. Tasks that are woken while this task waits
- * may run first (edo__worker_take_yielded). Owner. */
+ * may run first (edo__worker_take_yielded). Thread: the owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
-/* Queues a task behind the others. Owner. */
+/* Queues a task behind the others. Thread: the owner. */
 static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task))
@@ -44,37 +44,39 @@ static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 
 edo_task *edo__worker_pop_shared(edo__worker *worker);
 
-/* The worker's next own task, or NULL. Owner. */
+/* The worker's next own task, or NULL. Thread: the owner. */
 static inline edo_task *edo__worker_pop(edo__worker *worker)
 {
     return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
 }
 
-/* Whether the worker has tasks of its own. Owner. */
+/* Whether the worker has tasks of its own. Thread: the owner. */
 bool edo__worker_has_tasks(const edo__worker *worker);
 
 /* Searches other workers' queues and the inject queue, and moves found tasks to the worker's
- * queues. Owner. Returns: whether the worker has tasks then. */
+ * queues. Thread: the owner. Returns: whether the worker has tasks then. */
 bool edo__worker_search(edo__worker *worker);
 
-/* Wakes another worker if the waiting tasks of this worker are worth the cost of a wake. Owner. */
+/* Wakes another worker if the waiting tasks of this worker are worth the cost of a wake. Thread:
+ * the owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Moves a task that yielded after a long poll to the ring, if the task is due for a poll. Owner. */
+/* Moves a task that yielded after a long poll to the ring, if the task is due for a poll. Thread:
+ * the owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
-/* Takes a share of the overflow list. now: of edo__sys_now(). Owner. */
+/* Takes a share of the overflow list. now: of edo__sys_now(). Thread: the owner. */
 void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 
-/* Takes a share of the runtime's inject queue. Owner. */
+/* Takes a share of the runtime's inject queue. Thread: the owner. */
 void edo__worker_take_injected(edo__worker *worker);
 
 /* Takes tasks from the queues of a stuck worker. Skips a queue if the corresponding queue of
- * `worker` is not empty. Owner of `worker`. */
+ * `worker` is not empty. Thread: the owner of `worker`. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 
-/* Takes the tasks of the worker's inject stack. Owner. */
+/* Takes the tasks of the worker's inject stack. Thread: the owner. */
 void edo__worker_drain_inject(edo__worker *worker);
 
-/* Hands a task to a worker. Any thread; async-signal-safe. */
+/* Hands a task to a worker. Thread: any. Async-signal-safe. */
 void edo__worker_push_foreign(edo__worker *worker, edo_task *task);

@@ -38,7 +38,7 @@ typedef struct edo__shard {
     edo_atomic(uint64_t) spawned, ended; // changed under the lock
 } edo__shard;
 
-/* Number of tasks in the shard; exact under the lock. Any thread. */
+/* Number of tasks in the shard; exact under the lock. Thread: any. */
 static inline size_t edo__shard_count(const edo__shard *shard)
 {
     uint64_t ended = edo_load_figure(&shard->ended), spawned = edo_load_figure(&shard->spawned);
@@ -88,7 +88,7 @@ typedef struct edo__worker {
     uint32_t index;
     bool is_shared;     // one of several workers
     bool is_spare;      // spare worker: works only while another is stuck
-    bool is_searching;  // counted in idle.searching; the idle lock guards it while is_listed
+    bool is_searching;  // counted in idle.searching; guarded by the idle lock while is_listed
     bool is_listed;     // in the list of sleepers; guarded by the idle lock
     bool keeps_yielded; // yielding tasks are KEPT, see task/state.h
     bool owes_help;     // the worker found another one stuck, and has not helped since
@@ -118,7 +118,7 @@ typedef struct edo__worker {
     int64_t watch_period;   // ns; time between two inspections of others
     uint64_t watched_polls; // polls at the last inspection
     uint64_t parked_polls;  // polls at the last sleep
-    struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
+    struct edo__worker *next_sleeper, *prev_sleeper; // guarded by the idle lock
     uint64_t lap; // last lap with a turn of the worker; guarded by the baton's lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
@@ -134,18 +134,18 @@ typedef struct edo__worker {
     edo_atomic(edo_task *) inject; // stack of tasks that others woke for this worker
     edo_atomic(uint64_t) handed;   // tasks pushed to and taken from `inject`
     edo_atomic(uint64_t) taken;
-    edo__io_counters past_io; // counters of the closed driver; the runtime's driver_lock
+    edo__io_counters past_io; // counters of the closed driver; guarded by the runtime's driver_lock
     edo_atomic(uint32_t) park;
     edo_atomic(uint32_t) gate;       // EDO__GATE_*; a futex; changed under the baton's lock
     edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
-    edo_atomic(uint64_t) beat;       // odd while the worker polls a task; the owner writes
-    edo_atomic(uint64_t) turns;      // number of turns of the driver; the owner writes
+    edo_atomic(uint64_t) beat;       // odd while the worker polls a task; written by the owner
+    edo_atomic(uint64_t) turns;      // number of turns of the driver; written by the owner
     edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); last moment between two turns
-    edo_atomic(bool) is_hurried;     // the driver needs a turn; the monitor and the owner write
+    edo_atomic(bool) is_hurried;     // the driver needs a turn; written by monitor and owner
     edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
     edo_atomic(uint32_t) has_left;   // set when the thread ends; a futex
-    edo_atomic(bool) keeps_ready;    // the tasks are too short to be stolen; the owner writes
+    edo_atomic(bool) keeps_ready;    // the tasks are too short to be stolen; written by the owner
     edo__lock overflow_lock;
     edo__backlog overflow; // tasks without room in the ring
     edo__backlog yielded;  // tasks ready again right after a long poll; guarded by the same lock
@@ -154,14 +154,14 @@ typedef struct edo__worker {
 
 _Static_assert(offsetof(edo__worker, cx) == 0, "edo__worker_cx()");
 
-/* Number of tasks in ring and overflow list. Any thread; a snapshot. */
+/* Number of tasks in ring and overflow list, as a snapshot. Thread: any. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
 {
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
 /* Whether the worker is stuck now. The mark alone does not suffice, because the mark is cleared
- * some time after the turn's end. Any thread. */
+ * some time after the turn's end. Thread: any. */
 static inline bool edo__worker_is_stuck(const edo__worker *worker)
 {
     uint32_t marks = edo_load_relaxed(&worker->stuck);
@@ -183,7 +183,7 @@ static inline edo__worker *edo__worker_in(const edo_runtime *runtime)
     return worker && worker->runtime == runtime ? worker : NULL;
 }
 
-/* Ends the worker's present sleep, or prevents its next one. Any thread; async-signal-safe. */
+/* Ends the worker's present sleep, or prevents its next one. Thread: any. Async-signal-safe. */
 static inline void edo__worker_notify(edo__worker *worker)
 {
     if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)

@@ -43,9 +43,9 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* Arms the timer anew only if it must fire earlier. So a limit that is renewed all the time costs
- * one useless poll per period. The timer is put into the wheel of the poller's worker. That worker
- * is awake, so no sleep must be shortened. */
+/* Arms the timer again only if the timer must fire earlier. So a limit that is renewed all the time
+ * costs one useless poll per period. The timer is put into the wheel of the poller's worker. That
+ * worker is awake, so no sleep must be shortened. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; INT64_MIN has a meaning for take_out

@@ -5,7 +5,7 @@
 
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline);
 
-/* Sets the task's timer to fire at the deadline or before. The poller. */
+/* Sets the task's timer to fire at the deadline or earlier. Thread: the poller. */
 static inline void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline != EDO_NEVER) edo__timer_set_slow(worker, task, deadline);
@@ -13,14 +13,14 @@ static inline void edo__timer_set(edo__worker *worker, edo_task *task, int64_t d
 
 void edo__timer_cancel_slow(edo_task *task);
 
-/* Disarms the timer of a task that has ended. The poller. */
+/* Disarms the timer of a task that has ended. Thread: the poller. */
 static inline void edo__timer_cancel(edo_task *task)
 {
     if (edo__timer_is_armed(&task->timer)) edo__timer_cancel_slow(task);
 }
 
 /* Fires all timers after a jump of the clock. The tasks arm their timers again. Only in a runtime
- * without threads. Owner. */
+ * without threads. Thread: the owner. */
 void edo__timers_restart(edo__worker *of);
 
 /* Moment at which a worker's wheel has to be fired next; INT64_MAX: none. */

@@ -130,8 +130,8 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* Finds the moment of the next expiry. If the next slot is in the lowest level, the answer is the
- * moment of the earliest timer. In a higher level the answer is the beginning of the slot, because
+/* Finds the moment of the next expiry. If the next slot is in the lowest level, the result is the
+ * moment of the earliest timer. In a higher level the result is the beginning of the slot, because
  * the slot must be spread at that time. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {

@@ -39,7 +39,7 @@ void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // no effect on an unarmed timer
 
 /* Whether the timer is in a wheel, or its firing has not ended yet. The call needs no lock. If the
- * answer is false, the load has acquired the writes of the firing; partner:
+ * result is false, the load has acquired the writes of the firing; partner:
  * edo__timer_release(). */
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {

@@ -35,7 +35,7 @@ static inline socklen_t edo__address_size(const edo_address *address)
     return (socklen_t)(address->opaque[13] >> EDO__ADDRESS_SIZE_SHIFT & UINT16_MAX);
 }
 
-/* Stores the size that a system call has answered. If the kernel cuts an address, it reports the
+/* Stores the size that a system call has returned. If the kernel cuts an address, it reports the
  * full size, but no address of these families is ever cut. */
 static inline void edo__address_set_size(edo_address *address, socklen_t size)
 {

@@ -35,8 +35,8 @@ static edo_file_time time_of(struct statx_timestamp stamp)
     return (edo_file_time){ .seconds = stamp.tv_sec, .nanoseconds = stamp.tv_nsec };
 }
 
-/* Two words of struct statx that glibc 2.36 does not name: alignments for direct transfers, of
- * memory and of offsets. */
+/* Two words of struct statx that glibc 2.36 does not name: the alignments of memory and of offsets
+ * for direct transfers. */
 enum { DIRECT_MEM_ALIGN = 0x98, DIRECT_OFFSET_ALIGN = 0x9c };
 
 static uint32_t direct_align_of(const struct statx *stat)

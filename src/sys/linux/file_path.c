@@ -94,7 +94,7 @@ int64_t edo__file_canonical(const char *path, char *buffer, size_t size)
 typedef struct entry {
     uint64_t inode;
     int64_t offset;
-    uint16_t size; // of this struct with the name
+    uint16_t size; // bytes of this struct with the name
     uint8_t type;
     char name[];
 } entry;

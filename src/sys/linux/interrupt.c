@@ -27,7 +27,7 @@ static struct {
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
     void (*call)(void *);
     void *context;
-    uint32_t generation; // fork generation of the subscription, or 0; the lock
+    uint32_t generation; // fork generation of the subscription, or 0; guarded by the lock
 } request;
 
 static edo__signal_answer on_signal(void *context, const edo_signal_event *event)
@@ -52,8 +52,8 @@ static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT,
                                              .flags = EDO__SIGNAL_FIRST,
                                              .notify = on_signal };
 
-/* Subscribes, once per process. Under the lock. Also calls backtrace(): the first call loads a
- * library, which a signal handler must not do. */
+/* Subscribes, once per process. Called under the lock. Also calls backtrace(): the first call loads
+ * a library, which a signal handler must not do. */
 static int set_up(void)
 {
     void *stack[1];
@@ -91,7 +91,7 @@ static void note_other_handler(void)
 }
 
 /* Makes the request, and waits for the end of the call, or until the deadline if the call has not
- * begun by then. Under the lock. */
+ * begun by then. Called under the lock. */
 static int ask(uint32_t thread, void (*call)(void *context), void *context, int64_t deadline)
 {
     request.call = call;

@@ -35,8 +35,8 @@ int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer)
     return 0;
 }
 
-/* For a peer that was reaped, kernels before 6.16 answer EINVAL, and later kernels give a pidfd.
- * Filters of system calls answer EPERM. */
+/* For a peer that was reaped, kernels before 6.16 return EINVAL, and later kernels give a pidfd.
+ * Filters of system calls return EPERM. */
 edo_fd edo__local_peer_pidfd(edo_fd fd)
 {
     int pidfd = -1;

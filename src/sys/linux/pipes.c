@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Translates the answer of fcntl(), which is EBADF for files other than pipes. */
+/* Translates the result of fcntl(), which fails with EBADF for files other than pipes. */
 static int answer_of(int capacity)
 {
     if (capacity >= 0) return capacity;

@@ -42,10 +42,10 @@ typedef struct slot {
     edo_atomic(edo__signal_subscriber *) first; // changed under the lock
     edo_atomic(uint32_t) handlers;
     edo_atomic(plain_handler *) plain;    // earlier handler of the program
-    edo_atomic(info_handler *) with_info; // the same, with SA_SIGINFO
+    edo_atomic(info_handler *) with_info; // earlier handler with SA_SIGINFO
     edo_atomic(bool) was_ignored;         // the program ignored the signal
-    struct sigaction earlier;             // the lock
-    bool is_installed;                    // the lock; set before the handler is installed
+    struct sigaction earlier;             // guarded by the lock
+    bool is_installed; // set before the handler is installed; guarded by the lock
 } slot;
 
 enum { NUMBERS = 65 }; // 1 + the greatest number of a signal
@@ -277,7 +277,7 @@ static void link_in(slot *s, edo__signal_subscriber *subscriber)
     if (!subscriber->is_deaf && !s->is_installed) install(s, number, &now);
 }
 
-/* Whether the signal has a subscriber with EDO__SIGNAL_ALONE. Under the lock. */
+/* Whether the signal has a subscriber with EDO__SIGNAL_ALONE. Called under the lock. */
 static bool has_lone(const slot *s)
 {
     const edo__signal_subscriber *one = edo_load_relaxed(&s->first);
@@ -297,8 +297,8 @@ int edo__signal_subscribe(edo__signal_subscriber *subscriber)
     return is_busy ? -EBUSY : 0;
 }
 
-/* Removes a subscriber from the list. Under the lock. Returns: whether the subscriber was in the
- * list. */
+/* Removes a subscriber from the list. Called under the lock. Returns: whether the subscriber was in
+ * the list. */
 static bool unlink_from(slot *s, edo__signal_subscriber *subscriber)
 {
     edo__signal_subscriber **link = &s->first;

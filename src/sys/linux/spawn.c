@@ -47,7 +47,7 @@ typedef struct report {
 typedef struct birth {
     const edo__spawn_plan *plan;
     report *report;
-    uint64_t mask; // of the parent thread
+    uint64_t mask; // blocked signals of the parent thread
     pid_t parent;
 } birth;
 
@@ -150,7 +150,7 @@ static uint64_t limit_of(int64_t value)
     return value < 0 ? UINT64_MAX : (uint64_t)value;
 }
 
-/* Sets the priority and the limits. The raw getpriority() answers 20 minus the priority. */
+/* Sets the priority and the limits. The raw getpriority() returns 20 minus the priority. */
 static void set_limits(const birth *b)
 {
     const edo_command *command = b->plan->command;

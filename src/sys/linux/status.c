@@ -30,7 +30,7 @@ static struct {
     edo__lock lock;
     edo_atomic(unsigned) count; // changed under the lock
     int fds[MOST_CHANGES];
-    bool puts_back; // at exit
+    bool puts_back; // whether the exit of the process puts the status back
 } changes;
 
 static void clear_flag(int fd)
@@ -39,7 +39,8 @@ static void clear_flag(int fd)
     if (status >= 0) fcntl(fd, F_SETFL, status & ~O_NONBLOCK);
 }
 
-/* Finds a recorded change. Under the lock. Returns: the index, or the count if there is none. */
+/* Finds a recorded change. Called under the lock. Returns: the index, or the count if there is
+ * none. */
 static unsigned find(int fd)
 {
     unsigned i = 0;

@@ -1,4 +1,4 @@
-/* The status of open files (O_NONBLOCK), and SIGPIPE. Any thread. */
+/* The status of open files (O_NONBLOCK), and SIGPIPE. Thread: any. */
 #pragma once
 
 #include <signal.h>

@@ -25,7 +25,7 @@ typedef struct edo__terminal_entry {
     edo_atomic(uint64_t) modes[EDO__TERMINAL_WORDS];
 } edo__terminal_entry;
 
-/* Fills an unused entry, then marks the entry as in use. Under the lock of the writers. */
+/* Fills an unused entry, then marks the entry as in use. Called under the lock of the writers. */
 static inline void edo__terminal_publish(edo__terminal_entry *entry, int fd, const uint64_t *modes)
 {
     for (unsigned i = 0; i < EDO__TERMINAL_WORDS; i++)
@@ -34,13 +34,13 @@ static inline void edo__terminal_publish(edo__terminal_entry *entry, int fd, con
     edo_add_release(&entry->use, 1); // partner: the first load in copy
 }
 
-/* Marks an entry as unused. Under the lock of the writers. */
+/* Marks an entry as unused. Called under the lock of the writers. */
 static inline void edo__terminal_retire(edo__terminal_entry *entry)
 {
     edo_add_release(&entry->use, 1);
 }
 
-/* Copies an entry. Any thread. Returns: whether the entry was in use during the whole copy. */
+/* Copies an entry. Thread: any. Returns: whether the entry was in use during the whole copy. */
 static inline bool edo__terminal_copy(const edo__terminal_entry *entry, int *ret_fd,
                                       uint64_t ret_modes[EDO__TERMINAL_WORDS])
 {

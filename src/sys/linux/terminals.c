@@ -27,13 +27,13 @@ enum { MOST_TERMINALS = 8 };
 
 struct edo__terminal {
     edo__terminal_entry first; // a descriptor, and the first modes; changed under the lock
-    dev_t device;              // the callers' lock
-    uint32_t count;            // the callers' lock
+    dev_t device;              // guarded by the callers' lock
+    uint32_t count;            // guarded by the callers' lock
 };
 
 static edo__terminal terminals[MOST_TERMINALS];
 static edo_atomic(uint32_t) generation; // fork generation of the process that uses the table
-static bool restores;                   // at exit; the callers' lock
+static bool restores; // whether exit restores the terminals; guarded by the callers' lock
 
 bool edo__terminal_is(edo_fd fd)
 {
