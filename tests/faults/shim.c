@@ -256,11 +256,13 @@ static bool hook_fails(const char *call, int fd)
     return error != 0;
 }
 
-static void after_open(long result)
+static long after_open(long result)
 {
     int error = errno;
-    (void)hook_fails("openat2", (int)result);
-    errno = error;
+    bool fails = hook_fails("openat2", (int)result);
+    if (!fails) errno = error;
+    if (fails && result >= 0) close((int)result);
+    return fails ? -1 : result;
 }
 
 ssize_t edo_faulty_readv(int fd, const struct iovec *vector, int count)
@@ -401,8 +403,7 @@ long edo_faulty_syscall(long number, ...)
     va_end(arguments);
     if (number == __NR_openat2 && faults_fails(FAULT_FD)) return -1;
     long result = faults_ring_call(number, words);
-    if (number == __NR_openat2) after_open(result);
-    return result;
+    return number == __NR_openat2 ? after_open(result) : result;
 }
 
 int edo_faulty_inotify_init1(int flags)

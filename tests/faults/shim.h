@@ -55,7 +55,7 @@ faults_held faults_held_now(void);
  * may wait, as a slow disk does. Result: 0: the call is made; an errno, with which the call fails.
  *
  * The hook also runs before each openat, with the directory's descriptor, and after each openat2,
- * with its result. The result for openat2 is ignored. */
+ * with its result, which an errno replaces. */
 typedef int faults_file_fn(const char *call, int fd);
 
 /* Sets the hook. NULL: none. */
