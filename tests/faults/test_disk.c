@@ -136,7 +136,7 @@ edo_async(slow)
         }
         assert_in_range(self->ended, 0, SLOW_CALLS - 3);
         close(disk.gate[1]);
-        const int64_t results[SLOW_CALLS] = { 0, 0, -1, 4, 4, 4 };
+        static const int64_t results[SLOW_CALLS] = { 0, 0, -1, 4, 4, 4 };
         for (self->i = 0; self->i < SLOW_CALLS; self->i++) {
             edo_await(n, edo_join(self->tasks[self->i]));
             if (results[self->i] >= 0) assert_int_equal(n, results[self->i]);
