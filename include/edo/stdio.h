@@ -13,13 +13,15 @@
  * takes the bytes that are available, from a terminal at most a line. A cancelled read has taken no
  * bytes.
  *
- * A read that waits holds no thread, and does not delay the end of the runtime. Files are read and
- * written at once if the system has their pages in memory, else on threads of the pool "files".
+ * A read that waits holds no thread, and does not delay the end of the runtime. Files are read
+ * at once if the system has their pages in memory. Other reads of files, and writes to files, are
+ * made by the ring or on threads of the pool "files".
  *
  * Each call makes a new stream, which the caller closes. The descriptors 0, 1 and 2 stay open. A
- * stream has at most one operation per side in flight, so tasks that write at the same time need
- * one stream each, or a lock. A write of at most 4096 bytes to a pipe is not mixed with other
- * writes.
+ * stream has at most one operation per side in flight, and a stream of a file one in all, because
+ * reads and writes share the position (-EBUSY). So tasks that write at the same time need one stream
+ * each, or a lock. A write of at most 4096 bytes to a pipe is not mixed with other writes. A write
+ * to a file beyond RLIMIT_FSIZE answers -EFBIG.
  *
  * edo_run() opens /dev/null in place of standard descriptors that are closed.
  *

@@ -1,79 +1,7 @@
-/* The course of an operation from its first try to its end (fs.h). */
+/* The course of an operation, and of work in pieces (fs.h). */
 #include "fs/fs.h"
 
-#include "runtime/schedule/worker.h"
 #include "task/op.h"
-
-/* ---- the three ways ---- */
-
-static bool is_elsewhere(int64_t result)
-{
-    return result == -EAGAIN || result == -EOPNOTSUPP;
-}
-
-static edo_poll end_with(edo_op *op, int64_t result)
-{
-    op->base.result = result;
-    return EDO_READY;
-}
-
-static edo_poll to_pool(edo_op *op, edo_cx *cx, edo__files_fn *run)
-{
-    op->detail |= EDO__FS_IN_POOL; // before the pool changes its part of the word
-    int rc = edo__files_run(op, run, cx);
-    if (rc == 0) return EDO_PENDING;
-    op->detail &= ~(uint32_t)EDO__FS_IN_POOL;
-    return end_with(op, rc);
-}
-
-/* The ring answers EAGAIN for a file with O_NONBLOCK instead of waiting for the disk. */
-static edo_poll to_ring(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call)
-{
-    edo_driver *driver = cx->worker->driver;
-    if (!call || !driver->ops->call) return end_with(op, -EAGAIN);
-    if (file && edo_load_relaxed(&file->may_be_nonblocking)) {
-        edo__file_clear_nonblocking(file->fd);
-        edo_store_relaxed(&file->may_be_nonblocking, false);
-    }
-    return driver->ops->call(driver, op, call, cx->waker);
-}
-
-static edo_poll begin(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
-                      edo__files_fn *run)
-{
-    if (cx->fate != EDO_LIVE) return end_with(op, -ECANCELED);
-    if (call) {
-        op->base.result = edo__file_try(call);
-        if (!is_elsewhere(op->base.result)) return EDO_READY;
-    }
-    if (to_ring(op, cx, file, call) == EDO_PENDING) {
-        op->detail |= EDO__FS_IN_RING;
-        return EDO_PENDING;
-    }
-    return op->base.result == -EAGAIN ? to_pool(op, cx, run) : EDO_READY;
-}
-
-/* Polls a call in the ring. The link of the operation holds the driver. A call that the ring could
- * not make is passed to the pool, unless the operation was cancelled. */
-static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
-{
-    edo_driver *driver = op->link.at.driver;
-    bool ending = cx->fate != EDO_LIVE;
-    if (driver->ops->poll_call(driver, op, cx->waker, ending) == EDO_PENDING) return EDO_PENDING;
-    op->detail &= ~(uint32_t)EDO__FS_IN_RING;
-    if (!is_elsewhere(op->base.result)) return EDO_READY;
-    return ending ? end_with(op, -ECANCELED) : to_pool(op, cx, run);
-}
-
-edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
-                       edo__files_fn *run)
-{
-    if (edo__fs_has(op, EDO__FS_IN_RING)) return poll_ring(op, cx, run);
-    if (!edo__fs_has(op, EDO__FS_IN_POOL)) return begin(op, cx, file, call, run);
-    if (edo__files_poll(op, cx, false) == EDO_PENDING) return EDO_PENDING;
-    op->detail &= ~(uint32_t)EDO__FS_IN_POOL;
-    return EDO_READY;
-}
 
 /* ---- operations of a kind ---- */
 
@@ -133,14 +61,14 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx)
     const edo__fs_kind *kind = edo__fs_kind_of(op);
     edo__file_call call = { .fd = EDO__HERE };
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!edo__fs_has(op, EDO__FS_ENTERED)) {
+    if (!edo__call_has(op, EDO__FS_ENTERED)) {
         int rc = cx->fate == EDO_LIVE ? enter(op) : -ECANCELED;
         if (rc < 0) return finish(op, cx, rc);
     }
-    bool describes = kind->describe && !edo__fs_is_begun(op);
+    bool describes = kind->describe && !edo__call_is_begun(op);
     if (describes) kind->describe(op, &call);
-    edo_poll poll = edo__fs_drive(op, cx, op->object, describes ? &call : NULL,
-                                  kind->run ? kind->run : run_call);
+    edo_poll poll = edo__call_drive(op, cx, edo__file_stream_in(op->object),
+                                    describes ? &call : NULL, kind->run ? kind->run : run_call);
     return poll == EDO_PENDING ? EDO_PENDING : finish(op, cx, op->base.result);
 }
 
@@ -200,13 +128,13 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);
-    bool ends = edo__fs_has(op, EDO__FS_IN_POOL);
+    bool ends = edo__call_has(op, EDO__CALL_IN_POOL);
     if (edo__files_poll(op, cx, ends) == EDO_PENDING) return EDO_PENDING;
     if (!work->ended && op->base.result < 0 && op->base.result != -ECANCELED)
         end_work(work, op->base.result, false);
     if (!work->ended && cx->fate != EDO_LIVE && !work->has_run) end_work(work, -ECANCELED, false);
     if (work->ended) return finish_work(op, cx);
     ends = cx->fate != EDO_LIVE;
-    if (ends) op->detail |= EDO__FS_IN_POOL;
+    if (ends) op->detail |= EDO__CALL_IN_POOL;
     return submit(op, cx, ends) ? EDO_PENDING : finish_work(op, cx);
 }

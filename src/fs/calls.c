@@ -26,7 +26,7 @@ static void describe(const edo_op *op, edo__file_call *call)
     const call_op *self = call_of(op);
     call->verb = (edo__file_verb)(op->detail & 0xff);
     call->flags = op->detail >> 8 & 0xff;
-    call->fd = self->file->fd;
+    call->fd = self->file->stream.fd;
     call->data = self->data;
     call->size = self->size;
     call->offset = self->offset;
@@ -51,12 +51,12 @@ static uint32_t detail_of(edo__file_verb verb, uint32_t flags)
 /* Takes the file's position for the duration of the call. */
 static int check_position(edo_op *op)
 {
-    return edo__io_claim(&call_of(op)->file->io, EDO__BOTH_SIDES, op->base.ops->name);
+    return edo__io_claim(&call_of(op)->file->stream.io, EDO__BOTH_SIDES, op->base.ops->name);
 }
 
 static int64_t leave_position(edo_op *op, int64_t result)
 {
-    edo__io_leave(&call_of(op)->file->io, EDO__BOTH_SIDES);
+    edo__io_leave(&call_of(op)->file->stream.io, EDO__BOTH_SIDES);
     return result;
 }
 

@@ -30,7 +30,7 @@ edo_dir *edo__dir_create(edo_file *file)
 static int64_t run_batch(edo_op *op)
 {
     edo_dir *dir = op->object;
-    return edo__dir_read(dir->file->fd, dir->batch, sizeof dir->batch);
+    return edo__dir_read(dir->file->stream.fd, dir->batch, sizeof dir->batch);
 }
 
 static bool take(edo_dir *dir, edo_entry *ret_entry)
@@ -58,11 +58,11 @@ static edo_poll next_poll(edo_future *future, edo_cx *cx)
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!edo__user_enters(&dir->user, op)) return edo__op_finish(op, cx, -EBUSY);
     for (;;) {
-        if (!edo__fs_is_begun(op)) {
+        if (!edo__call_is_begun(op)) {
             if (take(dir, op->data)) return edo__user_ends(&dir->user, op, cx, 1);
             if (dir->ended) return edo__user_ends(&dir->user, op, cx, 0);
         }
-        if (edo__fs_drive(op, cx, NULL, NULL, run_batch) == EDO_PENDING) return EDO_PENDING;
+        if (edo__call_drive(op, cx, NULL, NULL, run_batch) == EDO_PENDING) return EDO_PENDING;
         int64_t rc = note_batch(dir, op->base.result);
         if (rc <= 0) return edo__user_ends(&dir->user, op, cx, rc);
     }

@@ -4,26 +4,28 @@
 #include <edo/dir.h>
 #include <edo/file.h>
 
-#include "io/io.h"
-#include "runtime/pool/blocking.h"
-#include "sys/filesystem.h"
+#include "io/file.h"
 
 /* An open file. Thread: any.
  *
- * The stream's operations claim its sides in `claims`; all other operations are counted in `uses`.
- * The close of the stream closes both words. The stream itself holds CLOSING in `uses` until its
+ * The stream's operations claim its sides in its `claims`; all other operations are counted in
+ * `uses`. The close of the stream closes both words. The stream itself holds CLOSING in `uses` until its
  * own last operation has left. So exactly one step finds that nothing uses the file any more, and
  * that step ends the file (io/claims.h). */
 struct edo_file {
-    edo_io io;
-    edo_atomic(uint32_t) claims;
+    edo__file_stream stream;
     edo_atomic(uint32_t) uses;
+<<<<<<< HEAD
     edo_atomic(const edo_op *) mover; // operation in flight at the position, or NULL
     edo_fd fd;
     uint32_t flags;                      // EDO_OPEN_*; constant
     edo_atomic(int32_t) sync_error;      // first error of a sync, a negative errno, or 0
     edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set
     edo_file **ret_file;                 // valid while the file is being opened
+=======
+    edo_atomic(int32_t) sync_error; // first error of a sync, a negative errno, or 0
+    edo_file **ret_file;            // while the file is being opened
+>>>>>>> s4/fs2
 };
 
 _Static_assert(sizeof(edo_file) <= 48, "docs/internals/fs.md");
@@ -31,6 +33,11 @@ _Static_assert(sizeof(edo_file) <= 48, "docs/internals/fs.md");
 static inline edo_file *edo__file_of(edo_io *io)
 {
     return (edo_file *)(void *)io;
+}
+
+static inline edo__file_stream *edo__file_stream_in(edo_file *file)
+{
+    return file ? &file->stream : NULL;
 }
 
 /* Makes a file without a descriptor. Returns: NULL: out of memory. */
@@ -42,7 +49,7 @@ void edo__file_discard(edo_file *file);
 /* Returns: the descriptor of the directory from which a path starts. */
 static inline edo_fd edo__file_place(const edo_file *dir)
 {
-    return dir ? dir->fd : EDO__HERE;
+    return dir ? dir->stream.fd : EDO__HERE;
 }
 
 /* Makes an edo_dir for the open file of a directory. The file belongs to the edo_dir from then on.
@@ -51,18 +58,7 @@ edo_dir *edo__dir_create(edo_file *file);
 
 /* ---- operations ----
  *
- * An operation describes its call. The call is first tried on the polling thread. If that would
- * wait, the driver makes the call, or a thread of the pool "files".
- *
- *     IDLE ---- the try has a result --------------------------> done
- *     IDLE ---- the driver takes the call ---------------------> IN_RING
- *     IDLE ---- else ------------------------------------------> IN_POOL
- *     IN_RING - the call has ended ----------------------------> done
- *     IN_RING - the driver could not make it after all --------> IN_POOL
- *     IN_POOL - the function has ended, or will never begin ---> done
- *
- * The members object, data, length and progress of an operation are its arguments in all stages.
- * progress is set at the end. */
+ * Each makes its call by edo__call_drive() (io/file.h). */
 
 typedef struct edo__fs_kind {
     edo_future_ops future; // first
@@ -93,6 +89,7 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
+<<<<<<< HEAD
 /* Bits of edo_op.detail, whose third byte belongs to the pool. */
 enum {
     EDO__FS_IN_POOL = 1 << 24,
@@ -118,6 +115,10 @@ static inline bool edo__fs_is_begun(const edo_op *op)
  * Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
                        edo__files_fn *run);
+=======
+/* Bit of edo_op.detail, beside those of the call: the operation has claimed its files. */
+enum { EDO__FS_ENTERED = 1 << 26 };
+>>>>>>> s4/fs2
 
 /* Claims a file for an operation, and releases it. NULL is ignored. call: for a message about
  * misuse. Returns: 0; -ECANCELED: closed. */

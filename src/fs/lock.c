@@ -39,7 +39,7 @@ static int64_t run(edo_op *op)
 {
     const lock_op *self = lock_of(op);
     edo__file_call call = { .verb = op->detail & UNLOCKS ? EDO__FILE_UNLOCK : EDO__FILE_LOCK,
-                            .fd = self->file->fd,
+                            .fd = self->file->stream.fd,
                             .flags = op->detail & SHARED ? EDO_LOCK_SHARED : EDO_LOCK_EXCLUSIVE,
                             .size = self->size,
                             .offset = self->offset };
@@ -82,14 +82,14 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!edo__fs_has(op, EDO__FS_ENTERED)) {
+    if (!edo__call_has(op, EDO__FS_ENTERED)) {
         int rc = enter(op, cx);
         if (rc < 0) return finish(op, cx, rc);
     }
-    while (edo__fs_is_begun(op) || !waits(op, cx)) {
+    while (edo__call_is_begun(op) || !waits(op, cx)) {
         bool closed = edo_load_relaxed(&lock_of(op)->file->uses) & EDO__SOURCE_CLOSED;
-        if (closed && !edo__fs_is_begun(op)) return finish(op, cx, -ECANCELED);
-        if (edo__fs_drive(op, cx, NULL, NULL, run) == EDO_PENDING) return EDO_PENDING;
+        if (closed && !edo__call_is_begun(op)) return finish(op, cx, -ECANCELED);
+        if (edo__call_drive(op, cx, NULL, NULL, run) == EDO_PENDING) return EDO_PENDING;
         int64_t rc = op->base.result;
         bool is_busy = rc == 0 && !(op->detail & UNLOCKS);
         if (!is_busy) return finish(op, cx, rc < 0 ? rc : 0);

@@ -58,7 +58,7 @@ static int64_t begin(open_op *self, edo_op *op)
     self->ret = file;
     op->detail |= EDO__FS_ENTERED;
     describe(op, &call);
-    return edo__file_try_open(&call, &file->fd);
+    return edo__file_try_open(&call, &file->stream.fd);
 }
 
 enum { OPENS_DIR = 1 }; // in edo_op.detail: the result is an edo_dir
@@ -84,9 +84,9 @@ static int64_t take(open_op *self, int64_t fd, bool tried, bool opens_dir)
     edo__file_leave(self->dir);
     int64_t rc = fd;
     if (fd >= 0) {
-        edo__sys_close(file->fd);
-        file->fd = (edo_fd)fd;
-        file->may_be_nonblocking = tried;
+        edo__sys_close(file->stream.fd);
+        file->stream.fd = (edo_fd)fd;
+        file->stream.may_be_nonblocking = tried;
         rc = hand_out(file, opens_dir);
     }
     if (rc < 0) edo__file_discard(file);
@@ -109,7 +109,7 @@ static edo_poll open_poll(edo_future *future, edo_cx *cx)
         int64_t rc = cx->fate == EDO_LIVE ? begin(open_of(op), op) : -ECANCELED;
         if (rc != -EAGAIN) return finish(op, cx, rc, true);
     }
-    if (edo__fs_drive(op, cx, NULL, NULL, run_open) == EDO_PENDING) return EDO_PENDING;
+    if (edo__call_drive(op, cx, NULL, NULL, run_open) == EDO_PENDING) return EDO_PENDING;
     return finish(op, cx, op->base.result, false);
 }
 

@@ -38,8 +38,8 @@ static void describe(const edo_op *op, edo__file_call *call)
 {
     const transfer_op *self = transfer_of(op);
     call->verb = (edo__file_verb)(op->detail & 0xff);
-    call->fd = self->file->fd;
-    call->flags = self->file->flags & EDO_OPEN_DIRECT;
+    call->fd = self->file->stream.fd;
+    call->flags = self->file->stream.flags & EDO_OPEN_DIRECT;
     call->data = is_vector(op) ? self->data : (char *)self->data + self->done;
     call->size = self->size - (is_vector(op) ? 0 : self->done);
     call->offset = self->offset + self->done;
@@ -97,8 +97,9 @@ static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
         if (rc < 0 || self->size == 0) return finish(op, cx, rc);
     }
     while (edo__has_budget(cx)) {
-        if (!edo__fs_is_begun(op)) describe(op, &call);
-        if (edo__fs_drive(op, cx, self->file, &call, run) == EDO_PENDING) return EDO_PENDING;
+        if (!edo__call_is_begun(op)) describe(op, &call);
+        if (edo__call_drive(op, cx, &self->file->stream, &call, run) == EDO_PENDING)
+            return EDO_PENDING;
         int64_t n = op->base.result;
         if (n > 0) self->done += (uint32_t)n;
         edo__use_work(cx, n);
@@ -138,7 +139,7 @@ edo_op edo_file_write_at(edo_file *file, const void *data, size_t size, uint64_t
     static const edo_future_ops ops = { .name = "edo_file_write_at", .poll = transfer_poll };
     edo__check_memory("edo_file_write_at", data, "buffer");
     if (!is_offset(offset)) return edo__op_refuse(-EINVAL);
-    if (file && (file->flags & EDO_OPEN_APPEND)) return edo__op_refuse(-EINVAL);
+    if (file && (file->stream.flags & EDO_OPEN_APPEND)) return edo__op_refuse(-EINVAL);
     return transfer(&ops, file, data, size, offset, EDO__FILE_WRITE);
 }
 
@@ -162,7 +163,7 @@ edo_op edo_file_readv_at(edo_file *file, const edo_slice *slices, int count, uin
 edo_op edo_file_writev_at(edo_file *file, const edo_slice *slices, int count, uint64_t offset)
 {
     static const edo_future_ops ops = { .name = "edo_file_writev_at", .poll = transfer_poll };
-    if (file && (file->flags & EDO_OPEN_APPEND)) return edo__op_refuse(-EINVAL);
+    if (file && (file->stream.flags & EDO_OPEN_APPEND)) return edo__op_refuse(-EINVAL);
     return transfer_slices(&ops, file, slices, count, offset, EDO__FILE_WRITEV);
 }
 

@@ -104,11 +104,11 @@ static edo_poll next_poll(edo_future *future, edo_cx *cx)
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!edo__user_enters(&walk->user, op)) return edo__op_finish(op, cx, -EBUSY);
     for (;;) {
-        if (!edo__fs_is_begun(op)) {
+        if (!edo__call_is_begun(op)) {
             if (take(walk, op->data)) return edo__user_ends(&walk->user, op, cx, 1);
             if (walk->ended) return edo__user_ends(&walk->user, op, cx, 0);
         }
-        if (edo__fs_drive(op, cx, NULL, NULL, run_batch) == EDO_PENDING) return EDO_PENDING;
+        if (edo__call_drive(op, cx, NULL, NULL, run_batch) == EDO_PENDING) return EDO_PENDING;
         if (op->base.result < 0) return edo__user_ends(&walk->user, op, cx, op->base.result);
     }
 }

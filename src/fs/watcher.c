@@ -394,7 +394,7 @@ static edo_poll poll_wait(edo_watcher *self, edo_cx *cx, int64_t *ret_rc)
 /* Polls the visit to the pool. Returns: as poll_wait(). */
 static edo_poll poll_visit(edo_op *op, edo_cx *cx, int64_t *ret_rc)
 {
-    if (edo__fs_drive(op, cx, NULL, NULL, run_translate) == EDO_PENDING) return EDO_PENDING;
+    if (edo__call_drive(op, cx, NULL, NULL, run_translate) == EDO_PENDING) return EDO_PENDING;
     *ret_rc = op->base.result < 0 ? op->base.result : 1;
     return EDO_READY;
 }
@@ -406,7 +406,7 @@ static edo_poll next_step(edo_watcher *self, edo_op *op, edo_cx *cx, int64_t *re
 {
     for (;;) {
         edo_poll poll;
-        if (edo__fs_is_begun(op)) {
+        if (edo__call_is_begun(op)) {
             poll = poll_visit(op, cx, ret_rc);
         } else if (edo__inner_is_set(&self->inner)) {
             poll = poll_wait(self, cx, ret_rc);

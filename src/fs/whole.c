@@ -48,7 +48,8 @@ typedef struct reading {
     edo__fs_work work;
     edo_file *dir;
     const char *path;
-    edo_fd fd; // -1 before the open
+    edo_fd fd;   // -1 before the open
+    edo_fd held; // of a named pipe that was tried, until the open; or -1
     edo_buffer buffer;
     edo_bytes *ret_bytes;
 } reading;
@@ -82,6 +83,8 @@ static int64_t open_whole(reading *self)
                             .path = self->path,
                             .flags = EDO_OPEN_READ };
     int64_t fd = edo__file_make(&call);
+    edo__sys_close(self->held);
+    self->held = -1;
     if (fd < 0) return fd;
     self->fd = (edo_fd)fd;
     call = (edo__file_call){ .verb = EDO__FILE_INFO, .fd = self->fd, .data = &info };
@@ -112,6 +115,7 @@ static void end_reading(edo__fs_work *work, bool complete)
 {
     (void)complete;
     edo__sys_close(reading_of(work)->fd);
+    edo__sys_close(reading_of(work)->held);
 }
 
 static int64_t take_reading(edo__fs_work *work, edo_op *op, int64_t result)
@@ -127,12 +131,13 @@ static int64_t take_reading(edo__fs_work *work, edo_op *op, int64_t result)
     return result;
 }
 
-static edo_poll begin_reading(edo_op *op, edo_cx *cx)
+static edo_poll begin_reading(edo_op *op, edo_cx *cx, edo_fd held)
 {
     static const edo__fs_work_ops ops = { read_piece, end_reading, take_reading };
     const whole_op *whole = whole_of(op);
     reading *self = edo__alloc_zeroed(sizeof *self);
     if (!self) {
+        edo__sys_close(held);
         edo__file_leave(whole->dir);
         return edo__op_finish(op, cx, -ENOMEM);
     }
@@ -140,6 +145,7 @@ static edo_poll begin_reading(edo_op *op, edo_cx *cx)
                        .dir = whole->dir,
                        .path = whole->path,
                        .fd = -1,
+                       .held = held,
                        .ret_bytes = (edo_bytes *)(uintptr_t)whole->data };
     return edo__fs_work_begin(op, cx, &self->work);
 }
@@ -168,16 +174,15 @@ static int64_t read_cached(edo_fd fd, edo_buffer *buffer)
     return (uint64_t)rc == info.size ? rc : -EAGAIN; // -EAGAIN also for a file that changes
 }
 
-static int64_t try_whole(const whole_op *self)
+/* Returns: as edo__file_try_open(), or the bytes. */
+static int64_t try_whole(const whole_op *self, edo_fd *ret_held)
 {
     edo_buffer buffer = { 0 };
-    edo_fd held = -1;
     edo__file_call call = { .verb = EDO__FILE_OPEN,
                             .fd = edo__file_place(self->dir),
                             .path = self->path,
                             .flags = EDO_OPEN_READ };
-    int64_t fd = edo__file_try_open(&call, &held);
-    edo__sys_close(held);
+    int64_t fd = edo__file_try_open(&call, ret_held);
     if (fd < 0) return fd;
     int64_t n = read_cached((edo_fd)fd, &buffer);
     edo__sys_close((edo_fd)fd);
@@ -196,8 +201,9 @@ static edo_poll read_poll(edo_future *future, edo_cx *cx)
     if (edo__fs_work_is_begun(op)) return edo__fs_work_poll(op, cx);
     int64_t n = cx->fate == EDO_LIVE ? edo__file_enter(self->dir, op->base.ops->name) : -ECANCELED;
     if (n < 0) return edo__op_finish(op, cx, n);
-    n = try_whole(self);
-    if (n == -EAGAIN || n == -EOPNOTSUPP) return begin_reading(op, cx);
+    edo_fd held = -1;
+    n = try_whole(self, &held);
+    if (n == -EAGAIN || n == -EOPNOTSUPP) return begin_reading(op, cx, held);
     edo__file_leave(self->dir);
     edo__use_work(cx, n);
     return edo__op_finish(op, cx, n);

@@ -1,9 +1,8 @@
-/* Streams of files that cannot be polled. A step makes the call at once if the system need not wait
- * for the disk; otherwise the call is a job of the pool "files", for which the step waits. Even a
- * cancelled operation waits for a job that has begun, because the bytes that the job moves belong
- * to the operation. */
+/* Streams of files at their position. A cancelled operation waits for a call that has begun, because
+ * the bytes that the call moves belong to the operation. */
 #include "io/file.h"
 
+<<<<<<< HEAD
 #include <edo/blocking.h>
 
 #include "sys/files.h"
@@ -27,91 +26,92 @@ static file_io *file_of(edo_io *io)
     return (file_io *)(void *)io;
 }
 
+=======
+>>>>>>> s4/fs2
 /* ---- one step ---- */
 
-static int64_t read_job(void *arg)
+/* Bytes per call of the ring or the pool. A cancellation waits for this many. */
+enum { MAX_TRANSFER = 2 * 1024 * 1024 };
+
+static void describe(const edo_op *op, edo__file_call *call)
 {
-    side *s = arg;
-    return edo__file_read(s->fd, s->one.data, s->one.size);
+    static const edo__file_verb verbs[] = { [EDO__READ] = EDO__FILE_READ,
+                                            [EDO__WRITE] = EDO__FILE_WRITE,
+                                            [EDO__WRITEV] = EDO__FILE_WRITEV };
+    const edo__transfer_op *transfer = edo__transfer_of(op);
+    const edo__file_stream *stream = edo__file_stream_of(transfer->io);
+    uint64_t rest = transfer->length - transfer->progress;
+    call->verb = verbs[edo__request_of(op)];
+    call->fd = stream->fd;
+    call->flags = stream->flags & EDO_OPEN_DIRECT;
+    call->offset = EDO__AT_POSITION;
+    call->data = edo__rest_of(op);
+    call->size = rest < MAX_TRANSFER ? rest : MAX_TRANSFER;
+    if (edo__request_of(op) != EDO__WRITEV) return;
+    call->data = transfer->data;
+    call->size = transfer->length;
 }
 
-static int64_t write_job(void *arg)
+static int64_t run_transfer(edo_op *op)
 {
-    side *s = arg;
-    return edo__file_write(s->fd, s->slices, s->count);
+    edo__file_call call = { 0 };
+    describe(op, &call);
+    return edo__file_make(&call);
 }
 
-static void prepare(side *s, const edo_op *op)
+/* Takes the file's position for one operation. Acquire and release order the operations at the
+ * position. */
+static bool take_position(edo__file_stream *stream, const edo_op *op)
 {
-    if (edo__request_of(op) == EDO__WRITEV) {
-        s->slices = edo__transfer_of(op)->slices;
-        s->count = (int)edo__transfer_of(op)->length;
-    } else {
-        s->one = (edo_slice){ edo__rest_of(op), edo__asked(op) };
-        s->slices = &s->one;
-        s->count = 1;
-    }
+    const edo_op *none = NULL;
+    return edo_cas_acquire(&stream->mover, &none, op);
 }
 
-static int64_t try_now(side *s, const edo_op *op)
+static edo_poll end_step(edo_op *op, int64_t result)
 {
-    return edo__request_of(op) == EDO__READ ? edo__file_read_now(s->fd, s->one.data, s->one.size)
-                                            : edo__file_write_now(s->fd, s->slices, s->count);
-}
-
-/* Makes the call at once, or creates a job for it. Returns: the result of the call; -EAGAIN: the
- * job has to be polled. */
-static int64_t begin(side *s, const edo_op *op, edo_cx *cx)
-{
-    edo_pool *pool;
-    prepare(s, op);
-    int64_t n = try_now(s, op);
-    if (n != -EAGAIN) return n;
-    int rc = edo_runtime_pool(cx->runtime, "files", &pool);
-    if (rc < 0) return rc;
-    s->job = edo_blocking_on(pool, edo__request_of(op) == EDO__READ ? read_job : write_job, s);
-    return -EAGAIN;
-}
-
-static edo_poll file_step(edo_io *io, edo_op *op, edo_cx *cx)
-{
-    side *s = &file_of(io)->sides[edo__side_of(op)];
-    if (!s->job.base.ops) {
-        op->base.result = edo__io_is_ending(io, cx) ? -ECANCELED : begin(s, op, cx);
-        if (!s->job.base.ops) return EDO_READY;
-    }
-    if (edo_poll_future(&s->job.base, cx) == EDO_PENDING) return EDO_PENDING;
-    op->base.result = s->job.base.result;
-    s->job.base.ops = NULL;
+    op->base.result = result;
     return EDO_READY;
 }
 
-/* ---- life ---- */
+edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx)
+{
+    edo__file_stream *stream = edo__file_stream_of(io);
+    edo__file_call call = { 0 };
+    bool begins = !edo__call_is_begun(op);
+    if (begins && edo__io_is_ending(io, cx)) return end_step(op, -ECANCELED);
+    if (begins && !take_position(stream, op)) return end_step(op, -EBUSY);
+    if (begins) describe(op, &call);
+    if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
+    edo_store_release(&stream->mover, NULL); // partner: take_position
+    return EDO_READY;
+}
 
-/* A job in flight ends by itself, so nothing has to be woken. */
-static void file_hang_up(edo_io *io)
+/* ---- standard streams ---- */
+
+/* A call in flight ends by itself, so nothing has to be woken. */
+static void hang_up(edo_io *io)
 {
     (void)io;
 }
 
-static void file_release(edo_io *io)
+static void release(edo_io *io)
 {
-    edo__free(file_of(io), sizeof(file_io));
+    edo__free(edo__file_stream_of(io), sizeof(edo__file_stream));
 }
 
-static const edo__io_ops file_ops = {
-    .name = "file",
-    .claims = offsetof(file_io, claims),
-    .step = file_step,
-    .hang_up = file_hang_up,
-    .release = file_release,
-};
+static const edo__io_ops file_ops = { .name = "file",
+                                      .claims = offsetof(edo__file_stream, claims),
+                                      .step = edo__file_step,
+                                      .hang_up = hang_up,
+                                      .release = release };
 
 edo_io *edo__file_io_create(edo_fd fd)
 {
-    file_io *file = edo__alloc_zeroed(sizeof *file);
-    if (!file) return NULL;
-    file->io.ops = &file_ops;
-    file->sides[EDO__READ_SIDE].fd = file->sides[EDO__WRITE_SIDE].fd = fd;
-    return &file->io;
+    edo__file_stream *stream = edo__alloc_zeroed(sizeof *stream);
+    if (!stream) return NULL;
+    int flags = edo__file_status(fd);
+    stream->io.ops = &file_ops;
+    stream->fd = fd;
+    stream->flags = flags < 0 ? 0 : (uint32_t)flags;
+    return &stream->io;
 }

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <edo/base.h>
@@ -237,6 +238,73 @@ int edo_set_allocator(const edo_allocator *allocator)
     return edo__faulty_set_allocator(&(edo_allocator){ hooked_alloc, hooked_free, &hooks });
 }
 
+/* ---- calls on files ---- */
+
+static faults_file_fn *file_hook; // atomic
+
+void faults_on_file_calls(faults_file_fn *fn)
+{
+    __atomic_store_n(&file_hook, fn, __ATOMIC_RELEASE);
+}
+
+/* Returns: whether the call fails, with errno set. */
+static bool hook_fails(const char *call, int fd)
+{
+    faults_file_fn *hook = __atomic_load_n(&file_hook, __ATOMIC_ACQUIRE);
+    int error = hook ? hook(call, fd) : 0;
+    if (error) errno = error;
+    return error != 0;
+}
+
+static long after_open(long result)
+{
+    int error = errno;
+    bool fails = hook_fails("openat2", (int)result);
+    if (!fails) errno = error;
+    if (fails && result >= 0) close((int)result);
+    return fails ? -1 : result;
+}
+
+ssize_t edo_faulty_readv(int fd, const struct iovec *vector, int count)
+{
+    return hook_fails("readv", fd) ? -1 : readv(fd, vector, count);
+}
+
+ssize_t edo_faulty_preadv(int fd, const struct iovec *vector, int count, off_t offset)
+{
+    return hook_fails("preadv", fd) ? -1 : preadv(fd, vector, count, offset);
+}
+
+ssize_t edo_faulty_preadv2(int fd, const struct iovec *vector, int count, off_t offset, int flags)
+{
+    return hook_fails("preadv2", fd) ? -1 : preadv2(fd, vector, count, offset, flags);
+}
+
+ssize_t edo_faulty_writev(int fd, const struct iovec *vector, int count)
+{
+    return hook_fails("writev", fd) ? -1 : writev(fd, vector, count);
+}
+
+ssize_t edo_faulty_pwritev(int fd, const struct iovec *vector, int count, off_t offset)
+{
+    return hook_fails("pwritev", fd) ? -1 : pwritev(fd, vector, count, offset);
+}
+
+int edo_faulty_fsync(int fd)
+{
+    return hook_fails("fsync", fd) ? -1 : fsync(fd);
+}
+
+int edo_faulty_fdatasync(int fd)
+{
+    return hook_fails("fdatasync", fd) ? -1 : fdatasync(fd);
+}
+
+int edo_faulty_inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+    return hook_fails("inotify_add_watch", fd) ? -1 : inotify_add_watch(fd, path, mask);
+}
+
 /* ---- descriptors ---- */
 
 int edo_faulty_socket(int domain, int type, int protocol)
@@ -311,7 +379,8 @@ int edo_faulty_openat(int directory, const char *path, int flags, ...)
     va_start(arguments, flags);
     mode_t mode = va_arg(arguments, mode_t);
     va_end(arguments);
-    return faults_fails(FAULT_FD) ? -1 : openat(directory, path, flags, mode);
+    if (faults_fails(FAULT_FD) || hook_fails("openat", directory)) return -1;
+    return openat(directory, path, flags, mode);
 }
 
 int edo_faulty_open(const char *path, int flags, ...)
@@ -333,7 +402,8 @@ long edo_faulty_syscall(long number, ...)
         words[i] = va_arg(arguments, long);
     va_end(arguments);
     if (number == __NR_openat2 && faults_fails(FAULT_FD)) return -1;
-    return faults_ring_call(number, words);
+    long result = faults_ring_call(number, words);
+    return number == __NR_openat2 ? after_open(result) : result;
 }
 
 int edo_faulty_inotify_init1(int flags)

@@ -47,3 +47,16 @@ bool faults_persist(void);
 uint64_t faults_count(fault_kind kind);
 
 faults_held faults_held_now(void);
+
+/* ---- calls on files ----
+ *
+ * A hook runs before each readv, preadv, preadv2, writev, pwritev, fsync, fdatasync and
+ * inotify_add_watch that edo makes, on the calling thread, with the call's name and descriptor. It
+ * may wait, as a slow disk does. Result: 0: the call is made; an errno, with which the call fails.
+ *
+ * The hook also runs before each openat, with the directory's descriptor, and after each openat2,
+ * with its result, which an errno replaces. */
+typedef int faults_file_fn(const char *call, int fd);
+
+/* Sets the hook. NULL: none. */
+void faults_on_file_calls(faults_file_fn *fn);

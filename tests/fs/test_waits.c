@@ -73,67 +73,6 @@ fs_test(an_open_that_waits_stops_no_worker, edo_task *task; edo_file * in, *file
     }
 }
 
-/* A writer that waits for a reader finds one that stays, also while the open itself still waits for
- * a thread of the pool. */
-static void write_to_pipe(void *arg)
-{
-    int fd = open(arg, O_WRONLY | O_CLOEXEC);
-    assert_return_code(fd, errno);
-    assert_int_equal(write(fd, "alive", 5), 5); // SIGPIPE would end this process
-    close(fd);
-}
-
-static bool is_queued(edo_pool *pool)
-{
-    edo_pool_stats stats;
-    edo_pool_read(pool, &stats);
-    return stats.queued == 1;
-}
-
-fs_test(a_waiting_writer_of_a_pipe_survives, edo_file *file, *other; edo_task * tasks[2];
-        edo_pool * pool; int child, out; bool is_held; char buffer[8];)
-{
-    edo_body {
-        int64_t n;
-        const edo_pool_config config = { .name = "files", .max_threads = 1 };
-        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
-        assert_int_equal(mkfifo(fs_path("busy"), 0600), 0);
-        assert_int_equal(edo_runtime_add_pool(edo_current_runtime(), &config), 0);
-        assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &self->pool), 0);
-        assert_int_equal(edo_spawn(&self->tasks[0], opener, .path = fs_path("busy"),
-                                   .flags = EDO_OPEN_READ, .ret_file = &self->other),
-                         0);
-        await_running(self->pool);
-        assert_int_equal(edo_spawn(&self->tasks[1], opener, .path = fs_path("pipe"),
-                                   .flags = EDO_OPEN_READ, .ret_file = &self->file),
-                         0);
-        do {
-            edo_await(n, edo_yield());
-        } while (n == 0 && !is_queued(self->pool));
-        self->child = open(fs_path("pipe"), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-        self->is_held = self->child >= 0; // else the path was not in the cache
-        if (self->is_held) close(self->child);
-        if (self->is_held)
-            self->child = start_child(write_to_pipe, (void *)(uintptr_t)fs_path("pipe"));
-        if (self->is_held) assert_int_equal(await_child(self->child), 0);
-        self->out = open(fs_path("busy"), O_WRONLY | O_CLOEXEC);
-        edo_await(n, edo_join(self->tasks[0]));
-        assert_int_equal(n, 0);
-        self->child = open(fs_path("pipe"), O_WRONLY | O_CLOEXEC);
-        edo_await(n, edo_join(self->tasks[1]));
-        assert_int_equal(n, 0);
-        if (!self->is_held) write_to_pipe((void *)(uintptr_t)fs_path("pipe"));
-        edo_await(n, edo_read_exact(edo_file_io(self->file), self->buffer, 5));
-        assert_int_equal(n, 5);
-        assert_memory_equal(self->buffer, "alive", 5);
-        edo_file_close(self->file);
-        edo_file_close(self->other);
-        close(self->out);
-        close(self->child);
-        edo_return(0);
-    }
-}
-
 /* ---- cancellation ---- */
 
 /* A pool of one thread, which is busy: what waits for it is cancelled without effect. */

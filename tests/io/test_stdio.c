@@ -258,6 +258,27 @@ stdio_test(a_large_file)
     free(bytes);
 }
 
+/* Beyond the limit of size the system raises SIGXFSZ, which would end the program. */
+static void be_limited_cat(void *arg)
+{
+    const struct rlimit limit = { 2000, 2000 };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    be_cat(arg);
+}
+
+stdio_test(a_limit_of_size_is_an_error)
+{
+    make_input(3000);
+    stdio[0] = open_file("in", O_RDONLY);
+    stdio[1] = open_file("out", O_WRONLY);
+    int status = await_child(start_child(be_limited_cat, NULL));
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EFBIG);
+    assert_int_equal(size_of_file("out"), 2000);
+    close(stdio[0]);
+    close(stdio[1]);
+}
+
 stdio_test(closed_or_wrong)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -29,7 +29,7 @@ static uint64_t translate(uint32_t flags, const pair *pairs, size_t count)
 }
 
 /* Translates EDO_OPEN_* to the system's flags. O_TMPFILE contains O_DIRECTORY, and O_SYNC contains
- * O_DSYNC. */
+ * O_DSYNC. openat2() refuses O_NOCTTY beside O_PATH. */
 static uint64_t open_flags(uint32_t flags)
 {
     static const pair pairs[] = {
@@ -48,7 +48,8 @@ static uint64_t open_flags(uint32_t flags)
     };
     bool writes = flags & (EDO_OPEN_WRITE | EDO_OPEN_APPEND), reads = flags & EDO_OPEN_READ;
     uint64_t access = writes ? (reads ? O_RDWR : O_WRONLY) : O_RDONLY;
-    return access | O_CLOEXEC | O_NOCTTY | translate(flags, pairs, sizeof pairs / sizeof *pairs);
+    uint64_t no_terminal = flags & EDO_OPEN_PATH ? 0 : O_NOCTTY;
+    return access | O_CLOEXEC | no_terminal | translate(flags, pairs, sizeof pairs / sizeof *pairs);
 }
 
 static uint64_t resolve_flags(uint32_t flags)
@@ -113,9 +114,19 @@ int64_t edo__file_open(const edo__file_call *call)
 
 /* ---- without waiting ---- */
 
-/* Set when openat2() with RESOLVE_CACHED does not work here: an old kernel or a filter refuses each
- * call in the same way. */
+/* Set when openat2() with RESOLVE_CACHED does not work here: an old kernel refuses each call in the
+ * same way. */
 static edo_atomic(bool) has_no_cached;
+
+/* Tells a refusal of each call from one of this call, such as O_DIRECT on a file system without
+ * direct transfers: tries a call that is always valid. */
+static void note_refusal(void)
+{
+    static const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED };
+    int fd = open_by(&(edo__file_call){ .fd = EDO__HERE, .path = "/" }, &how);
+    edo__sys_close(fd);
+    if (fd == -ENOSYS || fd == -EINVAL) edo_store_relaxed(&has_no_cached, true);
+}
 
 static int open_cached(const edo__file_call *call, uint64_t more_flags)
 {
@@ -124,12 +135,8 @@ static int open_cached(const edo__file_call *call, uint64_t more_flags)
     how.resolve |= RESOLVE_CACHED;
     if (edo_load_relaxed(&has_no_cached)) return -EAGAIN;
     int fd = open_by(call, &how);
-    bool refused = fd == -ENOSYS || fd == -EINVAL || fd == -EPERM;
-    if (refused && !resolve_flags(call->flags)) {
-        if (fd != -EPERM) edo_store_relaxed(&has_no_cached, true);
-        return -EAGAIN;
-    }
-    return fd;
+    if (fd == -ENOSYS || fd == -EINVAL) note_refusal();
+    return fd == -ENOSYS || fd == -EINVAL || fd == -EPERM ? -EAGAIN : fd;
 }
 
 enum { CHANGES = MAKES | EDO_OPEN_TRUNCATE };

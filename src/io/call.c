@@ -1,0 +1,77 @@
+/* The course of a call on a file from its first try to its end (file.h). */
+#include "io/file.h"
+#include "runtime/schedule/worker.h"
+
+static bool is_elsewhere(int64_t result)
+{
+    return result == -EAGAIN || result == -EOPNOTSUPP;
+}
+
+static edo_poll end_with(edo_op *op, int64_t result)
+{
+    op->base.result = result;
+    return EDO_READY;
+}
+
+static edo_poll to_pool(edo_op *op, edo_cx *cx, edo__files_fn *run)
+{
+    op->detail |= EDO__CALL_IN_POOL; // before the pool changes its part of the word
+    int rc = edo__files_run(op, run, cx);
+    if (rc == 0) return EDO_PENDING;
+    op->detail &= ~(uint32_t)EDO__CALL_IN_POOL;
+    return end_with(op, rc);
+}
+
+void edo__file_stream_block(edo__file_stream *stream)
+{
+    if (!edo_load_relaxed(&stream->may_be_nonblocking)) return;
+    edo__file_clear_nonblocking(stream->fd);
+    edo_store_relaxed(&stream->may_be_nonblocking, false);
+}
+
+/* The ring answers EAGAIN for a file with O_NONBLOCK instead of waiting for the disk. */
+static edo_poll to_ring(edo_op *op, edo_cx *cx, edo__file_stream *stream,
+                        const edo__file_call *call)
+{
+    edo_driver *driver = cx->worker->driver;
+    if (!call || !driver->ops->call) return end_with(op, -EAGAIN);
+    if (stream) edo__file_stream_block(stream);
+    return driver->ops->call(driver, op, call, cx->waker);
+}
+
+static edo_poll begin(edo_op *op, edo_cx *cx, edo__file_stream *stream, const edo__file_call *call,
+                      edo__files_fn *run)
+{
+    if (cx->fate != EDO_LIVE) return end_with(op, -ECANCELED);
+    if (call) {
+        op->base.result = edo__file_try(call);
+        if (!is_elsewhere(op->base.result)) return EDO_READY;
+    }
+    if (to_ring(op, cx, stream, call) == EDO_PENDING) {
+        op->detail |= EDO__CALL_IN_RING;
+        return EDO_PENDING;
+    }
+    return op->base.result == -EAGAIN ? to_pool(op, cx, run) : EDO_READY;
+}
+
+/* Polls a call in the ring. The link of the operation holds the driver. A call that the ring could
+ * not make is passed to the pool, unless the operation was cancelled. */
+static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
+{
+    edo_driver *driver = op->link.at.driver;
+    bool ending = cx->fate != EDO_LIVE;
+    if (driver->ops->poll_call(driver, op, cx->waker, ending) == EDO_PENDING) return EDO_PENDING;
+    op->detail &= ~(uint32_t)EDO__CALL_IN_RING;
+    if (!is_elsewhere(op->base.result)) return EDO_READY;
+    return ending ? end_with(op, -ECANCELED) : to_pool(op, cx, run);
+}
+
+edo_poll edo__call_drive(edo_op *op, edo_cx *cx, edo__file_stream *stream,
+                         const edo__file_call *call, edo__files_fn *run)
+{
+    if (edo__call_has(op, EDO__CALL_IN_RING)) return poll_ring(op, cx, run);
+    if (!edo__call_has(op, EDO__CALL_IN_POOL)) return begin(op, cx, stream, call, run);
+    if (edo__files_poll(op, cx, false) == EDO_PENDING) return EDO_PENDING;
+    op->detail &= ~(uint32_t)EDO__CALL_IN_POOL;
+    return EDO_READY;
+}
