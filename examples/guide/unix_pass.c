@@ -61,13 +61,14 @@ edo_async(take)
     edo_body {
         int64_t n;
         edo_fd file;
-        char line[32] = "";
+        char line[32];
         edo_try(edo_unix_connect(self->address, &self->conn));
         parcel_init(&self->parcel, sizeof self->parcel.text);
         edo_try_or(close, n, edo_unix_recv_message(self->conn, &self->parcel.message));
         if (edo_control_take_fds(&self->parcel.control, &file, 1) == 1) {
-            n = pread(file, line, sizeof line - 1, 0);
-            printf("%.*s: %s\n", (int)self->parcel.message.size, self->parcel.text, line);
+            n = pread(file, line, sizeof line, 0);
+            printf("%.*s: %.*s\n", (int)self->parcel.message.size, self->parcel.text,
+                   n > 0 ? (int)n : 0, line);
             close(file); // it is ours
         }
 close:

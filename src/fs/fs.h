@@ -6,7 +6,7 @@
 
 #include "io/file.h"
 
-/* An open file. Thread: any.
+/* An open file. Any thread.
  *
  * The stream's operations claim its sides in its `claims`; all other operations are counted in
  * `uses`. The close of the stream closes both words. The stream itself holds CLOSING in `uses` until its
@@ -15,17 +15,8 @@
 struct edo_file {
     edo__file_stream stream;
     edo_atomic(uint32_t) uses;
-<<<<<<< HEAD
-    edo_atomic(const edo_op *) mover; // operation in flight at the position, or NULL
-    edo_fd fd;
-    uint32_t flags;                      // EDO_OPEN_*; constant
-    edo_atomic(int32_t) sync_error;      // first error of a sync, a negative errno, or 0
-    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set
-    edo_file **ret_file;                 // valid while the file is being opened
-=======
     edo_atomic(int32_t) sync_error; // first error of a sync, a negative errno, or 0
     edo_file **ret_file;            // while the file is being opened
->>>>>>> s4/fs2
 };
 
 _Static_assert(sizeof(edo_file) <= 48, "docs/internals/fs.md");
@@ -62,18 +53,17 @@ edo_dir *edo__dir_create(edo_file *file);
 
 typedef struct edo__fs_kind {
     edo_future_ops future; // first
-    /* Describes the call, from the operation's arguments. Thread: any. NULL: `run` makes all
+    /* Describes the call, from the operation's arguments. Any thread. NULL: `run` makes all
      * calls. */
     void (*describe)(const edo_op *op, edo__file_call *ret_call);
     /* Makes the calls on a thread of the pool. NULL: makes the call that `describe` describes. */
     edo__files_fn *run;
-    /* Turns the result of the call into that of the operation. Called inside a poll. May be
-     * NULL. */
+    /* Turns the result of the call into that of the operation. Inside a poll. May be NULL. */
     int64_t (*end)(edo_op *op, int64_t result);
     /* Checks arguments in the first poll. Returns: 0; an error, with which the operation ends. May
      * be NULL. */
     int (*check)(edo_op *op);
-    bool has_two; // the operation's `length` holds a pointer to a second file
+    bool has_two; // `length` is a second file
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -89,36 +79,8 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-<<<<<<< HEAD
-/* Bits of edo_op.detail, whose third byte belongs to the pool. */
-enum {
-    EDO__FS_IN_POOL = 1 << 24,
-    EDO__FS_IN_RING = 1 << 25,
-    EDO__FS_ENTERED = 1 << 26,
-};
-
-/* Whether an operation has one of the bits. A poll may ask while a thread of the pool changes the
- * pool's byte of the same word. Relaxed: the polls alone change these bits. */
-static inline bool edo__fs_has(const edo_op *op, uint32_t bits)
-{
-    return edo_load_relaxed(&op->detail) & bits;
-}
-
-/* Whether the call of an operation is in flight. */
-static inline bool edo__fs_is_begun(const edo_op *op)
-{
-    return edo__fs_has(op, EDO__FS_IN_POOL | EDO__FS_IN_RING);
-}
-
-/* Makes the call of an operation. call: used only by the poll that begins the operation; NULL: only
- * `run` knows the calls. file: the file of a call on a file; may be NULL. Called inside a poll.
- * Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
-edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
-                       edo__files_fn *run);
-=======
 /* Bit of edo_op.detail, beside those of the call: the operation has claimed its files. */
 enum { EDO__FS_ENTERED = 1 << 26 };
->>>>>>> s4/fs2
 
 /* Claims a file for an operation, and releases it. NULL is ignored. call: for a message about
  * misuse. Returns: 0; -ECANCELED: closed. */
@@ -133,15 +95,14 @@ void edo__file_leave(edo_file *file);
 typedef struct edo__fs_work edo__fs_work;
 
 typedef struct edo__fs_work_ops {
-    /* Makes a piece. Runs on a thread of the pool. Returns: -EAGAIN: there is more to do; else the
+    /* Makes a piece. On a thread of the pool. Returns: -EAGAIN: there is more to do; else the
      * result. */
     int64_t (*piece)(edo__fs_work *work);
     /* Ends the work; complete: a piece has returned its result. Otherwise undoes everything that
      * must not remain. On a thread of the pool; inside a poll if no piece was made, or the pool has
      * ended. */
     void (*end)(edo__fs_work *work, bool complete);
-    /* Hands out the result, and frees the work. Called inside a poll. Returns: the operation's
-     * result. */
+    /* Hands out the result, and frees the work. Inside a poll. Returns: the operation's result. */
     int64_t (*take)(edo__fs_work *work, edo_op *op, int64_t result);
 } edo__fs_work_ops;
 
@@ -153,11 +114,10 @@ struct edo__fs_work {
 };
 
 /* Begins work, which belongs to the operation from then on. The operation's `object` holds the
- * work. Called inside a poll. Returns: as edo__fs_work_poll(). */
+ * work. Inside a poll. Returns: as edo__fs_work_poll(). */
 edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work);
 
-/* Continues work. Returns: EDO_PENDING; or EDO_READY with the result of `take` in base.result.
- * Called inside a poll. */
+/* Continues work. Returns: EDO_READY with base.result, from `take`; EDO_PENDING. Inside a poll. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx);
 
 /* Whether an operation has begun its work. */

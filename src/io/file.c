@@ -2,32 +2,6 @@
  * the bytes that the call moves belong to the operation. */
 #include "io/file.h"
 
-<<<<<<< HEAD
-#include <edo/blocking.h>
-
-#include "sys/files.h"
-
-typedef struct side {
-    edo_op job; // base.ops is NULL while no job is in flight; guarded by the side's claim
-    edo_fd fd;
-    edo_slice one; // buffer of a read or a write
-    const edo_slice *slices;
-    int count;
-} side;
-
-typedef struct file_io {
-    edo_io io;
-    edo_atomic(uint32_t) claims;
-    side sides[EDO__SIDES];
-} file_io;
-
-static file_io *file_of(edo_io *io)
-{
-    return (file_io *)(void *)io;
-}
-
-=======
->>>>>>> s4/fs2
 /* ---- one step ---- */
 
 /* Bytes per call of the ring or the pool. A cancellation waits for this many. */
