@@ -299,7 +299,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_link(edo_file *file, edo_file *dir, const c
  * once; otherwise all calls are made in one visit to the pool.
  * Result: bytes read, in *ret_bytes (edo_bytes_deinit() frees them); -ENOMEM; -EFBIG for a file
  * larger than memory can be; the errors of edo_file_open().
- * Cancel: waits for the piece of some megabytes that is being read; *ret_bytes is untouched. */
+ * Cancel: waits for the piece of some megabytes that is being read; *ret_bytes is untouched. The
+ * open of a FIFO waits for a writer, also when it is cancelled: no limit ends it. */
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole_at(edo_file *dir, const char *path,
                                                    edo_bytes *ret_bytes);
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole(const char *path, edo_bytes *ret_bytes);

@@ -17,6 +17,7 @@ EDO_BEGIN_DECLS
 
 /* ---- retries ---- */
 
+/* A zeroed budget permits no retry: edo_retry_budget_init() comes first. */
 typedef struct edo_retry_budget edo_retry_budget;
 
 /* Whether a result is worth another attempt. Plain function; does not wait. */
@@ -140,7 +141,7 @@ static inline int32_t edo_hedge_winner(const edo_hedge *hedge)
  *         edo_breaker_leave(&breaker, self->rc);
  *     }
  *
- * All members are private. */
+ * edo_breaker_init() comes first: a zeroed breaker never opens. All members are private. */
 typedef struct edo_breaker {
     uint32_t lock;
     uint32_t most;    // failures in a row
