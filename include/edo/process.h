@@ -262,8 +262,7 @@ typedef struct edo_pty {
 } edo_pty;
 
 /* Opens a pair of pseudo-terminals. After the spawn, close `child` (edo_pty_close_child). Only then
- * does a read of `io` notice that the child process has exited: it answers -EIO, as the system
- * does.
+ * does a read of `io` notice that the child process has exited: it answers 0.
  * rows, columns: 0: not set. Returns: 0; -ENOMEM; -ENOSPC and others of the system. */
 EDO_API EDO_MUST_USE int edo_pty_open(edo_pty *ret_pty, unsigned rows, unsigned columns);
 EDO_API void edo_pty_close_child(edo_pty *pty);

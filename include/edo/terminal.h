@@ -52,7 +52,7 @@ typedef struct edo_terminal_mode {
 /* Changes the modes of a terminal immediately. Input that was typed ahead is kept. A process in the
  * background is not stopped. A process can use at most 8 terminals in this way at a time.
  * mode: must keep its address until edo_terminal_leave(). flags: 0 or EDO_TERMINAL_ON_SIGNALS.
- * Returns: 0; -ENOTTY; -ENOSPC for too many terminals; -EIO for a terminal that was hung up;
+ * Returns: 0; -ENOTTY; -EBUSY for a mode that is entered; -ENOSPC for too many terminals; -EIO for a terminal that was hung up;
  * -EMFILE; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io,
                                             edo_terminal_setting setting, int flags);

@@ -10,7 +10,8 @@
  *     edo_watcher_close(self->watcher);
  *
  * A file is watched by its name: the watch continues when the file is replaced by another one, as
- * editors do, and while no file has that name. A watched directory reports its entries; with
+ * editors do, and while no file has that name. The watch ends when the directory of the file is
+ * removed: EDO_FILE_REMOVED of that directory reports this. A watched directory reports its entries; with
  * EDO_WATCH_TREE those of all directories below it, also of those that are made or moved in later.
  *
  * The system merges equal consecutive events, so changes cannot be counted. A write is reported as

@@ -248,6 +248,18 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
     return rc;
 }
 
+/* Ends a move away from a path before another change of the same path. Otherwise the events would
+ * change places, and the end of the move would remove the views of a new directory. */
+static int end_earlier_move(edo_watcher *self, const edo__view *view, const edo__change *change,
+                            const char *path)
+{
+    for (move *m = self->moves; m < self->moves + MOVES; m++)
+        if (m->path && m->watch == view->watch && m->cookie != change->cookie &&
+            strcmp(m->path, path) == 0)
+            return end_move(self, m);
+    return 0;
+}
+
 static int end_old_moves(edo_watcher *self)
 {
     int rc = 0;
@@ -285,18 +297,27 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
 }
 
-/* Reports a change in one view. A change of a directory itself is reported for roots only, because
- * the directory above reports it for all other directories. */
+/* Whether a view has no use for a change. A change of a directory itself is reported for roots only,
+ * because the directory above reports it for all other directories; its removal also ends the watch
+ * of a file in it. */
+static bool is_hidden(const edo__view *view, const edo__change *change)
+{
+    if (*change->name) return view->filter && strcmp(view->path + view->filter, change->name) != 0;
+    if (change->what & EDO__CHANGE_SELF_REMOVED) return !view->is_root && !view->filter;
+    return !view->is_root || view->filter;
+}
+
+/* Reports a change in one view. */
 static int show(edo_watcher *self, const edo__view *view, const edo__change *change)
 {
     size_t size;
-    bool removes = change->what & EDO__CHANGE_SELF_REMOVED;
-    if (view->filter && strcmp(view->path + view->filter, change->name) != 0) return 0;
-    if (!*change->name && (!view->is_root || view->filter)) return 0;
-    if (removes) return report(self, EDO_FILE_REMOVED, view->watch, view->path, NULL, true);
+    if (is_hidden(view, change)) return 0;
+    if (change->what & EDO__CHANGE_SELF_REMOVED)
+        return report(self, EDO_FILE_REMOVED, view->watch, view->path, NULL, true);
     char *path = join(view->path, change->name, &size);
     if (!path) return -ENOMEM;
-    int rc = show_named(self, view, change, path);
+    int rc = end_earlier_move(self, view, change, path);
+    if (rc == 0) rc = show_named(self, view, change, path);
     edo__free(path, size);
     return rc;
 }

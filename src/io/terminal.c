@@ -114,10 +114,18 @@ static void unguard(uint32_t flags)
     if ((flags & EDO_TERMINAL_ON_SIGNALS) && --modes.guarded == 0) unsubscribe();
 }
 
+static bool is_entered(const edo_terminal_mode *mode)
+{
+    for (const edo_terminal_mode *one = modes.newest; one; one = one->below)
+        if (one == mode) return true;
+    return false;
+}
+
 static int enter(edo_terminal_mode *mode, edo_fd fd, edo_terminal_setting setting, int flags)
 {
     edo__terminal *terminal;
     edo__terminal_modes before;
+    if (is_entered(mode)) return -EBUSY;
     int rc = edo__terminal_enter(fd, &terminal);
     if (rc < 0) return rc;
     rc = guard(flags);

@@ -109,7 +109,7 @@ static int open_listener(const listen_op *op, const edo_address *address)
 static int replace_and_open(const listen_op *op, const edo_address *address, const char *path)
 {
     edo__file_id id = { 0 };
-    int rc = edo__local_is_stale(edo__unix_type(type_of(op)), address);
+    int rc = edo__local_is_stale(address);
     if (rc < 0 && rc != -ENOENT) return rc;
     if (rc == 0 && edo__local_identify(path, &id) == 0) edo__local_remove(path, &id);
     return open_listener(op, address);

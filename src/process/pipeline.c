@@ -58,7 +58,7 @@ int edo_pty_open(edo_pty *ret_pty, unsigned rows, unsigned columns)
     if (!ret_pty) return -EINVAL;
     int rc = edo__sys_open_pty(rows, columns, fds);
     if (rc < 0) return rc;
-    edo_io *io = edo__fd_io_create(fds[0], 0);
+    edo_io *io = edo__fd_io_create(fds[0], EDO__SOURCE_MASTER);
     if (io) {
         *ret_pty = (edo_pty){ .io = io, .child = fds[1] };
         return 0;

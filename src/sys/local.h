@@ -58,7 +58,7 @@ void edo__local_remove(const char *path, const edo__file_id *id);
  * closed. Returns: a descriptor; -EAGAIN: locked by another process; another negative errno. */
 edo_fd edo__local_lock_directory(const char *path);
 
-/* Finds out whether the socket at a path has no owner any more. Returns: 0: no process listens on
- * the socket; -ENOENT: there is no file; -EADDRINUSE: the path is in use, or not a socket; another
+/* Finds out whether the socket at a path has no owner any more. Returns: 0: no process has
+ * the socket open; -ENOENT: there is no file; -EADDRINUSE: the path is in use, or not a socket; another
  * negative errno: unknown. */
-int edo__local_is_stale(edo__socket_type type, const edo_address *address);
+int edo__local_is_stale(const edo_address *address);

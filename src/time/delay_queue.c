@@ -109,6 +109,7 @@ static int conclude(edo_delay_queue *queue, bool wakes_all)
 
 int edo_delay_queue_insert(edo_delay_queue *queue, edo_delay *item, int64_t when)
 {
+    if (!queue || !item) return -EINVAL;
     edo__lock_take(&queue->lock);
     int rc = queue->closed ? -ESHUTDOWN : 0;
     if (item->queue) rc = -EBUSY;
@@ -122,6 +123,7 @@ int edo_delay_queue_insert(edo_delay_queue *queue, edo_delay *item, int64_t when
 
 int edo_delay_queue_remove(edo_delay_queue *queue, edo_delay *item)
 {
+    if (!queue || !item) return -EINVAL;
     edo__lock_take(&queue->lock);
     int rc = is_queued(queue, item) ? 0 : -ENOENT;
     if (rc == 0) heap_remove(queue, item);
@@ -132,6 +134,7 @@ int edo_delay_queue_remove(edo_delay_queue *queue, edo_delay *item)
 
 int edo_delay_queue_reset(edo_delay_queue *queue, edo_delay *item, int64_t when)
 {
+    if (!queue || !item) return -EINVAL;
     edo__lock_take(&queue->lock);
     if (!is_queued(queue, item)) {
         edo__lock_give(&queue->lock);
@@ -194,6 +197,7 @@ static int take_due(edo_delay_queue *queue, int64_t now, edo_delay **ret_item)
 
 int edo_try_delay_queue_next(edo_delay_queue *queue, edo_delay **ret_item)
 {
+    if (!queue || !ret_item) return -EINVAL;
     edo__lock_take(&queue->lock);
     int rc = take_due(queue, edo_now(), ret_item);
     conclude(queue, rc == 1 && queue->closed && !queue->first);
@@ -223,6 +227,7 @@ static edo_poll delay_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo_delay_queue *queue = op->object;
     if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!queue || !op->data) return edo__op_finish(op, cx, -EINVAL);
     edo__lock_take(&queue->lock);
     int64_t result = step(queue, op, cx);
     conclude(queue, result >= 0 && queue->closed && !queue->first);

@@ -133,6 +133,58 @@ watch_test(a_renamed_directory_has_its_new_path, )
     }
 }
 
+/* A directory is moved out and another one takes its place, before the first half of the rename has
+ * waited long enough for a second one. */
+watch_test(a_directory_in_the_place_of_another_is_watched, )
+{
+    edo_body {
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("t/site"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("next"), 0755), 0);
+        watch("t", EDO_WATCH_TREE);
+        assert_int_equal(rename(fs_path("t/site"), fs_path("last")), 0);
+        assert_int_equal(rename(fs_path("next"), fs_path("t/site")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/site");
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_IN, "t/site");
+        touch("t/site/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/site/f");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+/* The last event tells the truth: the file exists. */
+watch_test(a_rotated_file_is_made_again, )
+{
+    edo_body {
+        touch("log");
+        watch("log", 0);
+        assert_int_equal(rename(fs_path("log"), fs_path("log.1")), 0);
+        touch("log");
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "log");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "log");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "log");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+watch_test(the_directory_of_a_watched_file_is_removed, )
+{
+    edo_body {
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+        touch("d/conf");
+        watch("d/conf", 0);
+        assert_int_equal(unlink(fs_path("d/conf")), 0);
+        assert_int_equal(rmdir(fs_path("d")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_REMOVED, "d/conf");
+        expect_event(self->watcher, &self->event, EDO_FILE_REMOVED, "d");
+        assert_true(self->event.is_dir);
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
 /* Editors replace a file by another one. */
 watch_test(a_watched_file_may_be_replaced, int i;)
 {

@@ -83,6 +83,22 @@ test(nested)
     close(slave);
 }
 
+test(a_mode_is_entered_once)
+{
+    edo_terminal_mode mode;
+    int master, slave;
+    open_pty(&master, &slave);
+    edo_io *io = wrap(open_slave_again(master));
+    struct termios before = modes_of(slave);
+    assert_int_equal(edo_terminal_enter(&mode, io, EDO_TERMINAL_RAW, 0), 0);
+    assert_int_equal(edo_terminal_enter(&mode, io, EDO_TERMINAL_RAW, 0), -EBUSY);
+    edo_terminal_leave(&mode);
+    assert_true(is_like(slave, before));
+    edo_close(io);
+    close(master);
+    close(slave);
+}
+
 enum { MOST_TERMINALS = 8 };
 
 test(many_terminals)

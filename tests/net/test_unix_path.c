@@ -272,6 +272,8 @@ path_test(whatever_is_not_dead_stays, edo_listener *listener, *other; edo_io * c
         assert_int_equal(rc, 0);
         edo_await(rc, edo_unix_listen_with(path, replacing, &self->other));
         assert_int_equal(rc, -EADDRINUSE);
+        edo_await_for(rc, edo_ms(1), edo_accept(self->listener, &self->conns[0]));
+        assert_int_equal(rc, -ETIMEDOUT); // the attempt was no connection
         for (self->link = 0; self->link < 2; self->link++) {
             edo_await_for(rc, edo_s(1), edo_unix_connect(path, &self->conns[self->link]));
             if (rc < 0) self->conns[self->link] = NULL;

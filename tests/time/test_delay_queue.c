@@ -159,6 +159,19 @@ static entry *first_of(entry *entries)
     return first;
 }
 
+test(bad_arguments)
+{
+    edo_delay_queue queue = EDO_DELAY_QUEUE_INIT;
+    edo_delay item = { 0 }, *taken;
+    assert_int_equal(edo_delay_queue_insert(NULL, &item, 1), -EINVAL);
+    assert_int_equal(edo_delay_queue_insert(&queue, NULL, 1), -EINVAL);
+    assert_int_equal(edo_delay_queue_remove(NULL, &item), -EINVAL);
+    assert_int_equal(edo_delay_queue_reset(&queue, NULL, 1), -EINVAL);
+    assert_int_equal(edo_try_delay_queue_next(NULL, &taken), -EINVAL);
+    assert_int_equal(edo_wait(edo_delay_queue_next(NULL, &taken)), -EINVAL);
+    assert_int_equal(edo_wait(edo_delay_queue_next(&queue, NULL)), -EINVAL);
+}
+
 test(against_a_model)
 {
     static entry entries[ITEMS];

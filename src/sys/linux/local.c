@@ -117,21 +117,22 @@ edo_fd edo__local_lock_directory(const char *path)
     return error == EWOULDBLOCK ? -EAGAIN : -error;
 }
 
-/* Tries to connect. EAGAIN (a full queue) and EPROTOTYPE (a socket of another type) show that the
- * socket has an owner. */
-int edo__local_is_stale(edo__socket_type type, const edo_address *address)
+/* Tries to connect a socket for datagrams, of which the owner of the path's socket notices nothing.
+ * EPROTOTYPE (a socket of another type) and EPERM (one that is connected to another socket) show that
+ * there is an owner. */
+int edo__local_is_stale(const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
     edo__file_id id = { 0 };
     if (!edo__local_path(address, path)) return -EINVAL;
     int rc = edo__local_identify(path, &id);
     if (rc < 0) return rc == -ENOTSOCK ? -EADDRINUSE : rc;
-    int fd = edo__socket_make(EDO__FAMILY_UNIX, type);
+    int fd = edo__socket_make(EDO__FAMILY_UNIX, EDO__SOCKET_DATAGRAM);
     if (fd < 0) return fd;
     rc = edo__socket_connect_to(fd, address);
     close(fd);
     if (rc == -ECONNREFUSED) return 0;
-    return rc == 0 || rc == -EAGAIN || rc == -EPROTOTYPE ? -EADDRINUSE : rc;
+    return rc == 0 || rc == -EPROTOTYPE || rc == -EPERM ? -EADDRINUSE : rc;
 }
 
 /* ---- binding ---- */
