@@ -60,10 +60,11 @@ edo_async(server)
         edo_await(rc, edo_read_exact(self->client, self->answer, 6));
         printf("%.6s", self->answer);
         edo_close(self->client);
-        for (int i = 0; i < self->used; i++)
-            edo_listener_close(self->listeners[i]);
-        for (self->i = 0; self->i < self->used; self->i++)
+        for (self->i = 0; self->i < self->used; self->i++) {
+            edo_task_cancel(self->tasks[self->i]);
             edo_await_void(edo_join(self->tasks[self->i]));
+            edo_listener_close(self->listeners[self->i]); // no task uses it any more
+        }
         edo_return(0);
     }
 }

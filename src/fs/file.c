@@ -36,6 +36,7 @@ static void release(edo_io *io)
 static const edo__io_ops file_ops = { .name = "file",
                                       .claims = offsetof(edo_file, stream.claims),
                                       .step = edo__file_step,
+                                      .reads_vectors = true,
                                       .hang_up = hang_up,
                                       .release = release };
 

@@ -11,6 +11,7 @@ static void describe(const edo_op *op, edo__file_call *call)
 {
     static const edo__file_verb verbs[] = { [EDO__READ] = EDO__FILE_READ,
                                             [EDO__WRITE] = EDO__FILE_WRITE,
+                                            [EDO__READV] = EDO__FILE_READV,
                                             [EDO__WRITEV] = EDO__FILE_WRITEV };
     const edo__transfer_op *transfer = edo__transfer_of(op);
     const edo__file_stream *stream = edo__file_stream_of(transfer->io);
@@ -21,7 +22,7 @@ static void describe(const edo_op *op, edo__file_call *call)
     call->offset = EDO__AT_POSITION;
     call->data = edo__rest_of(op);
     call->size = rest < MAX_TRANSFER ? rest : MAX_TRANSFER;
-    if (edo__request_of(op) != EDO__WRITEV) return;
+    if (edo__request_of(op) < EDO__READV) return;
     call->data = transfer->data;
     call->size = transfer->length;
 }
@@ -76,6 +77,7 @@ static void release(edo_io *io)
 static const edo__io_ops file_ops = { .name = "file",
                                       .claims = offsetof(edo__file_stream, claims),
                                       .step = edo__file_step,
+                                      .reads_vectors = true,
                                       .hang_up = hang_up,
                                       .release = release };
 

@@ -123,7 +123,8 @@ static inline __attribute__((always_inline)) edo_poll transfer_by(step_fn *step,
     edo_io *io = edo__transfer_of(op)->io;
     int64_t result;
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
+    uint32_t detail = edo_load_relaxed(&op->detail); // the pool may change its byte meanwhile
+    if (!(detail & EDO__DETAIL_CLAIMED)) {
         int rc = enter(io, op, cx, side_of(op));
         if (rc < 0 || edo__transfer_of(op)->length == 0) return end_transfer(io, op, cx, rc);
     }
@@ -164,7 +165,8 @@ static edo_poll read_first(edo_io *io, edo_op *op, edo_cx *cx)
 
 static edo_poll readv_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
-    return edo__io_source(io) ? io->ops->step(io, op, cx) : read_first(io, op, cx);
+    bool whole = io->ops->reads_vectors || edo__io_source(io);
+    return whole ? io->ops->step(io, op, cx) : read_first(io, op, cx);
 }
 
 static edo_poll readv_poll(edo_future *future, edo_cx *cx)

@@ -28,6 +28,10 @@ typedef struct edo__io_ops {
      * moved, or with -ECANCELED. */
     edo_poll (*step)(edo_io *io, edo_op *op, edo_cx *cx);
 
+    /* Whether step also makes a step of a readv. Descriptors that are polled do so in any case. For
+     * all other kinds, a readv is a read into its first buffer. */
+    bool reads_vectors;
+
     /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with base.result
      * > 0 when there may be more input; otherwise the same as `step`. */
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);

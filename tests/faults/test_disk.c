@@ -275,6 +275,35 @@ disk_test(a_failed_transfer_is_its_result, edo_file *file; edo_bytes bytes; char
     }
 }
 
+static int without_cache(const char *call, int fd)
+{
+    (void)fd;
+    return strcmp(call, "preadv2") == 0 ? EAGAIN : 0;
+}
+
+/* A vector is read whole by the pool, which uses the operation after the poll has returned. */
+disk_test(a_vector_is_read_by_the_pool, edo_file *file; edo_slice parts[2]; char a[3], b[4];)
+{
+    edo_body {
+        int64_t n;
+        fs_write("f", "abcdefghij", 10);
+        edo_await(n, edo_file_open(fs_path("f"), EDO_OPEN_READ, &self->file));
+        assert_int_equal(n, 0);
+        faults_on_file_calls(without_cache);
+        self->parts[0] = (edo_slice){ self->a, sizeof self->a };
+        self->parts[1] = (edo_slice){ self->b, sizeof self->b };
+        edo_await(n, edo_readv(edo_file_io(self->file), self->parts, 2));
+        assert_int_equal(n, 7);
+        assert_memory_equal(self->a, "abc", 3);
+        assert_memory_equal(self->b, "defg", 4);
+        edo_await(n, edo_readv(edo_file_io(self->file), self->parts, 2));
+        assert_int_equal(n, 3);
+        assert_memory_equal(self->a, "hij", 3);
+        edo_file_close(self->file);
+        edo_return(0);
+    }
+}
+
 /* ---- the limit of watched directories ---- */
 
 /* A new directory that cannot be watched is told as a loss. */
