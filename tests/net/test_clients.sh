@@ -52,10 +52,19 @@ start() {
     fail "no server on $1 in $try tries"
 }
 
+# ThreadSanitizer keeps a signal until its next intercepted call. A signal that is kept while the
+# server goes to sleep is seen with the next one only.
+deferred=
+! ldd "$echo" 2>/dev/null | grep -q libtsan || deferred=yes
+
 # stop SIGNAL: ends the server, which must say so with status 0.
 stop() {
-    local status
+    local status tries=0
     kill "-$1" "$server"
+    while [ -n "$deferred" ] && [ $((tries += 1)) -le 100 ] && kill -0 "$server" 2>/dev/null; do
+        sleep 0.1
+    done
+    [ $tries -le 100 ] || kill "-$1" "$server"
     wait "$server"
     status=$?
     server=
