@@ -108,7 +108,8 @@ EDO_API edo_fd edo_file_into_fd(edo_file *file);
 
 /* Closes the file. NULL is ignored. The system may have errors to report at the close of a file on
  * a network; edo_file_sync() reports them. A close that frees the last use of a removed file may
- * take as long as the removal.
+ * take as long as the removal. After a write by io_uring the system itself may have the file open for
+ * another moment, in which an exec of the file fails with ETXTBSY.
  * Thread: any. */
 EDO_API void edo_file_close(edo_file *file);
 

@@ -1,6 +1,7 @@
 /* Calls that wait: named pipes, uncached files, full pools, signals, limits. */
 #include "support/files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -338,14 +339,21 @@ test(a_shortage_of_descriptors_is_an_error)
 static void run_program(const char *path)
 {
     char *arguments[] = { "program", NULL };
+    const char *driver = getenv("EDO_DRIVER");
+    bool has_ring = driver && strcmp(driver, "io_uring") == 0;
     pid_t child;
-    int status;
-    assert_int_equal(posix_spawn(&child, path, NULL, NULL, arguments, environ), 0);
+    int status, rc;
+    do
+        rc = posix_spawn(&child, path, NULL, NULL, arguments, environ);
+    while (rc == ETXTBSY && has_ring);
+    assert_int_equal(rc, 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
 }
 
-/* A program can be run as soon as its file is closed: nothing keeps the file open for writing. */
+/* A program can be run as soon as its file is closed: nothing keeps the file open for writing. Only a
+ * write by the ring does for a moment: the system reports the completion, and then releases its own
+ * reference to the file. */
 fs_test(a_written_program_runs, edo_file *file; int i;)
 {
     edo_body {
