@@ -30,7 +30,7 @@ enum {
  * pool's byte of the same word. Relaxed: the polls alone change these bits. */
 static inline bool edo__call_has(const edo_op *op, uint32_t bits)
 {
-    return edo_load_relaxed(&op->detail) & bits;
+    return edo_load_figure(&op->detail) & bits;
 }
 
 /* Whether the call of an operation is in flight. */

@@ -123,7 +123,7 @@ static inline __attribute__((always_inline)) edo_poll transfer_by(step_fn *step,
     edo_io *io = edo__transfer_of(op)->io;
     int64_t result;
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    uint32_t detail = edo_load_relaxed(&op->detail); // the pool may change its byte meanwhile
+    uint32_t detail = edo_load_figure(&op->detail); // the pool may change its byte meanwhile
     if (!(detail & EDO__DETAIL_CLAIMED)) {
         int rc = enter(io, op, cx, side_of(op));
         if (rc < 0 || edo__transfer_of(op)->length == 0) return end_transfer(io, op, cx, rc);

@@ -179,8 +179,9 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
 {
     (void)waker;
     edo__lock_take(&source->lock);
-    edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
+    bool parked = edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
     edo__lock_give(&source->lock);
+    if (!parked) op->detail |= EDO__DETAIL_WOKEN; // also by an event after the poll's first look
     op->base.result = -ECANCELED;
     return end(driver, source, op);
 }

@@ -153,6 +153,8 @@ edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, ed
     bool usable = edo__uring_is_usable(driver), told = false;
     edo__lock_take(&source->lock);
     bool pending = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
+    if (!pending)
+        op->detail |= EDO__DETAIL_WOKEN; // also by a completion after the poll's first look
     if (pending && edo__uring_stage_of(op) == EDO__QUEUED) pending = leave_queue(source, op);
     bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
     if (pending) op->waker = waker;

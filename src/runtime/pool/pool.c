@@ -56,10 +56,11 @@ static uint32_t stage_of(const edo_op *job)
     return job->detail & EDO__JOB_STAGE;
 }
 
-/* Atomic, because a poll of the job's operation may read the other bytes without the lock. */
+/* Atomic, because a poll of the job's operation may read the other bytes without the lock. All other
+ * accesses are plain, so for the model checker the word is a figure. */
 static void set_stage(edo_op *job, uint32_t stage)
 {
-    edo_store_relaxed(&job->detail, (job->detail & ~(uint32_t)EDO__JOB_STAGE) | stage);
+    edo_store_figure(&job->detail, (job->detail & ~(uint32_t)EDO__JOB_STAGE) | stage);
 }
 
 static void enqueue(edo_pool *pool, edo_op *job)
