@@ -1,5 +1,5 @@
-/* What the kernel alone costs: an echo server on level-triggered epoll, one thread, nothing between
- * the calls. edo is compared with it; see README.md beside this file.
+/* Echo server on level-triggered epoll that shows the cost of the kernel alone: one thread, nothing
+ * between the calls. edo is compared with it; see README.md beside this file.
  *
  *     raw-epoll echo PORT         4 KiB per connection, TCP_NODELAY
  *     raw-epoll unix_echo PATH    the same on a Unix socket

@@ -1,5 +1,5 @@
-/* What the kernel alone costs: an echo server of UDP, one thread, nothing between the calls, which
- * block. edo is compared with it; see README.md beside this file.
+/* Echo server of UDP that shows the cost of the kernel alone: one thread, nothing between the calls,
+ * which block. edo is compared with it; see README.md beside this file.
  *
  *     raw-udp PORT [BATCH]    1: recvfrom and sendto; more: recvmmsg and sendmmsg */
 #include <netinet/in.h>

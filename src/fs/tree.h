@@ -12,7 +12,7 @@
 
 typedef struct edo__level edo__level;
 
-/* What edo__tree_next() has found. */
+/* Result of edo__tree_next(). */
 typedef enum edo__tree_event {
     EDO__TREE_END,   // no more files
     EDO__TREE_ENTRY, // a file, or a directory before its entries

@@ -1,5 +1,5 @@
-/* What is asked of a decoder with any bytes: the answers do not depend on the pieces in which the
- * bytes arrive, and a frame that is encoded again is decoded as the same frame. For libFuzzer
+/* Properties of a decoder for any bytes: the answers do not depend on the pieces in which the bytes
+ * arrive, and a frame that is encoded again is decoded as the same frame. For libFuzzer
  * (tests/fuzz) and for random mutations (tests/stress). */
 #pragma once
 

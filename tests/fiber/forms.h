@@ -11,7 +11,7 @@
 typedef edo_sender(int) number_sender;
 typedef edo_receiver(int) number_receiver;
 
-/* What a subject shares with its check. */
+/* Objects that a subject shares with its check. */
 typedef struct world {
     number_sender tx;
     number_receiver rx;

@@ -28,7 +28,7 @@ static int leave_directory(void **state)
     return 0;
 }
 
-/* What the operations wait for, and their outputs. */
+/* Objects for which the operations wait, and the outputs of the operations. */
 struct waits {
     edo_frame();
     edo_args();
