@@ -38,14 +38,20 @@ start() {
 
 for try in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 10000))
-    start server "$port" iperf3 -s -p "$port" &&
+    start server "$port" iperf3 -s -p "$port" --forceflush &&
         start proxy $((port + 1)) "${emulator[@]}" "$proxy" "127.0.0.1:$((port + 1))" \
             "127.0.0.1:$port" && break
     [ "$try" != 5 ] || fail "no server in $try tries"
 done
 
-# run ARGS...: 64 MiB through the proxy. iperf3 fails when bytes are missing.
+# run ARGS...: 64 MiB through the proxy. iperf3 fails when bytes are missing. The server closes its
+# listening socket after each test, and resets whatever connects before it says that it listens again.
+tests=0
 run() {
+    tests=$((tests + 1))
+    until grep -q "^Server listening on $port (test #$tests)" "$work/server"; do
+        kill -0 "${children[0]}" 2>/dev/null || fail "iperf3 has ended"
+    done
     timeout -k 1 "$limit" iperf3 -c 127.0.0.1 -p $((port + 1)) -n 64M "$@" >"$work/client" 2>&1 ||
         fail "iperf3 $*"
 }
