@@ -1,5 +1,5 @@
-/* Barriers. The lock guards all state. The last task to arrive wakes the earlier ones, and is the
- * leader. The leader's wait returns 1. */
+/* Barriers. The lock guards all state. The last task to arrive is the leader. The leader wakes the
+ * earlier tasks. The leader's wait returns 1. */
 #include <edo/events.h>
 
 #include "base/base.h"

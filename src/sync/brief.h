@@ -1,18 +1,19 @@
 /* A lock of four bytes for critical sections of a few dozen instructions, such as those of a
- * channel, or of a queue of requests for a lock. Only a section that wakes all waiters of an object
- * is longer: it takes about ten nanoseconds per waiter.
+ * channel, or of a queue of requests for a lock. One kind of section is longer. A section that
+ * wakes all waiters of an object takes about ten nanoseconds per waiter.
  *
- * A brief lock costs one read-modify-write, and edo__lock costs two, because a brief lock is
- * released by a plain store. The price is that waiters spin. So a holder makes no system call,
- * allocates nothing, and calls no user code except the wake function of a user's own wakeable
- * (edo/future.h).
+ * A critical section under a brief lock costs one read-modify-write, because the release is a plain
+ * store. A lock of base/lock.h costs two. The price is that the waiters of a brief lock spin. So a
+ * holder makes no system call, allocates nothing, and calls no user code except the wake function
+ * of a user's own wakeable (edo/future.h).
  * Thread: any.
  *
- * States. 0: free. The mark of this process (base/lock.h): held. A waiter yields the processor
- * after a while, and later sleeps, because the holder may have been preempted. In the child of a
- * fork a lock that was held by a thread of the parent counts as free.
+ * States. The value 0 means that the lock is free. The mark of this process (base/lock.h) means
+ * that the lock is held. A waiter yields the processor after a while, and later sleeps, because the
+ * holder may have been preempted. In the child of a fork, a lock that a thread of the parent held
+ * counts as free.
  *
- * Orders. edo__brief_take() acquires what edo__brief_give() has released. */
+ * Orders. edo__brief_give() releases, and edo__brief_take() acquires. */
 #pragma once
 
 #include "base/lock.h"

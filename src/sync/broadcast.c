@@ -1,15 +1,16 @@
 /* Broadcasts: a ring of slots. A sender overwrites the oldest value, under the lock of the hub.
  * Value n lies in slot n % slots. The number of slots is at least the number of kept values.
  *
- * A receiver reads without the lock, as from a sequence lock (Lameter, "Effective synchronization
- * on Linux/NUMA systems"). The receiver copies the words of the value, then reads `writing`, the
- * number of values that senders have begun to write. The copy is whole unless a sender has begun
- * the next value of the same slot.
+ * A receiver reads without the lock, like a reader of a sequence lock (Lameter, "Effective
+ * synchronization on Linux/NUMA systems"). The receiver copies the words of the value, then reads
+ * `writing`, the number of values that senders have begun to write. The copy is whole unless a
+ * sender has begun the next value of the same slot.
  *
  * Orders. The sender stores `writing`, then the words (release), then `sent` (release). The
- * receiver loads `sent` (acquire), so it sees the words of that value, or later ones. The receiver
- * then loads the words (acquire), then `writing`. If one of the words belongs to a later value, the
- * load of `writing` sees the number that was stored for that value, or a later one.
+ * receiver loads `sent` (acquire), so the receiver sees the words of that value or of later values.
+ * The receiver then loads the words (acquire), then `writing`. If one of the words belongs to a
+ * later value, the load of `writing` sees the number that was stored for that value, or a later
+ * one.
  *
  * A value is read under the lock if its size is not a multiple of a word, or exceeds MAX_WORDS. */
 #include <edo/broadcast.h>

@@ -1,7 +1,7 @@
-/* Cancellation tokens. The tokens of a tree share one lock, which guards the links, the waiters and
- * the scopes of all of them. Creation, cancellation and destruction of a token take this lock. A
- * walk over the tree takes no second token lock. The lock lies in a reference-counted object of its
- * own, because any token may be destroyed first.
+/* Cancellation tokens. The tokens of a tree share one lock, which guards the links, waiters and
+ * scopes of all these tokens. Creation, cancellation and destruction of a token take this lock. So
+ * a walk over the tree takes only one token lock. The lock lies in a reference-counted object of
+ * its own, because any token may be destroyed first.
  *
  * A walk over a subtree follows the links: from a token to its first child, its next sibling, or
  * back to its parent. So the walk needs no stack, however deep the tree is.
@@ -128,8 +128,8 @@ void edo_cancel_token_unref(edo_cancel_token *token)
 
 /* ---- cancellation ---- */
 
-/* Cancels one token, under the lock of the tree. A scope takes its own lock inside, and never the
- * lock of a tree. */
+/* Cancels one token, under the lock of the tree. The cancellation of a scope takes the scope's lock
+ * while the lock of the tree is held. No function of scopes takes the lock of a tree. */
 static void cancel_one(edo_cancel_token *token, edo__wakes *wakes)
 {
     if (edo_load_relaxed(&token->is_cancelled)) return;

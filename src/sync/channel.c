@@ -1,4 +1,4 @@
-/* Blocks of a channel, and the steps of the channel under the lock: see channel.h. */
+/* Blocks of a channel, and the steps of the channel under the lock. See channel.h. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
@@ -92,7 +92,7 @@ static uint64_t run_of(const edo__channel *channel)
     return end - edo_load_relaxed(&channel->head);
 }
 
-/* Takes values of one block. The channel has at least one value. Returns: the number of taken
+/* Takes values from one block. The channel has at least one value. Returns: the number of taken
  * values. */
 static size_t take_run(edo__channel *channel, char *ret_values, size_t max, edo__block **garbage)
 {

@@ -3,8 +3,8 @@
  *
  * Values lie in a chain of blocks of slots. An unbounded channel appends blocks, and keeps a few
  * emptied ones. A bounded channel has a single block, with one slot per place. The successor of
- * this block is the block itself. `tail` counts the values that were put in, `head` those that were
- * taken out.
+ * this block is the block itself. `tail` is the number of values that were put in. `head` is the
+ * number of values that were taken out.
  *
  * The lock (brief.h) guards all members except the receiver's part. The receivers of an mpmc
  * channel take values under the lock. The one receiver of an mpsc channel claims a run of values
@@ -17,22 +17,23 @@
  * A slot in [head, claimed) is read by the receiver only. A sender reuses the slot after it has
  * read a later head (acquire; partner: the release of a take).
  *
- * Places. tail - head + permits <= capacity. A permit is a reserved place. It belongs to a user, or
- * to a waiting send that was granted its place and not polled yet. So the cancellation of such a
- * send only releases a place, because the value of the send was not moved.
+ * Places. tail - head + permits <= capacity. A permit is a reserved place. A permit belongs to a
+ * user, or to a waiting send. A waiting send has a permit from the grant of its place to its next
+ * poll. The value of the send has not been moved by then, so a cancellation only releases the
+ * place.
  *
  * No sender sleeps while a place is free, although the receiver takes values without the lock. A
  * sender that finds no place sets senders_wait, then reads head again. The receiver advances head,
  * then reads senders_wait. Sender and receiver each have a seq_cst fence between the two steps, so
  * at least one of them sees the store of the other. An unbounded channel has no waiting senders,
- * and no fence.
+ * and needs no fence.
  *
  * A put wakes a waiting receiver, which then takes a value in its poll. A cancelled receive has
- * taken nothing, and passes the wake on. A woken receive that finds no value, because another
- * receive took it meanwhile, returns to the front of the queue.
+ * taken nothing, and passes the wake on. Another receive may take the value before the woken
+ * receive is polled. The woken receive then returns to the front of the queue.
  *
- * Life. `holders` counts all ends and permits. The step that decreases `holders` to 0 frees the
- * channel. */
+ * Life. `holders` counts all ends, and each edo__permits that has places. The step that decreases
+ * `holders` to 0 frees the channel. */
 #pragma once
 
 #include <edo/channels.h>
@@ -154,8 +155,8 @@ void edo__channel_settle(edo__channel *channel, edo__wakes *wakes);
 int64_t edo__channel_take(edo__channel *channel, void *ret_values, size_t max, edo__wakes *wakes,
                           edo__block **garbage);
 
-/* Releases `holders` references and the lock, then pushes the woken tasks. The last reference
- * frees the channel. */
+/* Releases `holders` references and the lock, then pushes the woken tasks. The release of the last
+ * reference frees the channel. */
 void edo__channel_leave(edo__channel *channel, uint32_t holders, edo__wakes *wakes);
 
 /* ---- without the lock ---- */

@@ -1,4 +1,4 @@
-/* Ends of channels: how they are counted and closed, and how values are dropped. See channel.h. */
+/* Ends of channels. Counts and closes the ends, and drops values. See channel.h. */
 #include "sync/channel.h"
 
 /* ---- the memory ---- */

@@ -1,21 +1,21 @@
-/* Condition variables. A wait has two parts in the same operation. The first part waits in the
- * queue of the condition variable. The second part waits in the queue of the mutex, as
- * edo_mutex_lock() does.
+/* Condition variables. A wait is one operation with two parts. The first part waits in the queue of
+ * the condition variable. The second part waits in the queue of the mutex, as edo_mutex_lock()
+ * does.
  *
- *     first poll:  enqueues, then unlocks the mutex: a signal after the unlock finds the waiter
- *     woken, or cancelled: the operation becomes one of the mutex, which no cancellation ends
+ *     first poll:  enters the queue, then unlocks the mutex; a later signal finds the waiter
+ *     woken or cancelled:  becomes a request for the mutex, which no cancellation ends
  *     locked:      returns the outcome of the first part
  *
- * The word is 1 while the queue is not empty. A signal that reads 0 does nothing. No wake is lost:
- * a signal that follows a change under the mutex reads the word that a waiter wrote before its
- * unlock. */
+ * The word is 1 while the queue is not empty. A signal that reads 0 does nothing. No wake is lost.
+ * A waiter writes the word before it unlocks the mutex. So a signal that follows a change under the
+ * mutex reads that write. */
 #include <edo/condvar.h>
 
 #include "base/base.h"
 #include "sync/queue.h"
 
 /* Parts of a wait. In the first part `object` is the condition variable and `data` the mutex. In
- * the second part they are swapped. */
+ * the second part the two are swapped. */
 enum { WAITS, LOCKS, LOCKS_CANCELLED }; // edo_op.length
 enum { BY_ALL, BY_ONE };                // base.result between wake and poll
 

@@ -1,8 +1,8 @@
-/* Events. The word has three bits: set, waiters, and the kind. queue.h has the argument that no
- * wake is lost. A set automatic event is a permit. A set that finds waiters grants this permit to
- * the first of them, under the lock.
+/* Events. The word has three bits: SET, WAITERS and AUTOMATIC. queue.h has the argument that no
+ * wake is lost. An automatic event has one permit while SET is set. If such an event has waiters,
+ * edo_event_set() grants the permit to the first waiter, under the lock.
  *
- * Orders. A set releases, even if the event is set already. A wait that is admitted acquires. */
+ * Orders. edo_event_set() releases, even if the event is set already. An admitted wait acquires. */
 #include <edo/events.h>
 
 #include "base/base.h"
@@ -13,7 +13,7 @@ static bool is_automatic(uint32_t word)
     return word & EDO__EVENT_AUTOMATIC;
 }
 
-/* Gives the word that an event has after it has admitted a wait. An automatic event is reset. */
+/* Computes the event's word after the admission of a wait, which resets an automatic event. */
 static uint32_t passed(uint32_t word)
 {
     return is_automatic(word) ? word & ~(uint32_t)EDO__EVENT_SET : word;
@@ -61,7 +61,7 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     return word & EDO__EVENT_SET ? 0 : -EAGAIN;
 }
 
-/* Stores the permit of a cancelled wait in an automatic event again. A manual event has given no
+/* Returns the permit of a cancelled wait to an automatic event. A manual event has given no
  * permit. */
 static void give_back(void *object, edo_op *op)
 {

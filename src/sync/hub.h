@@ -34,8 +34,8 @@ void edo__hub_close_sender(edo__hub *hub, const char *call);
 void edo__hub_close_receiver(edo__hub *hub);
 void edo__hub_close_weak(edo__hub *hub);
 
-/* Polls a receive once, under the lock. Calls `take` unless the receive is cancelled or has not
- * been woken yet. Enqueues the receive if `take` returns -EAGAIN. Returns: the result of `take`;
+/* Polls a receive once, under the lock. Calls `take` unless the receive is cancelled or still waits
+ * for its wake. Enqueues the receive if `take` returns -EAGAIN. Returns: the result of `take`;
  * -EAGAIN: the receive waits; -ECANCELED. */
 int64_t edo__hub_step(edo__hub *hub, edo_op *op, edo_cx *cx, int64_t (*take)(edo_op *op));
 

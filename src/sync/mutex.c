@@ -2,34 +2,35 @@
  *
  *     0 ------------------- try, inline: CAS ----------------------------> LOCKED
  *     LOCKED -------------- unlock, inline: CAS --------------------------> 0
- *     LOCKED -------------- a request finds it locked: sets the bit ------> LOCKED, WAITERS
+ *     LOCKED -------------- a request that must wait: CAS ----------------> LOCKED, WAITERS
  *     LOCKED, WAITERS ----- unlock, under the lock of the queue:
- *                           first waiter overtaken before: handed over ---> LOCKED
- *                           else that waiter is woken to try, and the
+ *                           an overtaken first waiter: hand-over ---------> LOCKED
+ *                           another first waiter: woken to try, and the
  *                           mutex is free --------------------------------> WOKEN [WAITERS]
  *     WOKEN --------------- a running task overtakes: CAS ----------------> LOCKED, WOKEN
  *     WOKEN --------------- the woken waiter locks, under the lock -------> LOCKED
- *     LOCKED, WOKEN ------- the woken waiter finds it locked: to the front > LOCKED, WAITERS
+ *     LOCKED, WOKEN ------- the woken waiter requeues at the front -------> LOCKED, WAITERS
  *
- * A hand-over to a task that has yet to be scheduled leaves the mutex idle meanwhile. Every task
+ * After a hand-over, the mutex is locked but idle until the new holder is scheduled. Every task
  * that requests the mutex in that time must wait too (a convoy). So an unlock at first only wakes
  * the waiter. A waiter that was overtaken gets a hand-over at the next unlock. A waiter can be
  * overtaken only between its first wake and the poll after that wake.
  *
- * A request does not retry in a loop before it waits. With two workers such a loop made
- * hold-and-yield slower by a third, and made no case faster.
+ * A request does not retry in a loop before it waits. With two workers, such a loop made the
+ * hold-and-yield benchmark slower by a third, and made no benchmark faster.
  *
- * WOKEN means that one waiter was woken to try and was not polled yet. While WOKEN is set, an
+ * WOKEN means that one waiter was woken to try and has not been polled yet. While WOKEN is set, an
  * unlock wakes no other waiter. The next poll of the woken waiter clears the bit, under the lock.
- * This poll also takes the mutex, or requeues the waiter, or, if the waiter is cancelled, passes
- * the wake on. While LOCKED or WOKEN is set, bits are cleared only under the lock of the queue,
- * except by the CAS of an inline unlock, which needs LOCKED alone.
+ * This poll also takes the mutex or requeues the waiter. If the waiter is cancelled, the poll
+ * passes the wake on instead. While LOCKED or WOKEN is set, bits are cleared only under the lock of
+ * the queue. The only exception is the CAS of an inline unlock, which fails unless LOCKED is the
+ * only bit.
  *
  * No wake is lost. A request sets WAITERS by a CAS on a word that is LOCKED, under the lock of the
  * queue. If the holder's inline unlock precedes that CAS, the CAS fails. If the inline unlock
  * follows, the inline unlock fails, and the holder takes the lock of the queue.
  *
- * Orders. Each unlock releases, each lock acquires, directly or through the lock of the queue.
+ * Orders. Each unlock releases and each lock acquires, directly or through the lock of the queue.
  */
 #include <edo/locks.h>
 
@@ -44,8 +45,8 @@ static edo__wait_list *waiters_of(edo_mutex *mutex)
     return edo__waiters_of(&mutex->waiters);
 }
 
-/* Locks the mutex, or sets WAITERS if it is locked. Called under the lock of the queue. Returns:
- * whether the caller has locked the mutex. */
+/* Locks the mutex, or sets WAITERS if the mutex is locked. Called under the lock of the queue.
+ * Returns: whether the caller has locked the mutex. */
 static bool take(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word), next;
@@ -55,8 +56,8 @@ static bool take(edo_mutex *mutex)
     return !(word & EDO__MUTEX_LOCKED);
 }
 
-/* Locks the mutex for a hand-over, under the lock of the queue. The operation is relaxed: WAITERS
- * is set, so each unlock took the lock of the queue. */
+/* Locks the mutex for a hand-over, under the lock of the queue. The operation can be relaxed,
+ * because WAITERS is set, so each unlock has taken the lock of the queue. */
 static bool take_for_another(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word);
@@ -65,9 +66,9 @@ static bool take_for_another(edo_mutex *mutex)
     return false;
 }
 
-/* Gives the WAITERS bit for the next word. Called under the lock of the queue. Caller: the holder,
- * or a cancelled request that passes its wake on. Returns: WAITERS if the queue is not empty, else
- * 0. */
+/* Computes the WAITERS bit of the next word. Called under the lock of the queue. Caller: the
+ * holder, or a cancelled request that has left the queue. Returns: WAITERS if the queue is not
+ * empty, else 0. */
 static uint32_t waiters_bit(edo_mutex *mutex)
 {
     return edo__wait_list_is_empty(waiters_of(mutex)) ? 0 : EDO__MUTEX_WAITERS;
@@ -88,7 +89,7 @@ static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
     edo_store_release(&mutex->word, locked | woken | waiters_bit(mutex));
 }
 
-/* Passes the wake of a cancelled waiter on: if the mutex is free, wakes the next waiter. Called
+/* Passes the wake of a cancelled waiter on. Serves the next waiter if the mutex is free. Called
  * under the lock of the queue. */
 static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 {
@@ -115,7 +116,7 @@ static int64_t take_or_wait(edo_mutex *mutex, edo_op *op, edo_cx *cx)
     bool again = op->detail == OVERTAKEN;
     if (take(mutex)) return 0;
     edo__wait_enqueue(waiters_of(mutex), op, cx->waker);
-    if (again) waiters_of(mutex)->first = op; // to the front: in a ring the last precedes the first
+    if (again) waiters_of(mutex)->first = op; // moves to the front: the list is a ring
     return -EAGAIN;
 }
 

@@ -5,13 +5,14 @@
  *
  * The permit is stored only while no operation waits. edo_try_notified() reads the permit without
  * the lock, and takes it under the lock. Every notification takes the lock. So the taker of a
- * permit sees the writes before all notifications that found the permit stored.
+ * permit sees the writes before the notification that stored the permit, and before each later
+ * notification that found the permit stored.
  *
- * The generation counts notifications of all waiters. An operation stores (in its length) the
+ * The generation counts the calls of edo_notify_waiters(). An operation stores (in its length) the
  * generation at which it was made. An operation whose first poll is in a later generation has been
- * notified. An operation made in the later generation is not notified, but it has acquired the
- * writes before that notification. So a task misses no notification if it makes the operation
- * first, and tests the condition then. */
+ * notified. An operation that was made in that later generation is not notified, but its maker has
+ * acquired the writes before that call. So a task misses no notification if it first makes the
+ * operation and then tests the condition. */
 #include <edo/notify.h>
 
 #include "base/base.h"
@@ -50,7 +51,8 @@ static bool take_permit(edo_notify *notify)
     return is_stored;
 }
 
-/* Whether a new operation is notified already. Called under the lock. */
+/* Whether a new operation need not wait. It was notified already, or it takes the permit now.
+ * Called under the lock. */
 static bool is_notified(edo_notify *notify, const edo_op *op)
 {
     return (uint32_t)op->length != edo_load_relaxed(&notify->generation) || take_permit(notify);

@@ -2,8 +2,8 @@
  *
  *     0 ------ enter --> BUSY, the caller is the maker
  *     BUSY --- done ---> DONE
- *     BUSY --- fail ---> BUSY, the next waiter of edo_once_enter() is the maker; 0: there is no
- *     such waiter
+ *     BUSY --- fail ---> BUSY, if edo_once_enter() has a waiter, which becomes the maker
+ *     BUSY --- fail ---> 0, if edo_once_enter() has no waiter
  *
  * All steps are made under the lock, except the test for DONE. The store of DONE releases the
  * maker's writes, and that test acquires them. */
@@ -47,8 +47,8 @@ static edo_op *first_to_enter(edo__wait_list *waiters)
     return op;
 }
 
-/* Makes the next waiter of edo_once_enter() the maker, if the word is 0: there is no maker, and the
- * once is not done. */
+/* Makes the next waiter of edo_once_enter() the maker if the word is 0. The value 0 means that
+ * there is no maker, and the once is not done. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_once *once = object;

@@ -1,27 +1,28 @@
-/* Oneshots have no lock: one word has the state of both ends.
+/* Oneshots have no lock. One word holds the state of both ends.
  *
  *     sender:    no bit -- send: CAS, value written before ------> SENT
  *                no bit -- close --------------------------------> NO_SENDER
  *     receiver:  no bit -- shutdown -----------------------------> CLOSED
- *                no bit, CLOSED -- close ------------------------> CLOSED, NO_RECEIVER
+ *                no bit or CLOSED -- close ----------------------> CLOSED, NO_RECEIVER
  *     either:    no bit -- waits: its operation is registered ---> RECV_WAITS or SEND_WAITS
  *
- * The sender ends with SENT or NO_SENDER, by one step. That step is the sender's last access to the
- * oneshot unless RECV_WAITS was set. SENT is set only while CLOSED is not. So a value either lies
- * in the oneshot or still belongs to the sender. An end frees the oneshot if the other end has
+ * The sender ends by one step, which sets SENT or NO_SENDER. That step is the sender's last access
+ * to the oneshot unless RECV_WAITS was set. SENT is set only while CLOSED is not. So a value either
+ * lies in the oneshot or still belongs to the sender. An end frees the oneshot if the other end has
  * ended before.
  *
- * Waking. The step that finds the WAITS bit of the other end owns the wake. Its thread reads the
- * operation, prepares the wake and stores EDO__OP_WOKEN. That store is its last access to the
- * operation and to the oneshot. The waiting end may see the other end's step in a poll, or when it
- * clears its own bit. The waiting end then waits for that store, which follows within a few
- * instructions. So neither the operation nor the oneshot is freed too early.
+ * Waking. The step that finds the WAITS bit of the other end owns the wake. The thread of this step
+ * reads the operation, prepares the wake and stores EDO__OP_WOKEN. That store is the thread's last
+ * access to the operation and to the oneshot. The waiting end may see the other end's step in a
+ * poll, or when the waiting end clears its own bit. The waiting end then waits for the store of
+ * EDO__OP_WOKEN, which follows within a few instructions. So neither the operation nor the oneshot
+ * is freed too early.
  *
  * Orders. Each step is a read-modify-write that releases the writes of its end and acquires those
- * of the other end. A load that finds the other end's step acquires the writes before that step
- * too. The step by which an end clears its own WAITS bit orders nothing. Without the bit the other
- * end does not access the operation. If the other end has found the bit, the store of EDO__OP_WOKEN
- * is acquired. */
+ * of the other end. A load that finds the other end's step also acquires the writes before that
+ * step. The step by which an end clears its own WAITS bit needs no order. If the other end has not
+ * found the bit, it does not access the operation. If the other end has found the bit, the clearing
+ * end acquires the store of EDO__OP_WOKEN. */
 #include <edo/oneshot.h>
 
 #include "base/base.h"
@@ -44,8 +45,8 @@ enum {
 /* Header of a oneshot. The value follows, at the next address aligned for it. */
 struct edo__oneshot {
     edo_atomic(uint32_t) word;
-    uint32_t size : 31, is_in_heap : 1; // size: of the value, bytes
-    /* Waiting operations. The receiver's end writes `receive`, the sender's end `closed`. */
+    uint32_t size : 31, is_in_heap : 1; // size: bytes of the value
+    /* Waiting operations. The receiver's end writes `receive`. The sender's end writes `closed`. */
     edo_op *receive, *closed;
     void (*drop)(void *value, void *context);
     void *context;
@@ -266,8 +267,8 @@ static void end_receiver(edo__oneshot *oneshot, bool has_taken)
     }
 }
 
-/* Takes the value. Returns: 1: with the value; 0: there will be no value; -EAGAIN. The results 1
- * and 0 close the receiver. */
+/* Takes the value. Returns: 1: the value was taken; 0: no value will be sent; -EAGAIN. The results
+ * 1 and 0 close the receiver. */
 static int64_t take(void **end, void *ret_value)
 {
     edo__oneshot *oneshot = *end;

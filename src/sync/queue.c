@@ -1,7 +1,7 @@
 #include "sync/queue.h"
 
-/* Cancels a request: removes it from the queue, or releases its grant. Then serves the requests
- * behind it. */
+/* Cancels a request. Removes the request from the queue, or releases its grant. Then serves the
+ * later requests. */
 static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op,
                       edo__wakes *wakes)
 {
@@ -43,7 +43,8 @@ edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_l
 }
 
 #ifndef EDO_MODEL
-/* A request that was polled without budget is IDLE, and does not wait for an object yet. */
+/* Records the outcome of a poll. A request that was polled without budget is IDLE, and does not
+ * wait for the object yet. */
 void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
 {
     if (poll == EDO_PENDING) {

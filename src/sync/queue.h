@@ -1,10 +1,11 @@
-/* Polls of requests that wait for a lock, a permit or an event, first in, first out.
+/* The common poll of requests for a lock, a permit or an event. Requests are served first in, first
+ * out.
  *
- * The object has a word that fast paths change without a lock, and a queue guarded by the object's
- * lock, which is brief (brief.h). A request is enqueued under the lock, and only after a
- * read-modify-write that set the bit for waiters in a word that refuses the request. If a release
- * precedes the read-modify-write, the read-modify-write fails and is tried again. If the release
- * follows, it sees the bit, and takes the lock to serve the queue. */
+ * The object has a word and a queue. Fast paths change the word without a lock. The object's lock,
+ * which is a brief lock (brief.h), guards the queue. A request that the word refuses sets the bit
+ * for waiters by a CAS, and then enters the queue. Both steps are made under the lock. If a release
+ * precedes the CAS, the CAS fails, and the request reads the word again. If the release follows the
+ * CAS, the release sees the bit, and takes the lock to serve the queue. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -13,7 +14,8 @@
 #include "task/holders.h"
 #include "task/wait_list.h"
 
-/* Functions of an object, called under its lock; all except begin may be NULL. */
+/* Functions of an object. They are called under the object's lock. All except `begin` may be
+ * NULL. */
 typedef struct edo__queue_ops {
     /* Begins a new request: grants it, or sets the bit for waiters in the word. Returns: the
      * result; -EAGAIN: the request is to be enqueued. */
@@ -32,16 +34,17 @@ typedef struct edo__queue_ops {
 
 void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count);
 
-/* One step of a request, under the lock. Returns: the result; -EAGAIN: the request waits. */
+/* Performs one step of a request, under the lock. Returns: the result; -EAGAIN: the request
+ * waits. */
 int64_t edo__queue_step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op, edo_cx *cx,
                         edo__wakes *wakes);
 
-/* Polls a request. lock, waiters: of the object. */
+/* Polls a request. lock, waiters: the object's lock and queue. */
 edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_list *waiters,
                          edo_op *op, edo_cx *cx);
 
-/* Records the outcome of a poll, if records of holders are on. kind, count: of the request.
- * Returns: `poll`, unchanged. */
+/* Records the outcome of a poll if holder records are enabled. kind, count: what the request asks
+ * for, and how many. Returns: `poll`, unchanged. */
 static inline edo_poll edo__queue_note(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
 {
 #ifdef EDO_MODEL
@@ -54,7 +57,8 @@ static inline edo_poll edo__queue_note(edo_op *op, edo_poll poll, uint32_t kind,
     return poll;
 }
 
-/* The waiters of an object, whose public struct holds the list as a pointer. */
+/* Finds the list of an object's waiters. The public struct of the object declares the list as a
+ * pointer. */
 static inline edo__wait_list *edo__waiters_of(void **waiters)
 {
     _Static_assert(sizeof(edo__wait_list) == sizeof(void *), "a list is one pointer");
@@ -62,7 +66,7 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
 }
 
 /* Ends the object. Waits until no other thread is inside a call that has served a request. Such a
- * call makes all its changes under the lock, including those of the word. So this function waits
- * for a call whose change made the caller the last user. Aborts, in the name of `call`, if there
- * are waiters or the object is in use. */
+ * call changes the object and its word only under the lock, and one of these changes may have made
+ * the caller the last user. This function takes the lock, so it waits until that call has released
+ * the lock. Aborts, in the name of `call`, if there are waiters or the object is in use. */
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);

@@ -1,4 +1,4 @@
-/* Receives from channels: see channel.h. */
+/* Receives from channels. See channel.h. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
@@ -39,15 +39,15 @@ int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
 
 /* ---- the operation, under the lock ---- */
 
-/* Enqueues a receive. again: the receive was woken, but another receive took the value, so the
- * woken receive returns to the front. */
+/* Enqueues a receive. again: true: the receive was woken, but another receive took the value. The
+ * woken receive then returns to the front of the queue. */
 static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
 {
     edo__wait_list *receivers = &channel->receivers;
     if (channel->has_one_receiver && !edo__wait_list_is_empty(receivers))
         edo__misuse("edo_recv", "second receive pending on the receiver of an mpsc channel");
     edo__wait_enqueue(receivers, op, cx->waker);
-    if (again) receivers->first = op; // to the front: in a ring the last precedes the first
+    if (again) receivers->first = op; // moves to the front: the list is a ring
 }
 
 /* Cancels a receive. An unused wake passes to the next receive. */
@@ -75,8 +75,8 @@ static int64_t recv_step(edo__channel *channel, edo_op *op, edo_cx *cx, edo__wak
 
 /* ---- the operation ---- */
 
-/* Whether the receive may take a claimed value without the lock: it is not enqueued, and takes one
- * value. */
+/* Whether the receive may take a claimed value without the lock. The channel must be an mpsc
+ * channel. The receive must be live, must not be enqueued, and must ask for one value. */
 static bool is_plain(const edo__channel *channel, const edo_op *op, const edo_cx *cx)
 {
     return channel->has_one_receiver && op->length == 1 && cx->fate == EDO_LIVE &&

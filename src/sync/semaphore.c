@@ -3,13 +3,13 @@
  *
  * A release adds its permits to the word, and sees in the same word whether there are waiters. If
  * there are, the releasing thread takes the lock to settle its permits and serve the queue.
- * Unsettled permits are granted to no request: while WAITERS is set only settled permits are
- * granted, under the lock, and WAITERS is cleared only when all permits are settled. So the holder
- * of a permit knows, through the lock, that the releasing thread needs the semaphore only to
- * release the lock. edo_semaphore_deinit() waits for that release.
+ * Unsettled permits are granted to no request. While WAITERS is set, only settled permits are
+ * granted, under the lock. WAITERS is cleared only when all permits are settled. So the holder of a
+ * permit knows, through the lock, that the releasing thread needs the semaphore only to release the
+ * lock. edo_semaphore_deinit() waits for that release.
  *
- * Orders. A release of the word publishes its holder's writes to the acquire of the request that
- * gets a permit, directly or through the lock. */
+ * Orders. A thread that releases a permit publishes its writes by a release of the word. The
+ * request that gets a permit acquires these writes, from the word or through the lock. */
 #include <edo/locks.h>
 
 #include "base/base.h"
@@ -25,8 +25,8 @@ static uint64_t permits_of(uint64_t word)
     return word / EDO__SEMAPHORE_PERMIT;
 }
 
-/* Clears WAITERS if no request waits and no permit is unsettled. The release of an unsettled permit
- * clears WAITERS later. Called under the lock. */
+/* Clears WAITERS if no request waits and no permit is unsettled. Otherwise the thread that settles
+ * the last permit clears WAITERS later. Called under the lock. */
 static void note_no_waiters(edo_semaphore *semaphore)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);
@@ -60,7 +60,8 @@ static void serve(void *object, edo__wakes *wakes)
     if (!op) note_no_waiters(semaphore);
 }
 
-/* Begins a request while WAITERS is set: other requests wait, or permits are unsettled. */
+/* Begins a request while WAITERS is set. The bit means that other requests wait, or that permits
+ * are unsettled. */
 static int64_t begin_behind(edo_semaphore *semaphore, const edo_op *op)
 {
     bool is_first = edo__wait_list_is_empty(edo__waiters_of(&semaphore->waiters));

@@ -1,4 +1,4 @@
-/* Sends into channels, and reservations of places: see channel.h.
+/* Sends into channels, and reservations of places. See channel.h.
  *
  * Requests for places (sends and reservations) wait in one queue. `detail` of the operation is the
  * number of requested places. A step that frees places grants them to requests. The granted places
@@ -60,7 +60,7 @@ static int get_places(edo__channel *channel, edo_op *op, edo_cx *cx)
     return rc;
 }
 
-/* Cancels a request. Then serves the requests behind it. */
+/* Cancels a request. Then serves the later requests. */
 static int give_up(edo__channel *channel, edo_op *op, edo__wakes *wakes)
 {
     if (!edo__wait_leave(&channel->senders, op)) {
@@ -84,7 +84,7 @@ static int use_permit(edo__channel *channel, const void *value, edo__wakes *wake
 {
     bool alive = channel->receiver_count;
     channel->permits--;
-    if (alive) edo__channel_put(channel, value, wakes); // never fails: a bounded channel
+    if (alive) edo__channel_put(channel, value, wakes); // never fails in a bounded channel
     if (edo__channel_is_over(channel)) edo__channel_settle(channel, wakes);
     return alive ? 0 : -EPIPE;
 }

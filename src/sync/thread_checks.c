@@ -2,30 +2,31 @@
  *
  * Each thread that takes a lock has a record, which lists the thread's holds and its wait. All
  * records are listed. Only the thread itself writes `held` of its own record, without a lock. So
- * the checks do not slow down threads that share no lock. The checks also order no accesses that
- * the program does not order, which would hide races from a race detector. `all.lock` guards the
- * other members and the list. A thread takes `all.lock` when it is about to wait.
+ * the checks do not slow down threads that share no lock. The checks also add no order between
+ * accesses of the program. An added order would hide races from a race detector. `all.lock` guards
+ * the other members and the list. A thread takes `all.lock` when it is about to wait.
  *
  * Each circle is found. A thread that is about to wait records its wait, and searches, under
- * all.lock. One of the threads that close a circle is the last to do so. All others have recorded
- * their waits before, and each noted its holds before its wait. The lock orders both.
+ * all.lock. One thread of a circle is the last to record its wait. All other threads of the circle
+ * have recorded their waits before, and each noted its holds before its wait. all.lock orders these
+ * records before the search of the last thread.
  *
  * A reported circle is real. A hold is noted after its lock is taken, and removed before that lock
  * is released. A wait is removed under all.lock after the awaited lock was taken, and before that
- * lock is released. Let the searcher see A wait for a lock of B, and B wait for a lock of C, and so
- * on, up to a thread that waits for a lock of the searcher. If A really waits, everything that the
- * searcher sees of A is true, because A does nothing. If A does not wait, A has taken the awaited
- * lock. Then B has released that lock, so B does not wait either. The same holds for each thread up
- * to the last. The last thread has then taken the lock of the searcher, removed its wait, and
- * released the lock. The searcher took the lock after that, so it cannot have seen the wait: a
- * contradiction. So all of them wait.
+ * lock is released. Suppose that the searcher sees A wait for a lock of B, B wait for a lock of C,
+ * and so on. The last thread of this chain waits for a lock of the searcher. If A really waits,
+ * everything that the searcher sees of A is true, because A does nothing. If A does not wait, A has
+ * taken the awaited lock. Then B has released that lock, so B does not wait either. The same holds
+ * for each thread up to the last. The last thread has then taken the lock of the searcher, removed
+ * its wait, and released the lock. The searcher took that lock later, so it cannot have seen the
+ * wait. This is a contradiction. So all these threads wait.
  *
- * Limits. A wait with a time limit ends by itself, so it is no part of a circle. A waiting reader
- * is blocked by a writer that holds the lock or waits for it. A reader that holds the lock blocks
+ * Limits. A wait with a time limit ends by itself, so it is part of no circle. A waiting reader is
+ * blocked by a writer that holds the lock or waits for it. A reader that holds the lock blocks
  * another reader only if a writer waits.
  *
  * Holds beyond MAX_HELD, and holds of a thread without memory for its record, are only counted. An
- * unlock that finds no hold counts as the end of one of these holds. */
+ * unlock that finds no recorded hold counts as the end of one of these holds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ struct record {
         edo_atomic(edo__thread_lock_kind) kind;
     } held[MAX_HELD];
     edo__thread_hold wait; // wait.lock NULL: the thread does not wait
-    record *waiter, *next; // of a search: thread that waits for this one; next in the queue
+    record *waiter, *next; // state of a search: thread that waits for this one; next in the queue
     bool is_found;
     char name[NAME_SIZE];
     uint32_t id;
@@ -200,7 +201,7 @@ void edo__thread_note_locked(const edo__thread_hold *hold)
     edo_store_relaxed(&r->held_count, count + 1);
 }
 
-/* Writes which thread holds the lock. */
+/* Writes into `text` where another thread has locked the lock. */
 static void describe_holder(const void *lock, char *text, size_t size)
 {
     snprintf(text, size, "no thread holds it");
@@ -225,8 +226,8 @@ static _Noreturn void unlock_of_another(const void *lock, const edo_thread_place
                 place->line, holder);
 }
 
-/* Whether this thread has holds that are only counted. A lock that is not recorded may be one of
- * these. */
+/* Whether this thread has holds that are only counted. An unrecorded lock may be one of these
+ * holds. */
 static bool has_counted(const record *r)
 {
     return edo__thread_locks_held > (r ? edo_load_relaxed(&r->held_count) : 0);

@@ -1,11 +1,11 @@
-/* The condition variable for plain threads. It has a sequence, which counts notifications, and the
- * number of waiters.
+/* The condition variable for plain threads. It has the number of waiters, and a sequence that
+ * counts notifications.
  *
  * No notification is lost. A waiter counts itself and reads the sequence while it holds the mutex.
- * A notifier that changes the condition under the mutex after that sees the waiter, because the
- * mutex orders both. The notifier adds to the sequence, then wakes. If the addition comes before
- * the kernel compares the sequence with the waiter's value, the waiter does not sleep. Otherwise
- * the waiter is in the kernel's queue when the wake comes.
+ * A notifier that later changes the condition under the mutex sees the waiter, because the mutex
+ * orders the two threads. The notifier adds to the sequence, then wakes. If the addition comes
+ * before the kernel compares the sequence with the waiter's value, the waiter does not sleep.
+ * Otherwise the waiter is in the kernel's queue when the wake comes.
  *
  * If exactly 2^32 notifications came between a waiter's read of the sequence and its sleep, the
  * waiter would miss the last one. The waiter would have to be preempted for minutes, because 2^32

@@ -5,7 +5,7 @@
 
 /* Limits of spins, in pauses of the processor. A pause takes about 40 ns. A read of the word takes
  * the word's cache line away from the holder. A long spin reads more rarely, because a read costs
- * the holder more than it gains the waiter. */
+ * the holder more time than it saves the waiter. */
 enum {
     MAX_SPINS = 64, // per spin: about the cost of a sleep and a wake
     MIN_SPINS = 4,  // enough to detect that spins succeed again
@@ -15,7 +15,8 @@ enum {
 
 static _Thread_local uint32_t spin_limit __attribute__((tls_model("initial-exec")));
 
-/* First limit of a thread. 0 on one processor, because the holder cannot run during a spin. */
+/* Initial limit of a thread. The limit is 0 on a machine with one processor, because the holder
+ * cannot run during a spin there. */
 static uint32_t first_limit(void)
 {
     static edo_atomic(uint32_t) processors;

@@ -55,7 +55,7 @@ edo__thread_spin edo__thread_spin_begin(void);
 /* Pauses, within the limit. Returns: whether to read the word once more. */
 bool edo__thread_spins(edo__thread_spin *spin);
 
-/* Adapts the limit of the thread to the success of a spin. */
+/* Raises the thread's limit after a successful spin, and lowers it after a failed one. */
 void edo__thread_spin_end(bool success);
 
 #endif
@@ -108,7 +108,7 @@ void edo__thread_check_lock(const edo__thread_hold *hold);
 /* Records a hold of this thread. Called after each lock operation. */
 void edo__thread_note_locked(const edo__thread_hold *hold);
 
-/* These two functions record the begin and the end of a sleep without a time limit. The first
- * function aborts if the wait closes a circle. */
+/* These two functions record the beginning and the end of a sleep without a time limit. The first
+ * function aborts if the sleep would complete a circle of threads that wait for each other. */
 void edo__thread_note_waits(const edo__thread_hold *hold);
 void edo__thread_note_waits_no_more(void);

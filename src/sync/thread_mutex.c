@@ -5,7 +5,7 @@
  *     LOCKED ----- unlock, inline: swap -----------------> FREE
  *     LOCKED ----- a thread about to sleep: swap --------> CONTENDED
  *     CONTENDED -- unlock: swap, then one wake ----------> FREE
- *     FREE ------- a thread that has slept: swap --------> CONTENDED, and it holds the lock
+ *     FREE ------- a thread that has slept: swap --------> CONTENDED, locked by that thread
  *
  * CONTENDED means that threads may sleep. No sleeper is forgotten. A thread sleeps only while the
  * word is CONTENDED, so the unlock that ends this state wakes a sleeper. The woken thread sets the

@@ -1,13 +1,13 @@
 /* The once for plain threads.
  *
- *     NEW ------ the first: CAS -------------------> RUNS, and it calls init
- *     RUNS ----- another, before it sleeps: CAS ---> AWAITED
- *     RUNS, AWAITED -- init has succeeded: swap ---> DONE, for ever
+ *     NEW ------ the first thread: CAS ------------> RUNS, that thread calls init
+ *     RUNS ----- a thread about to sleep: CAS -----> AWAITED
+ *     RUNS, AWAITED -- init has succeeded: swap ---> DONE, the final state
  *     RUNS, AWAITED -- init has failed: swap ------> NEW
  *
  * If the swap finds AWAITED, a wake of all sleepers follows. The kernel lets a thread sleep only
- * while the word is AWAITED. So either the thread sleeps before the swap, and the wake reaches it,
- * or it does not sleep.
+ * while the word is AWAITED. A thread that sleeps before the swap is reached by the wake. A thread
+ * that comes to the kernel after the swap does not sleep.
  *
  * Orders. The swap releases the writes of init, even if init has failed. Loads that find DONE, and
  * the CAS of the next try, acquire.

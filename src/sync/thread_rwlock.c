@@ -1,40 +1,41 @@
 /* The readers-writer lock for plain threads (the algorithm of Rust's standard library, with time
  * limits added).
  *
- * The word has the number of readers, or WRITER in its place, and two bits, which are set while
- * threads may sleep. Readers sleep on the word, and writers sleep on the sequence. So a wake
- * reaches one writer, or all readers.
+ * The word has the number of readers, or WRITER in place of that number. The word also has two
+ * bits, which are set while threads may sleep. Readers sleep on the word, and writers sleep on the
+ * sequence. So a wake reaches one writer, or all readers.
  *
  *     no bit ---------------- read, inline: CAS -----> one reader more
  *     0 --------------------- write, inline: CAS ----> WRITER
  *     readers, or WRITER ---- a writer waits: CAS ---> the same with WRITERS_WAITING
  *     WRITER, or WRITERS_WAITING -- a reader waits --> the same with READERS_WAITING
- *     unlock by the writer or the last reader: the remaining bits are served in this order:
+ *     an unlock by the writer or the last reader serves the two bits in this order:
  *         WRITERS_WAITING -- cleared by CAS, then one writer is woken
  *         READERS_WAITING -- if no writer was asleep: cleared by CAS, then all readers are woken
  *     a writer's time limit passes: both bits are cleared, and all sleepers are woken, which then
  *                                   set the bits again
  *
- * Writers have priority: a reader is admitted only while no bit is set, but a writer takes any free
+ * Writers have priority. A reader is admitted only while no bit is set, but a writer takes any free
  * lock.
  *
  * No sleeper is forgotten. A thread sleeps only after it has seen its bit in the word of a held
  * lock. (A reader also sleeps if the lock is free but a writer waits.) Each step that clears the
- * bit is followed by a wake by the same thread. A sleeper that is in the kernel's queue before the
- * clearing is found by that wake. A thread that reaches the kernel later does not sleep, because
- * its futex value has changed. For a reader that value is the word. For a writer it is the
- * sequence, which the writer reads before it checks the bit. The addition to the sequence releases
- * and that load acquires, so a writer that reads the new sequence also sees the cleared word.
+ * bit is followed by a wake by the same thread. A sleeper that entered the kernel's queue before
+ * the bit was cleared is in reach of that wake. A thread that reaches the kernel later does not
+ * sleep, because its futex value has changed. For a reader that value is the word. For a writer it
+ * is the sequence, which the writer reads before it checks the bit. The addition to the sequence
+ * releases, and the writer's read of the sequence acquires. So a writer that reads the new sequence
+ * also sees the cleared word.
  *
  * A woken writer does not know whether others sleep. So it keeps WRITERS_WAITING set when it takes
- * the lock, and sets it again before it sleeps. A writer that is woken as its time limit passes
- * does the same: it sets the bit first, and then clears both bits and wakes all sleepers. A reader
- * whose time limit passes leaves READERS_WAITING to the next unlock.
+ * the lock, and sets the bit again before it sleeps. A writer that is woken as its time limit
+ * passes also sets the bit first. It then clears both bits and wakes all sleepers. A reader whose
+ * time limit passes leaves READERS_WAITING to the next unlock.
  *
  * While fewer than MOST_READERS readers hold the lock, no reader sets READERS_WAITING unless
- * WRITERS_WAITING is set. A reader sleeps only because of a writer: one that holds the lock, one
- * that waits for the lock, or one that was woken to take the lock. A waiting writer that gives up
- * clears both bits.
+ * WRITERS_WAITING is set. A reader sleeps only because of a writer. This writer holds the lock,
+ * waits for the lock, or was woken to take the lock. A waiting writer that gives up clears both
+ * bits.
  *
  * Orders. Each unlock releases, and each lock acquires, by read-modify-writes of the word. All
  * other writes of the word are read-modify-writes too, which continue the release sequence.

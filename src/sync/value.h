@@ -32,7 +32,7 @@ static inline void edo__check_attempt(const char *call, const void *value)
 }
 
 /* Whether the poll has budget for an answer. Without budget the operation waits, so this function
- * checks the value. */
+ * then checks the value. */
 static inline bool edo__may_answer(const edo_op *op, const void *value, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return true;

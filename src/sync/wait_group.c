@@ -2,8 +2,9 @@
  * the count. queue.h has the argument that no wake is lost. If there are waiters, the step that
  * ends the last piece of work is made under the lock, and wakes the waiters.
  *
- * Orders. Each end of work releases. A wait at count 0 acquires all ends of work from the word.
- * Otherwise the last end of work acquires the earlier ones, and publishes them with the wake. */
+ * Orders. Each end of work releases. A wait that finds the count 0 acquires all ends of work from
+ * the word. Otherwise the last end of work acquires the earlier ones, and publishes them with the
+ * wake. */
 #include <edo/events.h>
 
 #include "base/base.h"
@@ -60,8 +61,8 @@ static void check_count(uint32_t word, uint32_t count, const char *call)
     if (count > word / EDO__GROUP_ONE) edo__misuse(call, "the count would fall below 0");
 }
 
-/* Ends work that may be the last. While there are waiters, the count decreases to 0 only under the
- * lock. */
+/* Ends `count` pieces of work, which may be the last ones. While there are waiters, the count
+ * decreases to 0 only under the lock. */
 static void leave_as_last(edo_wait_group *group, uint32_t count, const char *call)
 {
     edo__wakes wakes = { NULL, NULL };

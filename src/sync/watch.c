@@ -1,7 +1,7 @@
-/* Watches: a value under the lock of the hub, and its version, the number of stores. A receive
- * first tests without the lock whether the version has changed. A receive that reads an old version
- * is like a receive that was made earlier. A receive reads the version again under the lock before
- * it waits. */
+/* A watch has a value, guarded by the lock of the hub, and a version. The version is the number of
+ * stores. A receive first tests without the lock whether the version has changed. A receive that
+ * reads an old version behaves like a receive that was made earlier. Before a receive waits, it
+ * reads the version again under the lock. */
 #include <edo/watch.h>
 
 #include "runtime/runtime.h"
