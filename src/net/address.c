@@ -26,7 +26,7 @@ static int set_v4(const char *host, uint16_t port, edo__address *ret)
     return edo__ip_parse(host, EDO__FAMILY_V4, ret->ip);
 }
 
-/* Returns: the number of an interface, given as digits; 0 if the text is not such a number. */
+/* Parses the number of an interface. Returns: the number; 0 if the text is no valid number. */
 static uint32_t interface_number(const char *text)
 {
     size_t digits = strspn(text, DIGITS);
@@ -150,8 +150,8 @@ static bool is_service(const char *text)
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
 }
 
-/* Whether the host is an address or a name. An address gets here only if its port is the name of a
- * service. */
+/* Whether the host is an address or a name. The host can be an address here only if the text names
+ * a service in place of the port number. */
 static bool is_host(const char *host, bool brackets, bool *ret_any)
 {
     char scratch[EDO__HOST_SIZE];

@@ -13,13 +13,13 @@ int edo__address_parse_ip(const char *text, uint16_t port, edo__address *ret_add
 /* Changes the address to the wildcard address of IPv4. The port remains the same. */
 void edo__address_to_v4(edo__address *address);
 
-enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // with the final NUL
+enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // bytes, including the final NUL
 
 /* Host and service to look up, parsed from a text that is not a numeric address. */
 typedef struct edo__name {
     char host[EDO__HOST_SIZE];
     char service[EDO__SERVICE_SIZE];
-    bool any; // true for ":service", with the host "::"
+    bool any; // true for ":service"; the host is then "::"
 } edo__name;
 
 /* Parses a name: "example.com:80", "example.com:https", "127.0.0.1:https", ":https".

@@ -1,4 +1,4 @@
-/* Addresses as values: edo/address.h. */
+/* Addresses as values. See edo/address.h. */
 #include <edo/address.h>
 
 #include <string.h>
@@ -274,7 +274,7 @@ bool edo_address_equals(const edo_address *a, const edo_address *b)
     return edo_address_compare(a, b) == 0;
 }
 
-/* FNV-1a. */
+/* Adds bytes to an FNV-1a hash. */
 static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
 {
     for (const uint8_t *byte = data, *end = byte + size; byte < end; byte++)
@@ -282,8 +282,8 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
     return hash;
 }
 
-/* Mixes the high bits of a hash into the low bits, which callers use. FNV-1a moves no information
- * from high bits to low bits. */
+/* Mixes the high bits of a hash into the low bits, because callers use the low bits. FNV-1a moves
+ * no information from high bits to low bits. */
 static uint64_t mix(uint64_t hash)
 {
     hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15u;

@@ -42,7 +42,8 @@ static connect_op *connect_of(const edo_op *op)
     return (connect_op *)(uintptr_t)op;
 }
 
-/* Binds a socket to a local address. "Any address" becomes any address of the socket's family. */
+/* Binds a socket to a local address. An address without a host is changed to the wildcard address
+ * of the socket's family. */
 static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
 {
     edo__address address = *local;
@@ -76,9 +77,9 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
-/* Refuses a socket that has connected to itself. This happens when the target is a port of this
- * machine without a listener, and the system chooses the same port for the socket: TCP then
- * connects the socket with itself (simultaneous open, RFC 9293, section 3.5). The reset avoids
+/* Refuses a socket that has connected to itself. The target is then a port of this machine without
+ * a listener, and the system has chosen the same port for the socket. TCP connects such a socket
+ * with itself (simultaneous open, RFC 9293, section 3.5). The reset at the close avoids the state
  * TIME-WAIT, which would occupy the port. */
 static int refuse_itself(edo_fd fd)
 {

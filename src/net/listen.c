@@ -5,7 +5,7 @@
 #include "net/options.h"
 #include "sys/sys.h"
 
-enum { DEFAULT_BACKLOG = 1024, MOST_LISTENERS = 10000 }; // 10000: most workers of a runtime
+enum { DEFAULT_BACKLOG = 1024, MOST_LISTENERS = 10000 }; // 10000: a runtime's limit of workers
 
 /* Options of a listener, in edo_op.detail. */
 enum { NO_REUSE_ADDRESS = 1, REUSE_PORT = 2, ONLY_V6 = 4 };
@@ -49,8 +49,8 @@ static listen_op *listen_of(const edo_op *op)
     return (listen_op *)(uintptr_t)op;
 }
 
-/* Stores the port of the first listener of a group in *address, which the further listeners then
- * use. */
+/* Stores the port of a group's first listener in *address. The other listeners of the group use the
+ * same port. */
 static int choose_port(edo_fd fd, edo__address *address)
 {
     edo__address local;
@@ -59,7 +59,7 @@ static int choose_port(edo_fd fd, edo__address *address)
     return rc;
 }
 
-/* Opens one listener. Changes *address to the address on which it listens. */
+/* Opens one listener. Changes *address to the address on which the listener listens. */
 static int open_one(const edo_op *op, edo__address *address, edo_listener **ret_listener)
 {
     bool is_multipath = false;

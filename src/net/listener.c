@@ -15,12 +15,12 @@
 
 struct edo_listener {
     edo__source source;
-    edo_atomic(int64_t) pause; // length of the last pause; ns; 0: no pause since a connection
+    edo_atomic(int64_t) pause; // length of the last pause; ns; 0: none since the last connection
     edo__wait_list pausing;    // accept operations in a pause; guarded by the source's lock
 
-    /* Lengths of the first pause after a shortage, and of the longest pause; each pause is twice as
-     * long as the one before. ns; 0: a shortage is the result of the accept. Guarded by the
-     * source's lock. */
+    /* Lengths of the first pause after a shortage, and of the longest pause; ns. Each pause is
+     * twice as long as the previous one. If first_pause is 0, an accept does not pause, and the
+     * shortage is the result of the accept. Guarded by the source's lock. */
     int64_t first_pause, last_pause;
     uint32_t conn_traits;     // traits of the accepted connections
     edo__listener_path *path; // path to remove at the close, or NULL
@@ -55,9 +55,9 @@ edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits)
     return listener;
 }
 
-/* Traits of the connections that a listener accepts. Plain TCP connections get MADE, like
- * connections that this library has made. MPTCP connections do not, because their read calls behave
- * differently. */
+/* Traits of the connections that a listener accepts. Plain TCP connections get the trait MADE, like
+ * connections that this library has made. MPTCP connections do not get MADE, because their read
+ * calls behave differently. */
 static uint32_t conn_traits_of(const edo__socket_kind *kind)
 {
     if (kind->is_plain_tcp) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
@@ -116,8 +116,8 @@ void edo_unix_keep_path(edo_listener *listener)
 }
 
 /* Removes the path while the socket still listens. A process that replaces dead sockets then finds
- * that this socket is alive, and leaves the path alone. So the path cannot become that of another
- * socket between the check of its identity and its removal. */
+ * this socket alive, and does not replace it. So no other socket can be bound to the path between
+ * the check of the path's identity and the removal. */
 static void remove_path(edo_listener *listener)
 {
     const edo__listener_path *path = listener->path;
@@ -146,7 +146,7 @@ static void repoll_pausing(edo_listener *listener)
     edo__wakes_commit(&wakes);
 }
 
-/* A claim keeps the listener in memory during the close. */
+/* Closes a listener. A claim keeps the listener in memory during the close. */
 void edo_listener_close(edo_listener *listener)
 {
     if (!listener) return;
@@ -203,8 +203,8 @@ static accept_op *accept_of(const edo_op *op)
 }
 
 /* Sets the length of a pause. If other accepts are in a pause, the length remains the same.
- * Otherwise the length is twice that of the last pause. Returns: whether this is the first pause
- * since the last connection. Called under the source's lock. */
+ * Otherwise the length is twice the length of the last pause, up to last_pause. Returns: whether
+ * this is the first pause since the last connection. Called under the source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);
@@ -236,7 +236,8 @@ static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t re
     return edo__op_finish(op, cx, result);
 }
 
-/* Makes the stream of a new connection. Without memory for the stream, resets the connection. */
+/* Makes the stream of a new connection. Resets the connection if there is no memory for the
+ * stream. */
 static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, edo_fd fd)
 {
     edo_io *io = edo__fd_io_create(fd, listener->conn_traits);

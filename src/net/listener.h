@@ -6,8 +6,9 @@
 #include "io/io.h"
 #include "sys/local.h"
 
-/* Makes a listener of a listening socket. conn_traits: traits of the accepted connections, beside
- * EDO__SOURCE_SOCKET. Returns: NULL if out of memory; the socket is still the caller's. */
+/* Makes a listener of a listening socket. conn_traits: traits of the accepted connections, in
+ * addition to EDO__SOURCE_SOCKET. Returns: NULL if out of memory; the socket then still belongs to
+ * the caller. */
 edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits);
 
 /* A path that is removed when its listener is closed. */

@@ -10,7 +10,7 @@
 #include "task/op.h"
 
 /* Look-up on a thread of the pool. The operation owns the job. If the operation abandons a running
- * job, the thread owns the job. */
+ * job, the thread owns the job from then on. */
 typedef struct job {
     edo__detached head;
     edo_pool *pool;
@@ -65,7 +65,7 @@ static int create_job(edo_runtime *runtime, const edo__name *name, edo__family f
     return 0;
 }
 
-/* Makes the result for a numeric address: a list with only that address. */
+/* Makes the result for a numeric address. The result is a list with only that address. */
 static int find_here(const edo__address *address, edo_addresses **ret_addresses)
 {
     edo_addresses *found = create_empty(address->any);
@@ -100,7 +100,7 @@ static lookup_op *lookup_of(const edo_op *op)
 }
 
 /* Completes the look-up of a numeric address or of an invalid text, or creates the job for a name.
- * Returns: whether the look-up is done, with its result in the operation. */
+ * Returns: whether the look-up is done. Its result is then in base.result. */
 static bool is_answered_here(edo_op *op, edo_cx *cx)
 {
     edo__address address;

@@ -118,8 +118,8 @@ int edo_tcp_recv_buffer(const edo_io *conn)
 
 /* ---- IP: the options depend on the family ---- */
 
-/* Families of a socket. A packet has the options of the family in which the packet is sent. A
- * socket for both families sends in IPv4 if its peer has an IPv4 address. */
+/* Families of a socket. The options of a packet are those of the family in which the packet is
+ * sent. A socket for both families sends in IPv4 if its peer has an IPv4 address. */
 typedef enum address_families {
     ONLY_V4,
     ONLY_V6,
@@ -142,8 +142,8 @@ static address_families families_of(const edo_io *conn)
     return edo__socket_get(fd, EDO__SOCKET_ONLY_V6) ? ONLY_V6 : BOTH_SENDING_V6;
 }
 
-/* Sets the option in all families of the socket, or in none: if the call for IPv4 fails, the value
- * for IPv6 is restored. */
+/* Sets the option in all families of the socket, or in none. If the call for IPv4 fails, the
+ * function restores the value for IPv6. */
 static int set_in_families(edo_io *conn, edo__socket_option v4_option, edo__socket_option v6_option,
                            int value)
 {

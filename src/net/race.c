@@ -9,11 +9,12 @@
  *     RACING ------- all attempts have failed -------> ready, with an error of the attempts
  *     ENDING ------- all attempts have ended --------> ready, with the connection of the winner
  *
- * The fate of a cancelled operation reaches the look-up and every attempt. So cancellation needs no
- * state of its own. All attempts end, and an attempt that has succeeded is still the result.
+ * A cancellation of the operation reaches the look-up and every attempt. So cancellation needs no
+ * state of its own. All attempts end. If one of them has succeeded, its connection is still the
+ * result.
  *
- * The race belongs to the operation. The operation's task is the waker of every attempt. A look-up
- * answers both families together, so the race need not wait for the second answer (RFC 8305,
+ * The race belongs to the operation. Every attempt wakes the operation's task. A look-up returns
+ * the addresses of both families together, so the race need not wait for a second answer (RFC 8305,
  * section 3).
  */
 #include <edo/time.h>
@@ -77,7 +78,7 @@ static int line_up(edo__race *race)
     return 0;
 }
 
-/* Weight of an error. A race without a success answers the error with the greatest weight. "No
+/* Weight of an error. A race without a success returns the error with the greatest weight. "No
  * route" has the least weight, because that error shows nothing about the host. A shortage of
  * memory or descriptors has the greatest weight, because the address was not tried at all. */
 enum { NO_WAY = 1, THE_HOSTS, SHORTAGE };

@@ -1,4 +1,4 @@
-/* Sockets and options by the system's numbers. */
+/* Sockets and socket options that the caller names by the system's numbers. */
 #include <edo/socket.h>
 
 #include "io/io.h"

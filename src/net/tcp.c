@@ -20,7 +20,7 @@ static int set_buffers(edo_fd fd, const edo_tcp_options *options)
     return rc;
 }
 
-/* Sets the option, and ignores an error: a system without fast open connects as usual. */
+/* Sets the option. Ignores an error, because a system without fast open connects as usual. */
 static void set_fast_open(edo_fd fd, const edo_tcp_options *options, bool listens)
 {
     if (listens && options->fast_open_queue)
@@ -121,7 +121,8 @@ int edo_tcp_set_unsent_limit(edo_io *conn, int bytes)
     return bytes < 1 ? -EINVAL : set(conn, EDO__TCP_UNSENT_LIMIT, bytes);
 }
 
-/* The value -1 means "no limit": the system's own value for it is greater than INT_MAX. */
+/* Returns 0 if there is no limit. The system's value for "no limit" exceeds INT_MAX, so it is read
+ * as -1. */
 int edo_tcp_unsent_limit(const edo_io *conn)
 {
     int value = get(conn, EDO__TCP_UNSENT_LIMIT);
@@ -162,8 +163,8 @@ int edo_tcp_try_send_urgent(edo_io *conn, unsigned char byte)
 }
 
 /* After the urgent byte was read, its mark can still end a read early, but no event reports the
- * mark any more. So from now on a short read proves nothing (edo__has_met_end), as after
- * edo_io_fd(). */
+ * mark any more. So from now on a short read does not show that the socket is empty
+ * (edo__has_met_end). The same is true after edo_io_fd(). */
 int edo_tcp_try_recv_urgent(edo_io *conn, unsigned char *ret_byte)
 {
     edo_fd fd = ret_byte ? edo__tcp_socket(conn) : -EINVAL;

@@ -1,4 +1,4 @@
-/* UDP sockets: their life. */
+/* Creation and end of UDP sockets. */
 #include "net/udp.h"
 
 #include "net/address.h"
@@ -23,7 +23,7 @@ static void release_errors(edo__source *source)
     release_part(edo__container(source, edo_udp, errors));
 }
 
-/* A claim keeps the socket in memory during the close. */
+/* Closes both sources of a socket. A claim keeps the socket in memory meanwhile. */
 static void close_both(edo_udp *socket)
 {
     int rc = edo__source_claim(&socket->source, EDO__SOURCE_WRITING);
@@ -116,7 +116,7 @@ int edo_udp_bind(const edo_address *address, const edo_udp_options *options, edo
     return make(address, options, false, ret_socket);
 }
 
-/* On a machine without IPv6, ":port" is changed to IPv4. */
+/* On a machine without IPv6, the address ":port" is changed to IPv4. */
 int edo_udp_bind_text(const char *text, const edo_udp_options *options, edo_udp **ret_socket)
 {
     edo__address parts;

@@ -14,7 +14,7 @@ struct edo_udp {
     edo__source errors;
     edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
     edo_atomic(bool) is_connected; // whether the socket has a peer
-    edo_atomic(bool) no_segments;  // the kernel cannot cut buffers, or its send timestamps are on
+    edo_atomic(bool) no_segments;  // the kernel cannot cut buffers, or send timestamps are on
     edo_atomic(bool) merges;       // EDO_UDP_GRO is on
     bool is_v6;
 };
@@ -25,7 +25,7 @@ static inline edo_udp *edo__udp_of(const edo_op *op)
     return op->object;
 }
 
-/* Gives the descriptor of a socket, for a call that uses the descriptor at once. Returns: the
+/* Finds the descriptor of a socket, for a call that uses the descriptor at once. Returns: the
  * descriptor; -EINVAL for NULL. */
 edo_fd edo__udp_fd(const edo_udp *socket, const char *call);
 

@@ -1,9 +1,9 @@
 /* The error queue of a UDP socket.
  *
- * A wait for the queue is a poll that requests no events, because the system reports errors in any
- * case. The poll ends when the queue has a message, or when the socket has an error without a
- * message. The operation takes such an error and answers it. Otherwise the error would end every
- * later poll at once. */
+ * A wait for the queue is a poll request without events, because the system reports errors in any
+ * case. The request ends when the queue has a message, or when the socket has an error without a
+ * message. The operation takes such an error as its result. Otherwise the error would end every
+ * later request at once. */
 #include "net/udp.h"
 #include "sys/datagrams.h"
 
@@ -25,7 +25,8 @@ static error_op *error_of(const edo_op *op)
     return (error_op *)(uintptr_t)op;
 }
 
-/* Claims the list of the queue, and the socket, so that its descriptor remains open. */
+/* Claims the source of the error queue. Also claims the source of the datagrams, which keeps the
+ * descriptor open. */
 static int enter(edo_udp *socket, const char *call)
 {
     int rc = edo__source_claim(&socket->source, EDO__SOURCE_READING);
@@ -42,8 +43,8 @@ static void leave(edo_udp *socket)
     edo__source_leave(&socket->source, EDO__SOURCE_READING);
 }
 
-/* Takes a message from the queue, or an error of the socket. Returns: bytes in the buffers; -EAGAIN
- * if there is neither. */
+/* Takes a message from the queue, or an error of the socket. Returns: the number of bytes in the
+ * buffers; the error of the socket; -EAGAIN if there is neither. */
 static int64_t take(const edo_udp *socket, edo_message *message)
 {
     int64_t n = edo__message_take_error(&socket->errors, message);

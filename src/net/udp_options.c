@@ -15,7 +15,7 @@ int edo_udp_set(edo_udp *socket, edo_udp_option option, int value)
     if (fd < 0 || !is_option(option) || option == EDO_UDP_MTU) return -EINVAL;
     int rc = edo__datagram_set(fd, socket->is_v6, option, value);
     if (rc == 0 && option == EDO_UDP_GRO) edo_store_relaxed(&socket->merges, value != 0);
-    if (rc == 0 && option == EDO_UDP_SEND_TIMESTAMPS) // numbered per call, not per datagram
+    if (rc == 0 && option == EDO_UDP_SEND_TIMESTAMPS) // the kernel numbers calls, not datagrams
         edo_store_relaxed(&socket->no_segments, value || !edo__datagram_can_segment(fd));
     return rc;
 }
@@ -93,14 +93,14 @@ bool edo_datagram_error_read(const edo_control *control, edo_datagram_error *ret
     return control && ret_error && edo__datagram_error_read(control, ret_error);
 }
 
-/* Bytes of the message that are in its only buffer. */
+/* Number of bytes in the message's only buffer. 0 if the message has no buffer, or several. */
 static size_t bytes_of(const edo_message *message)
 {
     size_t room = message->slice_count == 1 ? message->slices->size : 0;
     return message->size < room ? message->size : room;
 }
 
-/* A message of no bytes has one part. */
+/* A message without bytes has one empty part. */
 bool edo_datagram_part(const edo_message *message, size_t *offset, edo_slice *ret_part)
 {
     edo_datagram_info info;

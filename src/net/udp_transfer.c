@@ -3,7 +3,7 @@
  * One loop serves all operations: claim, drive, settle. `settle` decides, after each result of the
  * driver, whether the operation is done:
  *
- *     an error of an earlier datagram,     tried again: a receive always, a send once
+ *     an error of an earlier datagram,     a receive is repeated each time, a send only once
  *         on a socket without a peer
  *     SEND_MESSAGES                        continues after the messages that were tried
  *     SEND_SEGMENTS                        continues with the rest
@@ -38,9 +38,9 @@ static bool is_receive(const edo_op *op)
 }
 
 /* Whether the operation is tried once more, because its error belongs to an earlier datagram.
- * -EMSGSIZE, by which a link reports a packet as too long, is never an error of the receive itself.
- * A send may cause such errors itself, so a send is repeated only once. OWN marks the
- * repetition. */
+ * The error -EMSGSIZE of a receive always belongs to an earlier packet, which a link has reported
+ * as too long. A send may also fail by itself with the same errors, so a send is repeated only
+ * once. The bit OWN marks the repetition. */
 static bool is_tried_again(const edo_udp *socket, edo_op *op)
 {
     if (is_receive(op) && op->base.result == -EMSGSIZE) return true;
@@ -51,8 +51,8 @@ static bool is_tried_again(const edo_udp *socket, edo_op *op)
     return op->detail & EDO__DETAIL_OWN;
 }
 
-/* Ends an operation on one datagram. `progress` shares its place with the address, so it is set
- * here. */
+/* Ends an operation on one datagram. Sets `progress` here, because `progress` and the address share
+ * memory until the end. */
 static void end_datagram(edo_op *op)
 {
     int64_t size = op->base.result;
@@ -61,8 +61,8 @@ static void end_datagram(edo_op *op)
     if (size > 0 && (uint64_t)size > op->length) op->base.result = -EMSGSIZE;
 }
 
-/* Ends an operation on messages. Its result is bytes for edo_udp_recv_message() and
- * edo_udp_send_message(), and a number of messages for recv_many and send_many. */
+/* Ends an operation on messages. The result is a number of bytes for edo_udp_recv_message() and
+ * edo_udp_send_message(). It is a number of messages for edo_udp_recv_many(). */
 static void end_messages(edo_op *op, bool many)
 {
     if (op->base.result > 0 && !many)
@@ -80,8 +80,8 @@ static int64_t sent_of(const edo__message_op *request)
     return sent ? sent : request->messages[0].error;
 }
 
-/* Whether an error ends the whole operation, and not only one message. -EAGAIN ends only a try
- * without waiting. */
+/* Whether an error ends the whole operation, and not only one message. -EAGAIN occurs only in a try
+ * that does not wait. */
 static bool is_end(int64_t error)
 {
     return error == -ECANCELED || error == -EXDEV || error == -EAGAIN;
@@ -125,8 +125,8 @@ static bool advance_many(edo_udp *socket, edo_op *op)
     return true;
 }
 
-/* Records the bytes that were sent. Returns: whether the operation is done: all bytes were sent, or
- * a send has failed. */
+/* Records the bytes that were sent. Returns: whether the operation is done, because all bytes were
+ * sent or because a send has failed. */
 static bool advance_segments(edo_udp *socket, edo_op *op)
 {
     edo__message_op *request = edo__message_of(op);
@@ -167,8 +167,8 @@ static uint32_t side_of(const edo_op *op)
     return is_receive(op) ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
 }
 
-/* Checks that each message has room for ancillary data, if the kernel merges datagrams: only the
- * ancillary data shows where one datagram ends and the next begins. */
+/* Checks that each message has room for ancillary data. Called if the kernel merges datagrams. Then
+ * only the ancillary data shows where one datagram ends and the next begins. */
 static int check_merged(const edo_op *op)
 {
     if (edo__request_of(op) == EDO__RECV) return -EOPNOTSUPP;
@@ -245,7 +245,8 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
 }
 
 /* Operations on one datagram are EDO_KIND_OWNER, so that they are polled in a cancelled function
- * too. Until its end, such an operation has an address in the place of its progress. */
+ * too. Each of them must end by a poll, because it stores an address in the place of its progress
+ * until then. */
 static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
                                          .poll = udp_poll,
                                          .kind = EDO_KIND_OWNER };

@@ -13,8 +13,8 @@ int edo__unix_parse(const char *text, edo_address *ret_address);
 /* Does the same for an address to connect to or to send to, which must have a name. */
 int edo__unix_parse_peer(const char *text, edo_address *ret_address);
 
-/* The socket of a stream. call: name of the user's call, for a message about misuse. Returns: a
- * descriptor; -ENOTSUP if the stream has no socket; -EINVAL for NULL. */
+/* Finds the socket of a stream. call: name of the user's call, for a message about misuse. Returns:
+ * a descriptor; -ENOTSUP if the stream has no socket; -EINVAL for NULL. */
 edo_fd edo__unix_socket_of(const edo_io *conn, const char *call);
 
 /* Writes the address of a Unix socket, or of its peer, as text. Returns: the length; -ENOSPC;

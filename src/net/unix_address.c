@@ -1,4 +1,5 @@
-/* Addresses of Unix sockets: the texts of edo/unix.h, and the names of sockets. */
+/* Addresses of Unix sockets. Parses the texts of edo/unix.h, and writes the names of sockets as
+ * text. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
-/* Connecting Unix sockets, and their peers.
+/* Connects of Unix sockets, and information about their peers.
  *
  * A connect succeeds or fails at once. While the listener's queue is full, connect(2) fails with
- * EAGAIN, and the system reports no event when the queue has room again. (A blocking connect would
- * wait, on a thread that cannot be ended.) So the operation tries again after a pause. */
+ * EAGAIN, and the system reports no event when the queue has room again. (A blocking connect(2)
+ * would occupy a thread, and its wait cannot be ended.) So the operation tries again after a
+ * pause. */
 #include "io/pause.h"
 #include "net/unix.h"
 #include "sys/sockets.h"
@@ -26,11 +27,11 @@ static connect_op *connect_of(const edo_op *op)
     return (connect_op *)(uintptr_t)op;
 }
 
-/* Type of the socket in the lowest bits of edo_op.detail. */
+/* Bits of edo_op.detail. The lowest bits are the type of the socket. */
 enum { TYPE = 3, CREDENTIALS = 4 };
 
-/* Makes the stream before the connection, so that a connection is never made and then dropped for
- * lack of memory, and so that all messages have credentials. */
+/* Makes the stream before the connection. So no connection is made and then dropped for lack of
+ * memory, and all messages have credentials. */
 static int begin(connect_op *op)
 {
     uint32_t detail = op->state.detail;

@@ -2,9 +2,9 @@
  *
  * The replacement of a dead socket could race with other processes in two ways. First, the test
  * "does anybody listen?" and the removal both use the path, and another process may bind the path
- * between them. Second, a socket that is bound but does not listen yet looks dead. So with
- * replace_stale the whole sequence (examine, remove, bind, listen) runs under a lock on the
- * directory. The sequence makes no pause, so the lock is held for microseconds. */
+ * between these two steps. Second, a socket that is bound but does not listen yet looks dead. So
+ * with the option replace_stale, the whole sequence (examine, remove, bind, listen) runs under a
+ * lock on the directory. The sequence makes no pause, so the lock is held for microseconds. */
 #include <string.h>
 
 #include "io/pause.h"
@@ -43,7 +43,7 @@ static edo_unix_type type_of(const listen_op *op)
     return op->state.detail & SEQPACKET ? EDO_UNIX_SEQPACKET : EDO_UNIX_STREAM;
 }
 
-/* Notes the path for its removal at the close. */
+/* Records the path for its removal at the close of the listener. */
 static int note_path(const edo_address *address, edo__listener_path **ret_path)
 {
     char path[EDO__LOCAL_PATH_SIZE], absolute[EDO__LOCAL_ABSOLUTE_SIZE];
@@ -60,7 +60,7 @@ static int note_path(const edo_address *address, edo__listener_path **ret_path)
     return 0;
 }
 
-/* Removes the path of a socket that could be bound but cannot be used. */
+/* Removes the path of a socket that was bound but cannot be used. */
 static void undo_bind(const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];

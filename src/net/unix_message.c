@@ -1,7 +1,7 @@
 /* Messages of Unix sockets: datagrams, records, and bytes with ancillary data.
  *
  * On a stream, a call may send only a part of a message, but sends all of its descriptors. The
- * operation then turns into an edo_writev_all() of the rest, so nothing can send the descriptors
+ * operation then turns into an edo_writev_all() of the rest, so the descriptors are not sent
  * twice. */
 #include "io/pause.h"
 #include "net/unix.h"
@@ -100,7 +100,7 @@ static edo_poll end_send(edo_op *op, edo_cx *cx)
     if (op->base.result < 0) return end(op, cx, op->base.result);
     op->progress = message->size;
     if (message->size >= all) return end(op, cx, (int64_t)message->size);
-    if (message->control) message->control->size = 0; // it was sent with the first byte
+    if (message->control) message->control->size = 0; // already sent with the first byte
     edo_slice *rest = edo__slices_advance(message->slices, &count, message->size);
     return edo__io_write_rest(op, cx, rest, count, message->size);
 }

@@ -1,4 +1,4 @@
-/* Unix sockets of all types: making, pairs, datagrams. */
+/* Creation of Unix sockets: sockets of all types, pairs, and datagram sockets. */
 #include "net/unix.h"
 #include "sys/sys.h"
 
@@ -20,7 +20,7 @@ uint32_t edo__unix_traits(edo_unix_type type, bool credentials)
 
 int edo__unix_prepare(edo_fd fd, edo_unix_type type, bool credentials)
 {
-    bool needs = credentials || type == EDO_UNIX_SEQPACKET; // see receive_record in message.c
+    bool needs = credentials || type == EDO_UNIX_SEQPACKET; // receive_record in driver/message.c
     return needs ? edo__local_set_credentials(fd, true) : 0;
 }
 

@@ -3,7 +3,7 @@
 
 #include <edo/address.h>
 
-/* Parses the text behind "unix:". Returns: 0; -EINVAL; -ENAMETOOLONG. */
+/* Parses the text after "unix:". Returns: 0; -EINVAL; -ENAMETOOLONG. */
 int edo__unix_text_parse(const char *text, edo_address *ret_address);
 
 /* Writes "unix:" and the name, with the final NUL. Returns: the length; -ENOSPC. */
