@@ -1,4 +1,4 @@
-/* The course of a call on a file from its first try to its end (file.h). */
+/* Drives a call on a file from its first try to its end. See file.h. */
 #include "io/file.h"
 #include "runtime/schedule/worker.h"
 
@@ -15,7 +15,7 @@ static edo_poll end_with(edo_op *op, int64_t result)
 
 static edo_poll to_pool(edo_op *op, edo_cx *cx, edo__files_fn *run)
 {
-    op->detail |= EDO__CALL_IN_POOL; // before the pool changes its part of the word
+    op->detail |= EDO__CALL_IN_POOL; // set before the pool changes its byte of the word
     int rc = edo__files_run(op, run, cx);
     if (rc == 0) return EDO_PENDING;
     op->detail &= ~(uint32_t)EDO__CALL_IN_POOL;
@@ -29,7 +29,8 @@ void edo__file_stream_block(edo__file_stream *stream)
     edo_store_relaxed(&stream->may_be_nonblocking, false);
 }
 
-/* The ring answers EAGAIN for a file with O_NONBLOCK instead of waiting for the disk. */
+/* Passes a call to the ring. Clears O_NONBLOCK before that, because the ring answers EAGAIN for a
+ * file with this flag instead of waiting for the disk. */
 static edo_poll to_ring(edo_op *op, edo_cx *cx, edo__file_stream *stream,
                         const edo__file_call *call)
 {

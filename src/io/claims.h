@@ -5,16 +5,16 @@
  * allows several operations per side has COUNTS in its word from the start. Instead of the bits of
  * sides, its word holds the number of operations, in units of USER.
  *
- *     take   An operation, before its first try, sets the bits of its sides. -EBUSY if one is set.
- *     leave  The operation, at its end, clears these bits.
- *     close  The owner, once, sets CLOSED and CLOSING, has parked operations polled, and clears
- *            CLOSING.
+ *     take   Before its first try, an operation sets the bits of its sides. -EBUSY if one is set.
+ *     leave  At its end, the operation clears these bits.
+ *     close  The owner sets CLOSED and CLOSING, has parked operations polled, and then clears
+ *            CLOSING. The owner closes once.
  *
  * The step that leaves only CLOSED in the word ends the object. All changes are read-modify-writes
  * of one word, so there is exactly one such step. CLOSING keeps the object valid while the closer
  * still wakes operations. Without CLOSING a woken operation could leave first and end the object.
  *
- * Order: a take acquires, and a leave acquires and releases. So all work of an operation on a side
+ * Orders. A take acquires. A leave acquires and releases. So all work of an operation on a side
  * precedes the next claim of that side, and all work of all operations precedes the end.
  */
 #pragma once
@@ -36,8 +36,8 @@ static inline uint32_t edo__claims_weight(const edo_atomic(uint32_t) *claims, ui
     return counts ? (uint32_t)EDO__SOURCE_USER : sides;
 }
 
-/* Whether a claim of the sides has to fail. With COUNTS only a claim of both sides can fail: it
- * fails if there is any other claim. */
+/* Whether a claim of the sides has to fail. With COUNTS, only a claim of both sides can fail. Such
+ * a claim fails if there is any other claim. */
 static inline bool edo__claims_exclude(uint32_t state, uint32_t sides)
 {
     if (state & EDO__SOURCE_COUNTS) return sides == EDO__BOTH_SIDES && state >= EDO__SOURCE_USER;
@@ -71,8 +71,8 @@ static inline bool edo__claims_leave(edo_atomic(uint32_t) *claims, uint32_t side
     return edo__claims_drop(claims, edo__claims_weight(claims, sides));
 }
 
-/* Closes the object. The caller then holds CLOSING. Returns: the word before the close. CLOSED in
- * that word shows a second close, which is misuse. */
+/* Closes the object. The caller then holds CLOSING. Returns: the word before the close. If that
+ * word has CLOSED, this is a second close, which is misuse. */
 static inline uint32_t edo__claims_close(edo_atomic(uint32_t) *claims)
 {
     return edo_or_relaxed(claims, EDO__SOURCE_CLOSED | EDO__SOURCE_CLOSING);

@@ -9,7 +9,7 @@
  * descriptor. Cancel: waits for the kernel. */
 edo_op edo__io_writable(edo_io *io);
 
-/* Waits as above until the peer has hung up or the connection has an error. */
+/* Waits in the same way until the peer has hung up or the connection has an error. */
 edo_op edo__io_hung_up(edo_io *io);
 
 /* Moves bytes from the stream into a pipe, or from a pipe into the stream, by one call that does

@@ -1,4 +1,4 @@
-/* Streams that are descriptors. */
+/* Streams on descriptors. */
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
 #include "sys/sockets.h"
@@ -45,8 +45,8 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* The check of claims cannot miss an operation, because a free side of a closed stream cannot be
- * claimed any more. */
+/* Has parked operations polled. The check of claims cannot miss an operation, because a free side
+ * of a closed stream cannot be claimed any more. */
 static void fd_hang_up(edo_io *io)
 {
     edo__source *source = &fd_io_of(io)->source;

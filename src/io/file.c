@@ -1,10 +1,11 @@
-/* Streams of files at their position. A cancelled operation waits for a call that has begun, because
- * the bytes that the call moves belong to the operation. */
+/* Streams that transfer bytes at a file's own position. A cancelled operation waits for a call that
+ * has begun, because the bytes that the call moves belong to the operation. */
 #include "io/file.h"
 
 /* ---- one step ---- */
 
-/* Bytes per call of the ring or the pool. A cancellation waits for this many. */
+/* Limit of bytes per call of the ring or the pool. A cancelled operation waits for the call that it
+ * has begun. */
 enum { MAX_TRANSFER = 2 * 1024 * 1024 };
 
 static void describe(const edo_op *op, edo__file_call *call)
@@ -34,8 +35,8 @@ static int64_t run_transfer(edo_op *op)
     return edo__file_make(&call);
 }
 
-/* Takes the file's position for one operation. Acquire and release order the operations at the
- * position. */
+/* Takes the file's position for one operation. This acquire, and the release at the end of a step,
+ * order the operations at the position. */
 static bool take_position(edo__file_stream *stream, const edo_op *op)
 {
     const edo_op *none = NULL;

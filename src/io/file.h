@@ -1,4 +1,4 @@
-/* Streams of files at their position, and calls on files. */
+/* Streams that transfer bytes at a file's own position, and calls on files. */
 #pragma once
 
 #include "io/io.h"
@@ -7,14 +7,14 @@
 
 /* ---- calls ----
  *
- * An operation describes its call. The call is first tried on the polling thread. If that would
- * wait, the driver makes the call, or a thread of the pool "files".
+ * An operation describes its call. The call is first tried on the polling thread. If the try would
+ * wait, the driver or a thread of the pool "files" makes the call.
  *
  *     IDLE ---- the try has a result --------------------------> done
  *     IDLE ---- the driver takes the call ---------------------> IN_RING
- *     IDLE ---- else ------------------------------------------> IN_POOL
+ *     IDLE ---- otherwise -------------------------------------> IN_POOL
  *     IN_RING - the call has ended ----------------------------> done
- *     IN_RING - the driver could not make it after all --------> IN_POOL
+ *     IN_RING - the driver could not make the call ------------> IN_POOL
  *     IN_POOL - the function has ended, or will never begin ---> done
  *
  * The members object, data, length and progress of an operation are its arguments in all stages.
@@ -26,8 +26,9 @@ enum {
     EDO__CALL_IN_RING = 1 << 25,
 };
 
-/* Whether an operation has one of the bits. A poll may ask while a thread of the pool changes the
- * pool's byte of the same word. Relaxed: the polls alone change these bits. */
+/* Whether an operation has one of the bits. A poll may call this function while a thread of the
+ * pool changes the pool's byte of the same word. The load is relaxed, because only polls change
+ * these bits. */
 static inline bool edo__call_has(const edo_op *op, uint32_t bits)
 {
     return edo_load_figure(&op->detail) & bits;
@@ -41,9 +42,10 @@ static inline bool edo__call_is_begun(const edo_op *op)
 
 typedef struct edo__file_stream edo__file_stream;
 
-/* Makes the call of an operation. call: used only by the poll that begins the operation; NULL: only
- * `run` knows the calls. stream: that of the file; NULL: O_NONBLOCK has no effect on the call. Inside a poll.
- * Returns: EDO_READY with base.result; EDO_PENDING. */
+/* Makes the call of an operation. call: used only by the poll that begins the operation; NULL:
+ * there is no single call, and `run` makes the calls in the pool. stream: stream of the file; NULL:
+ * O_NONBLOCK has no effect on the call. Called inside a poll. Returns: EDO_READY with base.result;
+ * EDO_PENDING. */
 edo_poll edo__call_drive(edo_op *op, edo_cx *cx, edo__file_stream *stream,
                          const edo__file_call *call, edo__files_fn *run);
 

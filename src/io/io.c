@@ -67,7 +67,7 @@ edo_slice *edo__slices_advance(edo_slice *slices, uint64_t *count, uint64_t n)
     return slices;
 }
 
-/* Removes the first n bytes, which were moved, and empty slices from the front of a vector.
+/* Removes the first n bytes of a vector, which were moved, and then the empty slices at its front.
  * Returns: whether the vector is empty. */
 static bool shorten(edo__transfer_op *transfer, uint64_t n)
 {
@@ -84,8 +84,8 @@ static bool is_whole(edo__transfer_op *transfer, const edo_op *op, int64_t n)
     return transfer->progress == transfer->length;
 }
 
-/* Adds the result of a step to the operation's progress. Returns: whether the operation is done;
- * *ret_result is then its result. */
+/* Adds the result of a step to the operation's progress. Returns: whether the operation is done.
+ * *ret_result: the result of the operation, if it is done. */
 static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 {
     edo__transfer_op *transfer = edo__transfer_of(op);
@@ -145,7 +145,8 @@ static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
 /* ---- reads into several buffers ---- */
 
 /* Makes one step of a readv as a read into the first buffer. So kinds of streams without a
- * descriptor need no code for vectors. Nothing but a poll reads the operation while it waits. */
+ * descriptor need no code for vectors. Only polls read the members of a waiting operation, so these
+ * members may change during the step. */
 static edo_poll read_first(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__transfer_op *transfer = edo__transfer_of(op);
@@ -345,13 +346,13 @@ static edo_poll finish_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* EDO_KIND_OWNER, because edo_finish() must be polled in a cancelled function too, to close the
- * stream. */
+/* The kind is EDO_KIND_OWNER, because edo_finish() must be polled in a cancelled function too, to
+ * close the stream. */
 static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };
 
-/* Overlay of an edo__poll_op, because edo_finish() on a descriptor waits for input by poll
+/* The operation is an edo__poll_op, because edo_finish() on a descriptor waits for input by poll
  * requests. */
 edo_op edo_finish(edo_io *io)
 {

@@ -11,25 +11,25 @@
  * rest for all kinds: claims, budget, progress, whole transfers, edo_finish() and edo_close(). A
  * wrapper stores its operations on the wrapped stream in its own struct.
  *
- * Every function gets the stream. The caller of step, drop and shutdown_write has claimed the sides
- * that the call uses. So each side has one caller at a time, and the stream cannot end during the
- * call. */
+ * Every function has the stream as an argument. The caller of step, drop and shutdown_write has
+ * claimed the sides that the call uses. So each side has one caller at a time, and the stream
+ * cannot end during the call. */
 typedef struct edo__io_ops {
     const char *name;
 
     /* Offset of the word of claims (claims.h) in the stream. A new stream has 0 in that word. */
     size_t claims;
 
-    /* Makes one step of a read, write or writev: moves bytes, or parks the operation. op.detail
-     * tells the kind of operation, and op.progress the bytes moved by earlier steps. Returns:
-     * EDO_READY with base.result: bytes moved, 0 at the end of the input, or a negative errno;
-     * EDO_PENDING after arranging a wake. A step that has to end (edo__io_is_ending) tries nothing
-     * new. As soon as it can, such a step ends the operation with the number of bytes already
-     * moved, or with -ECANCELED. */
+    /* Makes one step of a read, write or writev: moves bytes, or parks the operation. op.detail has
+     * the kind of the operation. op.progress is the number of bytes that earlier steps have moved.
+     * Returns: EDO_READY with base.result: bytes moved, 0 at the end of the input, or a negative
+     * errno; EDO_PENDING: the step has arranged a wake. A step that has to end (edo__io_is_ending)
+     * tries nothing new. As soon as it can, such a step ends the operation with the number of bytes
+     * already moved, or with -ECANCELED. */
     edo_poll (*step)(edo_io *io, edo_op *op, edo_cx *cx);
 
-    /* Whether step also makes a step of a readv. Descriptors that are polled do so in any case. For
-     * all other kinds, a readv is a read into its first buffer. */
+    /* Whether `step` also makes steps of a readv. Kinds with a source do so in any case. For other
+     * kinds, if this member is false, a readv becomes a read into its first buffer. */
     bool reads_vectors;
 
     /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with base.result
@@ -87,9 +87,9 @@ void edo__use_work(edo_cx *cx, int64_t n);
  * message about misuse. */
 int edo__io_shutdown_write(edo_io *io, const char *call);
 
-/* Close a stream in two steps, for a wrapper that still uses the wrapped stream during its own end.
- * After the first step no operation can start on the stream, and operations in flight end. After
- * the second step the stream may be freed. call: as above. */
+/* These two functions close a stream in two steps. A wrapper calls them if it still uses the
+ * wrapped stream during its own end. After the first step no operation can start on the stream, and
+ * operations in flight end. After the second step the stream may be freed. call: as above. */
 void edo__io_begin_close(edo_io *io, const char *call);
 void edo__io_end_close(edo_io *io);
 
@@ -103,13 +103,13 @@ typedef struct edo__fd_io {
  * memory. */
 edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 
-/* Return traits: those of a descriptor, by its kind of file (edo__file_kind), and those of a type
- * of sockets. */
+/* These two functions return traits. The first one returns the traits of a descriptor, by its kind
+ * of file (edo__file_kind). The second one returns the traits of a socket type. */
 uint32_t edo__fd_traits(edo_fd fd, int file_kind);
 uint32_t edo__socket_type_traits(edo__socket_type type);
 
-/* Continues an operation that holds the claim of the write side as an edo_writev_all() that has
- * written `progress` bytes. Called inside a poll of the operation. */
+/* Turns an operation that holds the claim of the write side into an edo_writev_all() that has
+ * written `progress` bytes, and continues it. Called inside a poll of the operation. */
 edo_poll edo__io_write_rest(edo_op *op, edo_cx *cx, edo_slice *slices, size_t count,
                             uint64_t progress);
 
@@ -142,12 +142,11 @@ void edo__source_leave(edo__source *source, uint32_t sides);
 void edo__source_close(edo__source *source);
 
 /* Ends a closed source that has no claims. Called by a stream that uses the source's claims as its
- * own, as one part of the stream's close. */
+ * own. The call is a part of the stream's close. */
 void edo__source_end(edo__source *source);
 
-/* Makes one step of an operation that has a claim. The operation ends early when the operation was
- * cancelled or the source was closed. Returns: EDO_PENDING; or EDO_READY with the result in
- * base.result. */
+/* Makes one step of an operation that has a claim. The operation ends early if it was cancelled or
+ * if the source was closed. Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
 /* Makes such a step for an operation that must wait even if it was cancelled. */

@@ -28,8 +28,8 @@ static int wrap_private(edo_fd own, edo_io **ret_io)
     return rc;
 }
 
-/* Returns: the kind of the descriptor; -EPERM if it cannot be polled, like a file or /dev/null;
- * another negative errno. */
+/* Returns: the kind of the descriptor; -EPERM if the descriptor cannot be polled, like a file or
+ * /dev/null; another negative errno. */
 static int kind_of(edo_fd fd)
 {
     int kind = edo__sys_pollable_kind(fd);

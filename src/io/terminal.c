@@ -45,7 +45,8 @@ int edo_terminal_set_size(edo_io *io, edo_terminal_size size)
 
 /* ---- signals ---- */
 
-/* The dispatcher restores the terminals, unless another subscriber takes the signal. */
+/* Leaves the signal to the dispatcher. The dispatcher restores the terminals, unless another
+ * subscriber takes the signal. */
 static edo__signal_answer on_signal(void *context, const edo_signal_event *event)
 {
     (void)context;
@@ -53,7 +54,8 @@ static edo__signal_answer on_signal(void *context, const edo_signal_event *event
     return EDO__SIGNAL_LEFT;
 }
 
-/* Subscribers, active while a mode with EDO_TERMINAL_ON_SIGNALS is entered. */
+/* Subscribers to signals. They are subscribed while a mode with EDO_TERMINAL_ON_SIGNALS is
+ * entered. */
 #define GUARD(name)                                                                                \
     {                                                                                              \
         .signal = (name), .flags = EDO__SIGNAL_UNLESS_IGNORED, .notify = on_signal                 \
@@ -161,7 +163,7 @@ int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io, edo_terminal_s
     return rc;
 }
 
-/* Unlinks a mode. Returns: whether it was linked. *ret_above: the next newer mode of the same
+/* Unlinks a mode. Returns: whether the mode was linked. *ret_above: the next newer mode of the same
  * terminal, or NULL. */
 static bool unlink_mode(edo_terminal_mode *mode, edo_terminal_mode **ret_above)
 {
@@ -174,8 +176,9 @@ static bool unlink_mode(edo_terminal_mode *mode, edo_terminal_mode **ret_above)
     return true;
 }
 
-/* Leaves a mode. If the same terminal has a newer mode, the terminal does not change: the newer
- * mode gets the state from before this mode, and restores that state when it is left. */
+/* Leaves a mode. If the same terminal has a newer mode, the terminal does not change. The newer
+ * mode then gets the terminal's state from before this mode, and restores that state when the newer
+ * mode is left. */
 static void leave(edo_terminal_mode *mode)
 {
     edo_terminal_mode *above;

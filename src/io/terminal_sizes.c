@@ -1,6 +1,7 @@
-/* Sequences of the sizes of a terminal. A signal handler sets an eventfd, for which an operation
- * waits as for any descriptor. The operation then reads the size. A signal that comes between the
- * clearing of the eventfd and the reading sets the eventfd again, so no change is missed. */
+/* The sizes of a terminal, as a sequence. A signal handler sets an eventfd. An operation waits for
+ * the eventfd as for any descriptor, and then reads the size. A signal that comes between the
+ * clearing of the eventfd and the reading of the size sets the eventfd again, so no change is
+ * missed. */
 #include <edo/terminal.h>
 
 #include "io/io.h"
@@ -101,7 +102,7 @@ static bool is_same(edo_terminal_size a, edo_terminal_size b)
     return a.rows == b.rows && a.columns == b.columns && a.width == b.width && a.height == b.height;
 }
 
-/* Reads the size of the terminal. Returns: 1 with a new size; 0: the size has not changed; a
+/* Reads the size of the terminal. Returns: 1: the size has changed; 0: the size has not changed; a
  * negative errno. */
 static int take(edo_terminal_sizes *sizes, edo_terminal_size *ret_size)
 {
