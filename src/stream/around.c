@@ -3,7 +3,7 @@
 
 /* ---- chain ---- */
 
-/* At the end of the first stream the step continues with the second. */
+/* Reads from the first stream. At its end, the step continues with the second stream. */
 static edo_poll chain_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__wrapper *self = edo__wrapper_of(io);

@@ -4,16 +4,16 @@
  *
  *     n -- take, by the holder of a reference -------------------> n + 1
  *     n -- drop, n > 1 -----------------------------------------> n - 1
- *     1 -- drop: the last holder frees the block
- *     1 -- edo__block_is_unique: the only holder may write to the whole block
+ *     1 -- drop, by the last holder ---------------------------> the block is freed
+ *     1 -- edo__block_is_unique --------------------------------> 1, and the only holder may write
  *
- * At a count of 1 only that holder can add a reference.
+ * At a count of 1, only the holder of that reference can add another one.
  *
- * Order. A take is relaxed. Its caller holds a reference already. The program synchronizes when it
- * passes the new reference to another thread. A drop releases: the thread's accesses to the memory
- * happen before the drop. Its partners are the acquire of the drop that frees, and the acquire of
- * the load that finds a count of 1. Without these acquires a write in place could overtake the last
- * read by another thread.
+ * Orders. A take is relaxed, because its caller already holds a reference, and the program
+ * synchronizes the threads when it passes the new reference to another thread. A drop releases, so
+ * the thread's accesses to the memory happen before the drop. The partners of the release are the
+ * acquire of the drop that frees, and the acquire of the load that finds a count of 1. Without
+ * these acquires a write in place could overtake the last read by another thread.
  *
  * Parts of one block that belong to different buffers do not overlap. No buffer contains a byte of
  * a slice. */
@@ -32,7 +32,7 @@ struct edo__block {
     void *context;
 };
 
-/* Makes a block with one reference. Returns: NULL: out of memory. */
+/* These two functions make a block with one reference. Returns: NULL: out of memory. */
 edo__block *edo__block_create(size_t size);
 edo__block *edo__block_wrap(void *memory, size_t size, edo_release_fn *release, void *context);
 

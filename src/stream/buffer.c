@@ -5,15 +5,15 @@
 
 enum {
     LEAST_BLOCK = 64,      // bytes; least size of the first block
-    MOST_KEPT = 64 * 1024, // bytes; a new block is at least as large as the last one, up to this
+    MOST_KEPT = 64 * 1024, // bytes; up to this size, a new block is not smaller than the last one
 };
 
 /* ---- room ---- */
 
 /* Extends the buffer to the end of the block, if no other slice or buffer has a part of the block.
- * Returns: whether `size` more bytes fit then. The function moves bytes to the front of the block
- * only if at least as many bytes of the block lie before them. So the cost of the moves is at most
- * one moved byte for each byte that was read. */
+ * Returns: whether `size` more bytes fit then. The function moves the buffer's bytes to the front
+ * of the block only if the unused part before them is at least as large. So the moves cost at most
+ * one moved byte for each byte that was taken from the front. */
 static bool reclaim(edo_buffer *buffer, size_t size)
 {
     edo__block *block = buffer->block;
@@ -34,9 +34,9 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Size of the next block: at least twice the number of bytes in the buffer. The size of the last
- * block is not doubled, because other buffers may have parts of that block. After its bytes were
- * split off or frozen, a buffer gets a block of the last size, up to MOST_KEPT. */
+/* Computes the size of the next block. The size is at least twice the number of bytes in the
+ * buffer. The size of the last block is not doubled, because other buffers may have parts of that
+ * block. A buffer whose bytes were split off gets a block of the last size, up to MOST_KEPT. */
 static size_t next_size(const edo_buffer *buffer, size_t size)
 {
     size_t last = buffer->block ? buffer->block->size : LEAST_BLOCK;
@@ -65,7 +65,8 @@ void edo_buffer_deinit(edo_buffer *buffer)
 
 /* ---- writing ---- */
 
-/* `data` may lie in the buffer itself. These bytes move when the buffer moves. */
+/* `data` may lie in the buffer itself. Such bytes move when the buffer grows, so the function finds
+ * them by their offset. */
 int edo_buffer_append(edo_buffer *buffer, const void *data, size_t size)
 {
     size_t at = (size_t)((uintptr_t)data - (uintptr_t)buffer->data);
@@ -180,8 +181,8 @@ int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back)
     return edo_buffer_advance(ret_back, at);
 }
 
-/* Whether the second buffer can be appended to the first one without a move: both lie in one block,
- * the second begins where the capacity of the first ends, and no gap lies between their bytes. */
+/* Whether `back` can be appended to `buffer` without a move. Both must lie in one block. The
+ * capacity of `buffer` must end where `back` begins. No gap may lie between their bytes. */
 static bool are_neighbours(const edo_buffer *buffer, const edo_buffer *back)
 {
     if (!back->block || back->block != buffer->block) return false;

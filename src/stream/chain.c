@@ -1,4 +1,4 @@
-/* Sequences of slices that are read as one. */
+/* Sequences of slices that are read as one slice. */
 #include "stream/block.h"
 
 #include <edo/buffered.h>

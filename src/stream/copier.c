@@ -1,13 +1,13 @@
 /* Copies from stream to stream.
  *
- * Two operations may be in flight: a read into the free end of the memory, and a write from its
- * front. So a slow target does not stop the reads before the memory is full. A slow source does not
- * delay the write of bytes that were read.
+ * Two operations may be in flight: a read into the free end of the memory, and a write from the
+ * front of the memory. So a slow target does not stop the reads before the memory is full. A slow
+ * source does not delay the write of bytes that were read.
  *
  * Splicing moves bytes from the source to a pipe, and from the pipe to the target. Splicing begins
  * after a read that has filled the memory, so small messages never pay for a pipe. Splicing
- * continues while the source has bytes at once. When the source has none, an ordinary read waits
- * for more.
+ * continues while the source has bytes without a wait. When the source has no bytes, an ordinary
+ * read waits for more.
  *
  * Bytes in the pipe follow the bytes in memory. So the pipe is filled only while the memory is
  * empty, and no read begins while the pipe has bytes. */
@@ -79,8 +79,8 @@ static void fail(edo_copier *copier, int64_t error)
     if (!copier->failure) copier->failure = (int32_t)error;
 }
 
-/* Whether the next bytes are spliced: splicing is on, the memory is empty, and no write is in
- * flight. */
+/* Whether the next bytes are spliced. Splicing must be on, the memory must be empty, and no write
+ * may be in flight. */
 static bool splices(edo_copier *copier)
 {
     if (copier->splice != EDO__SPLICE_ON || copier->start != copier->end) return false;
@@ -191,7 +191,8 @@ static int drain_pipe(edo_copier *copier, edo_cx *cx)
     return MOVED;
 }
 
-/* Ends a write from the memory. If the bytes are in the pipe, ends a wait for room instead. */
+/* Ends a write from the memory. If the bytes are in the pipe, the operation was a wait for room,
+ * and this function ends that wait. */
 static void end_write(edo_copier *copier, int64_t n)
 {
     if (n < 0) fail(copier, n);
@@ -222,7 +223,7 @@ static void end_watch(edo_copier *copier, int64_t n, const edo_cx *cx)
 }
 
 /* Begins an operation on the target, or splices. Returns: WAITS: an operation is to be polled;
- * MOVED: after a splice; IDLE: there is nothing to do. */
+ * MOVED: a splice has moved bytes or failed; IDLE: there is nothing to do. */
 static int begin_write(edo_copier *copier, edo_cx *cx)
 {
     if (copier->target_failed || copier->stops) return IDLE;
@@ -276,8 +277,8 @@ static int64_t result_of(const edo_copier *copier)
     return is_whole ? (int64_t)copier->given : -ECANCELED;
 }
 
-/* Polls the copy. If the target has failed, cancels a waiting read, because its bytes could not be
- * written. */
+/* Polls the copy. If the target has failed, cancels a waiting read, because the bytes of that read
+ * could not be written. */
 edo_poll edo__copier_poll(edo_copier *copier, edo_cx *cx, int64_t *ret_result)
 {
     for (;;) {

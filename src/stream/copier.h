@@ -1,4 +1,4 @@
-/* Copies that are parts of other operations. Thread: that of the owner's task. */
+/* Copies that are parts of other operations. Thread: the one that polls the owner's task. */
 #pragma once
 
 #include <edo/copy.h>
@@ -17,6 +17,7 @@ void edo__copier_begin(edo_copier *copier);
  * in flight. */
 edo_poll edo__copier_poll(edo_copier *copier, edo_cx *cx, int64_t *ret_result);
 
-/* Stops a copy. No further inner operation begins, and those in flight are cancelled. The following
- * polls end with -ECANCELED unless the copy had ended. Called inside a poll. */
+/* Stops a copy. No further inner operation begins, and the inner operations in flight are
+ * cancelled. The following polls end with -ECANCELED unless the copy had ended. Called inside a
+ * poll. */
 void edo__copier_stop(edo_copier *copier);

@@ -1,9 +1,9 @@
 /* Connections in memory.
  *
- * One lock guards both directions. Under the lock a step tries a transfer, or parks in a wait list
- * of its direction. Under the lock each transfer and each end of a direction wakes the wait lists
- * of that direction. So a parked step has seen all earlier changes, and all later changes wake
- * it. */
+ * One lock guards both directions. A step takes the lock to try a transfer. If the transfer has to
+ * wait, the step parks in a wait list of its direction, still under the lock. Each transfer and
+ * each end of a direction wakes the wait lists of that direction, under the lock too. So a parked
+ * step has seen all earlier changes, and all later changes wake the step. */
 #include "stream/duplex.h"
 
 #include <string.h>
@@ -127,7 +127,7 @@ static int shutdown_write(edo_io *io)
     return 0;
 }
 
-/* Wakes the operations of this end and those of the other end. */
+/* Wakes the operations of both ends. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);

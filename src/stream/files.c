@@ -1,4 +1,4 @@
-/* Copies of files: to streams, and to other files. */
+/* Copies of files to streams, and to other files. */
 #include <edo/blocking.h>
 #include <edo/copy.h>
 
@@ -30,8 +30,8 @@ static void move_on(edo_file_range *range, edo_op *op, uint64_t n)
 enum { MOVED = 1, OVER = 2 };
 
 /* Begins the write of a piece from `memory`, which is freed at the end of the operation. The offset
- * counts written bytes, so a later operation reads unwritten bytes again. Returns: MOVED: `inner`
- * is to be polled; OVER; a negative errno. */
+ * advances only by written bytes, so a later operation reads unwritten bytes again. Returns: MOVED:
+ * `inner` is to be polled; OVER; a negative errno. */
 static int64_t begin_piece(edo_io *to, edo_file_range *range)
 {
     range->is_direct = false;
@@ -49,7 +49,8 @@ static int64_t begin_piece(edo_io *to, edo_file_range *range)
 }
 
 /* Sends a part of the file with edo__sys_send_file(), so the bytes are not copied to `memory`.
- * Returns: as begin_piece(); -ENOTSUP: the system cannot send this file to this stream. */
+ * Returns: MOVED: bytes were sent, or `inner` is to be polled; OVER; -ENOTSUP: the system cannot
+ * send this file to this stream; another negative errno. */
 static int64_t send_once(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx)
 {
     int64_t n = edo__io_send_file(to, range->file, &range->offset,
@@ -72,7 +73,7 @@ static int64_t begin_step(edo_io *to, edo_file_range *range, edo_op *op, edo_cx 
     return begin_piece(to, range);
 }
 
-/* Ends the inner operation: a write of a piece, or a wait for room. */
+/* Ends the inner operation, which is a write of a piece or a wait for room. */
 static void end_inner(edo_file_range *range, edo_op *op, int64_t n)
 {
     if (!range->memory) return;
@@ -134,8 +135,9 @@ static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
     return n > 0 ? edo__sys_write_at(copy->to, piece, (size_t)n, copy->offset) : n;
 }
 
-/* Lets the system copy. Copies through memory if the system cannot, or if it has copied nothing:
- * the system may not know the size of the file, as in /proc. */
+/* Lets the system copy. Copies through memory if the system cannot copy the file, or if the system
+ * has copied nothing. The system copies nothing if it does not know the size of the file, as in
+ * /proc. */
 static int64_t copy_once(edo_file_copy *copy, uint64_t size)
 {
     int64_t n = copy->from.start ? -EINVAL

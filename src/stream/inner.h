@@ -1,7 +1,8 @@
-/* Inner operations. A reader, writer, copy or wrapper keeps an operation on its stream, the inner
- * operation, and its own (outer) operations poll the inner one. So a cancellation of the outer
- * operation reaches the inner one, and the wrapper needs no wait list of its own. When the outer
- * operation ends, no inner operation is in flight. */
+/* Inner operations. A reader, writer, copy or wrapper stores an operation on its stream, called the
+ * inner operation. The user's operation on the reader (or writer, copy, wrapper) is the outer
+ * operation, and polls the inner operation. So a cancellation of the outer operation reaches the
+ * inner operation, and no wait list is needed. When the outer operation ends, no inner operation is
+ * in flight. */
 #pragma once
 
 #include <edo/io.h>
@@ -24,8 +25,8 @@ static inline edo_poll edo__inner_poll(edo_op *inner, edo_cx *cx, int64_t *ret_r
     return EDO_READY;
 }
 
-/* Marks a reader or a writer as used by an operation. One task at a time. Returns: false: another
- * operation is in flight. */
+/* Marks a reader or a writer as used by an operation. Only one task at a time may use a reader or a
+ * writer. Returns: false: another operation is in flight. */
 static inline bool edo__user_enters(const edo_op **user, const edo_op *op)
 {
     if (*user && *user != op) return false;

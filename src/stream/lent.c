@@ -1,7 +1,8 @@
 /* Reads into memory that is allocated when bytes have arrived.
  *
  * A read of a descriptor is tried at once, into fresh memory. If the read would block, the memory
- * is freed, and the operation waits by a poll request, as edo_finish() does, on all drivers alike.
+ * is freed, and the operation waits by a poll request, like edo_finish(). Poll requests work the
+ * same with all drivers.
  *
  * Any other stream needs memory before its step. So the operation becomes a plain read, and
  * ret_lent is stored in front of the memory. */
@@ -9,7 +10,7 @@
 
 #include "io/io.h"
 
-enum { LENT_SIZE = 16 * 1024 }; // bytes; about what a fast peer sends per turn
+enum { LENT_SIZE = 16 * 1024 }; // bytes; about the amount that a fast peer sends per turn
 
 typedef struct block {
     edo_lent *ret_lent;

@@ -1,9 +1,9 @@
 /* Connections with delay, rate and loss, for tests.
  *
- * A direction is a queue of packets, each with the moment of its arrival. The link sends one packet
- * after the other at its rate. A packet arrives when the link has sent it and the delay has passed.
- * A reader waits for the arrival of the first packet by a deadline of its task. One lock guards
- * both directions. */
+ * A direction is a queue of packets, each with its time of arrival. The link sends one packet after
+ * the other, at the link's rate. A packet arrives when the link has sent the packet and the delay
+ * has passed. A reader waits for the first packet by a deadline of the reader's task. One lock
+ * guards both directions. */
 #include <edo/mock.h>
 #include <edo/time.h>
 
@@ -69,8 +69,8 @@ static uint64_t random_below(edo__slow_link *link, uint64_t limit)
     return limit ? link->random % limit : 0;
 }
 
-/* Moment of arrival of a packet that is sent now. The packet is not read before earlier packets,
- * because the queue keeps the order. */
+/* Computes the time of arrival of a packet that is sent now. The packet is not read before earlier
+ * packets, because the queue keeps the order. */
 static int64_t arrival(edo__slow_link *link, direction *out, size_t size, int64_t now)
 {
     const edo_test_link_config *config = &link->config;
@@ -222,8 +222,8 @@ static int shutdown_write(edo_io *io)
     return rc;
 }
 
-/* Sends the end to the peer. Without memory for that packet, breaks the connection, because the
- * peer would wait for ever. */
+/* Sends the end to the peer. Breaks the connection if there is no memory for that packet. Otherwise
+ * the peer would wait for ever. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);

@@ -1,5 +1,5 @@
-/* Streams that follow a script. One lock guards a mock. A step that must wait parks, and each
- * change of the script wakes both sides. */
+/* Streams that follow a script. One lock guards a mock. An operation that must wait parks, and each
+ * change of the script wakes the operations of both sides. */
 #include <edo/mock.h>
 
 #include <string.h>
@@ -12,9 +12,9 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // result; WAIT: ns; duration of the wait, or its end once it has begun
+    int64_t value; // result; of a WAIT: duration, and once begun the end; ns
     bool has_begun;
-    size_t size, at; // number of bytes, and number of bytes that are done; the bytes follow
+    size_t size, at; // number of bytes; number of bytes that were used; the bytes follow
     char bytes[];
 } step;
 

@@ -7,11 +7,12 @@
 enum {
     DELIMITER = 0xff,
     IS_LINE = 1 << 8, // leaves out a "\r" before the delimiter
-    TO_END = 1 << 9,  // there is no delimiter
+    TO_END = 1 << 9,  // reads to the end of the input, without a delimiter
     IS_TEXT = 1 << 10,
 };
 
-/* Number of bytes ahead before the delimiter. Without a delimiter: the number of bytes ahead. */
+/* Finds the delimiter in the bytes ahead. Returns: the number of bytes before the delimiter; the
+ * number of all bytes ahead if none of them is the delimiter. */
 static size_t find(edo_reader *reader, uint8_t delimiter)
 {
     size_t count = edo__reader_count(reader);
@@ -45,8 +46,8 @@ static int give_part(edo_reader *reader, uint32_t detail, size_t size, bool is_w
     return 1;
 }
 
-/* Takes a part from the bytes ahead. Returns: 1, with a part; -EMSGSIZE; -EAGAIN: more must be
- * read. */
+/* Takes a part from the bytes ahead. Returns: 1: *ret_part was set; -EMSGSIZE; -EAGAIN: more must
+ * be read. */
 static int take_part(edo_reader *reader, uint32_t detail, edo_slice *ret_part)
 {
     uint8_t delimiter = detail & DELIMITER;
@@ -123,7 +124,7 @@ int edo_try_read_part(edo_reader *reader, uint8_t delimiter, edo_slice *ret_part
 /* ---- into the user's buffer ---- */
 
 /* Moves bytes ahead to the buffer, up to the delimiter if there is one. Returns: 1: the delimiter
- * was moved; 0: it was not; a negative errno. */
+ * was moved; 0: the delimiter was not moved; a negative errno. */
 static int move_ahead(edo_reader *reader, edo_op *op)
 {
     edo_buffer *buffer = op->data;
@@ -140,8 +141,8 @@ static int move_ahead(edo_reader *reader, edo_op *op)
     return is_last;
 }
 
-/* Reads from the stream directly into the user's buffer, which has not reached its limit. For reads
- * to the end of the input. */
+/* Reads from the stream directly into the user's buffer, which has not reached its limit. Called
+ * for reads to the end of the input. */
 static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     edo_buffer *buffer = op->data;
@@ -160,8 +161,9 @@ static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
     return poll;
 }
 
-/* Whether to read directly into the user's buffer: the buffer has at least as many bytes as fit
- * into the reader's memory, and doubles at each growth. */
+/* Whether to read directly into the user's buffer. The buffer must have at least as many bytes as
+ * fit into the reader's memory. Then it has enough room for large reads, because it doubles at each
+ * growth. */
 static bool goes_past(const edo_reader *reader, const edo_op *op)
 {
     const edo_buffer *buffer = op->data;
@@ -174,8 +176,8 @@ static edo_poll read_more(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
                                  : edo__reader_fill(reader, cx, ret_n);
 }
 
-/* One step of edo_read_until() and of similar operations. Bytes ahead are moved first, even after a
- * cancellation. */
+/* Performs one step of edo_read_until() and of similar operations. Bytes ahead are moved first,
+ * even after a cancellation. */
 static edo_poll until_step(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_result)
 {
     for (;;) {

@@ -1,13 +1,13 @@
 /* A stream with limited rates.
  *
  * Each direction has a bucket that holds at most `burst` bytes and fills at the rate. The state of
- * a bucket is one number: the moment at which it is full. A transfer of n bytes moves that moment
- * by the time that n bytes take at the rate. So the state needs no timer, and time that passes
- * unused fills the bucket by itself.
+ * a bucket is one number, the moment at which the bucket is full. A transfer of n bytes postpones
+ * that moment by the time that n bytes take at the rate. So the bucket needs no timer, and fills by
+ * itself while no bytes are transferred.
  *
- * A transfer waits until the bucket holds the bytes of the transfer, or half of the burst. So bulk
- * data does not move byte by byte. The wait is a deadline of the task. The operation is also in a
- * list, so that a close ends the wait. */
+ * A transfer waits until the bucket holds the bytes of the transfer, or at least half of the burst.
+ * So bulk data does not move byte by byte. The wait is a deadline of the task. The operation is
+ * also in a list, so that a close ends the wait. */
 #include <edo/streams.h>
 
 #include "base/duration.h"
@@ -15,7 +15,7 @@
 
 enum {
     SECOND = 1000000000,  // ns
-    MOST_BURST = 1 << 30, // bytes; the time of a burst times the rate fits into 64 bits
+    MOST_BURST = 1 << 30, // bytes; so the time of a burst times the rate fits into 64 bits
 };
 
 typedef struct token_bucket {
@@ -30,14 +30,14 @@ typedef struct rated {
     token_bucket buckets[EDO__SIDES];
 } rated;
 
-/* Time that bytes take at the rate; ns. The time is rounded up, so that the time of a full bucket
- * converts back to all bytes of the bucket. */
+/* Computes the time that bytes take at the rate, in ns. The time is rounded up, so that the time of
+ * a full bucket converts back to all bytes of the bucket. */
 static int64_t time_of(const token_bucket *self, uint64_t bytes)
 {
     return (int64_t)((bytes * SECOND + self->rate - 1) / self->rate);
 }
 
-/* Bytes in the bucket now. */
+/* Number of bytes in the bucket now. */
 static uint64_t level_of(const token_bucket *self, int64_t now)
 {
     int64_t missing = self->full_at > now ? self->full_at - now : 0;
@@ -50,7 +50,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Bytes for which a transfer waits. */
+/* Number of bytes for which a transfer waits. */
 static uint64_t wanted_by(const token_bucket *self, const edo_op *op)
 {
     uint64_t half = self->burst > 1 ? self->burst / 2 : 1;

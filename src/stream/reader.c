@@ -94,7 +94,7 @@ edo_op edo_peek(edo_reader *reader, size_t size, edo_slice *ret_ahead)
     return edo__op(&ops, reader, ret_ahead, size, 0);
 }
 
-/* Takes bytes ahead, as many as fit into the rest of the operation's buffer. */
+/* Takes as many of the bytes ahead as fit into the rest of the operation's buffer. */
 static size_t take_ahead(edo_reader *reader, edo_op *op)
 {
     size_t count = edo__reader_count(reader), rest = op->length - op->progress;
@@ -142,9 +142,9 @@ edo_op edo_reader_read(edo_reader *reader, void *buffer, size_t size)
     return reader ? edo__op(&ops, reader, buffer, size, 0) : edo__op_refuse(-EINVAL);
 }
 
-/* Reads an exact count. If the count fits into the reader's memory, its bytes are taken together or
- * not at all. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: a positive number if
- * all bytes were read, 0 at the end, or a negative errno. */
+/* Reads an exact number of bytes. If that number fits into the reader's memory, the bytes are taken
+ * together or not at all. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: a positive
+ * number if all bytes were read, 0 at the end, or a negative errno. */
 static edo_poll read_exactly(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     while (op->length - op->progress > reader->capacity) {

@@ -1,4 +1,4 @@
-/* Internals of readers. Thread: that of the owner's task. */
+/* Internals of readers. Thread: the one that polls the owner's task. */
 #pragma once
 
 #include <edo/buffered.h>
@@ -22,9 +22,9 @@ static inline void edo__reader_drop(edo_reader *reader, size_t size)
     reader->scanned = 0;
 }
 
-/* Begins or continues a read from the stream into the free part of the memory, which is not empty.
- * Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the number of bytes, which lie
- * ahead now, 0 at the end, or a negative errno. */
+/* Begins or continues a read from the stream into the free part of the memory. The free part must
+ * not be empty. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: the number of bytes
+ * that were added to the bytes ahead, 0 at the end, or a negative errno. */
 edo_poll edo__reader_fill(edo_reader *reader, edo_cx *cx, int64_t *ret_n);
 
 /* Begins or continues a read from the stream directly into `buffer`. The reader's memory must hold

@@ -2,9 +2,10 @@
  *
  * Both halves lie in one allocation. The release of the last half closes the stream. The close of
  * one half does not close the stream, so the close must wake the half's operation itself. A pending
- * operation stores its waker in the half, and clears it before the operation ends. Both steps are
- * under the lock. The closer wakes under the lock, so it never finds the waker of an ended task.
- * The woken operation sees that its half was closed, and cancels the operation on the stream. */
+ * operation stores its waker in the half, and clears the stored waker before the operation ends.
+ * Both steps are made under the lock. The closer wakes under the lock, so it never finds the waker
+ * of an ended task. The woken operation sees that its half was closed, and cancels the operation on
+ * the stream. */
 #include <edo/streams.h>
 
 #include "io/io.h"

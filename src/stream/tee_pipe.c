@@ -5,8 +5,8 @@
 #include "sys/transfer.h"
 
 /* Overlay of an edo__poll_op. The operation waits on one stream at a time: first until the input
- * has bytes, then until the output has room. The operation's bit WRITE_SIDE means that it waits for
- * the output. */
+ * has bytes, then until the output has room. The bit WRITE_SIDE of the operation means that the
+ * operation waits for the output. */
 typedef struct EDO__OVERLAY tee_op {
     edo_future base;
     edo_io *from, *to;
@@ -55,8 +55,8 @@ static int64_t tee_once(const edo_op *op)
                         size < EDO__MAX_TRANSFER ? size : EDO__MAX_TRANSFER);
 }
 
-/* Sets the stream and the events to wait for. writes: room in the output; else bytes of the
- * input. */
+/* Sets the stream and the events to wait for. writes: true: waits for room in the output; false:
+ * waits for bytes of the input. */
 static void choose_stream(edo_op *op, bool writes)
 {
     uint64_t size = tee_of(op)->events >> HALF;

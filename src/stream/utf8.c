@@ -1,7 +1,7 @@
-/* UTF-8 of RFC 3629: the shortest form of each code point, no surrogates. */
+/* UTF-8 as in RFC 3629. Only the shortest form of each code point is valid, and no surrogate is. */
 #include <edo/buffered.h>
 
-/* Length in bytes of the valid sequence at `at`. Returns: 0: no valid sequence begins there. */
+/* Returns: the length in bytes of the valid sequence at `at`; 0: no valid sequence begins there. */
 static size_t sequence(const uint8_t *at, size_t size)
 {
     static const struct {

@@ -1,5 +1,5 @@
 /* Common parts of streams around other streams. Each kind of wrapper embeds an edo__wrapper as its
- * first member. Its table of slots has the functions below, except where the kind differs. */
+ * first member. The kind's edo__io_ops has the functions below, except where the kind differs. */
 #pragma once
 
 #include <edo/streams.h>
@@ -28,11 +28,11 @@ static inline edo__wrapper *edo__wrapper_of(const edo_io *io)
  * another stream, or NULL. Returns: NULL: out of memory. */
 void *edo__wrapper_create(const edo__io_ops *ops, size_t size, edo_io *first, edo_io *second);
 
-/* One step of a request of any kind: begins or continues the operation on the inner stream. most:
- * largest number of bytes, > 0. */
+/* Performs one step of a request of any kind. Begins or continues the operation on the inner
+ * stream. most: largest number of bytes, > 0. */
 edo_poll edo__wrapper_move(edo_io *io, edo_op *op, edo_cx *cx, uint64_t most);
 
-/* Common slots of wrappers. */
+/* Common functions for the edo__io_ops of wrappers. */
 edo_poll edo__wrapper_step(edo_io *io, edo_op *op, edo_cx *cx); // for drops as well
 int edo__wrapper_shutdown_write(edo_io *io);
 void edo__wrapper_hang_up(edo_io *io);

@@ -94,7 +94,7 @@ static void take(edo_writer *writer, edo_op *op)
     op->progress += size;
 }
 
-/* Writes bytes of the operation directly to the stream. The memory is empty. */
+/* Writes bytes of the operation directly to the stream. Called while the memory is empty. */
 static edo_poll bypass(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&writer->inner))
@@ -152,8 +152,8 @@ static void free_text(edo_op *op)
     edo__free(op->data, op->length + 1); // 1: the NUL
 }
 
-/* Polls edo_printf(), and frees the text at its end. The operation is polled even if it was
- * cancelled before its first poll, so the text is always freed. */
+/* Polls edo_printf(), and frees the text at the end of the operation. The operation is polled even
+ * if it was cancelled before its first poll, so the text is always freed. */
 static edo_poll printf_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

@@ -5,9 +5,10 @@
  * writes to a stream, so all reports of a socket belong to that operation. The operation need not
  * match the numbers in the reports with its sends.
  *
- * The operation waits for room in the socket and for reports by poll requests, which work the same
- * with all drivers. A report in the queue is an event of the kind "error". The SEND_ZC of io_uring
- * would need its own completions in the driver, and would only save one system call per report.
+ * The operation uses poll requests to wait for room in the socket and for reports. Poll requests
+ * work the same with all drivers. A report in the queue is an event of the kind "error". The
+ * SEND_ZC of io_uring would need its own completions in the driver, and would only save one system
+ * call per report.
  *
  *     SENDING -- all bytes are sent, an error, or the end of the operation --> RELEASING
  *     RELEASING -- no sends are unreleased ----------------------------------> ready
@@ -155,9 +156,9 @@ static int64_t result_of(const edo_op *op)
     return rest_of(op) ? -ECANCELED : (int64_t)op->progress;
 }
 
-/* Waits for an event. With unreleased sends, an operation that has to end waits too. A closed
- * stream parks no operation, and after a hang-up every poll request would end at once. In these two
- * cases the operation pauses instead, because reports arrive soon then. */
+/* Waits for an event. An operation that has to end also waits while it has unreleased sends. A
+ * closed stream parks no operation, and after a hang-up every poll request would end at once. In
+ * these two cases the operation pauses instead, because reports arrive soon then. */
 static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
 {
     bool is_idle = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
