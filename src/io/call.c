@@ -55,7 +55,7 @@ static edo_poll begin(edo_op *op, edo_cx *cx, edo__file_stream *stream, const ed
     return op->base.result == -EAGAIN ? to_pool(op, cx, run) : EDO_READY;
 }
 
-/* Polls a call in the ring. The link of the operation holds the driver. A call that the ring could
+/* Polls a call in the ring. The driver is in the link of the operation. A call that the ring could
  * not make is passed to the pool, unless the operation was cancelled. */
 static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
 {

@@ -1,4 +1,4 @@
-/* Operations that sleep by a timer descriptor of the system. Each sleep has a source of its own. */
+/* Sleeps that use a timer descriptor of the system. Each sleep has a source of its own. */
 #include <edo/clocks.h>
 
 #include "io/io.h"

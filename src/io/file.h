@@ -51,14 +51,14 @@ edo_poll edo__call_drive(edo_op *op, edo_cx *cx, edo__file_stream *stream,
 
 /* ---- streams ---- */
 
-/* The part of a stream that the steps use. */
+/* The part of a file stream that its steps use. */
 struct edo__file_stream {
     edo_io io;
     edo_atomic(uint32_t) claims;
     edo_fd fd;
     edo_atomic(const edo_op *) mover;    // operation in flight at the position, or NULL
     uint32_t flags;                      // EDO_OPEN_*; constant
-    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set, and may be cleared
+    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set, and edo may clear it
 };
 
 static inline edo__file_stream *edo__file_stream_of(edo_io *io)
@@ -66,7 +66,7 @@ static inline edo__file_stream *edo__file_stream_of(edo_io *io)
     return (edo__file_stream *)(void *)io;
 }
 
-/* Step of an edo__io_ops whose streams begin with an edo__file_stream. */
+/* Step function for kinds whose streams begin with an edo__file_stream. */
 edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx);
 
 /* Clears O_NONBLOCK, before a use on which the flag would have an effect. */

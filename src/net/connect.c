@@ -1,6 +1,6 @@
-/* Connecting. An operation calls connect(2) in its first poll, and waits by a poll request until
- * the socket is writable. Poll requests work the same with all drivers. A connect to a name is a
- * race (race.c) of such operations. */
+/* Connects TCP sockets. An operation calls connect(2) in its first poll, and waits by a poll
+ * request until the socket is writable. Poll requests work the same with all drivers. A connect to
+ * a name is a race (race.c) of such operations. */
 #include <edo/time.h>
 
 #include "io/io.h"

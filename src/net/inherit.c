@@ -59,7 +59,7 @@ static bool has_descriptor(const edo_inherited *sockets, size_t count, int64_t f
     return false;
 }
 
-/* Reads EDO_LISTENERS: "3=http:4=admin". */
+/* Reads EDO_LISTENERS, for example "3=http:4=admin". */
 static int read_listeners(const char *text, edo_inherited *sockets, size_t capacity)
 {
     size_t count = 0;

@@ -1,4 +1,4 @@
-/* Listening on addresses. */
+/* Creation of TCP listeners. */
 #include "io/io.h"
 #include "net/listener.h"
 #include "net/lookup.h"

@@ -1,4 +1,4 @@
-/* Listeners, and accepting. */
+/* Listeners, and the accept operation. */
 #include "net/listener.h"
 
 #include <edo/time.h>

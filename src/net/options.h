@@ -1,4 +1,4 @@
-/* Options of sockets, for the files of net/. */
+/* Socket functions that the files of net/ share. */
 #pragma once
 
 #include <edo/net.h>

@@ -1,4 +1,4 @@
-/* The rarer options of TCP. */
+/* Less common options of TCP. */
 #include "net/options.h"
 
 #include "io/io.h"

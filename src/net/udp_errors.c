@@ -12,7 +12,7 @@ typedef struct EDO__OVERLAY error_op {
     edo_future base;
     edo_udp *socket;
     edo_message *message;
-    uint64_t events; // none
+    uint64_t events; // 0: no events
     uint64_t progress;
     edo__op_wait wait;
 } error_op;

@@ -62,7 +62,7 @@ static void end_datagram(edo_op *op)
 }
 
 /* Ends an operation on messages. The result is a number of bytes for edo_udp_recv_message() and
- * edo_udp_send_message(). It is a number of messages for edo_udp_recv_many(). */
+ * edo_udp_send_message(). The result is a number of messages for edo_udp_recv_many(). */
 static void end_messages(edo_op *op, bool many)
 {
     if (op->base.result > 0 && !many)
@@ -245,8 +245,8 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
 }
 
 /* Operations on one datagram are EDO_KIND_OWNER, so that they are polled in a cancelled function
- * too. Each of them must end by a poll, because it stores an address in the place of its progress
- * until then. */
+ * too. Such an operation stores an address in the place of its progress, and only a poll that ends
+ * the operation removes the address. */
 static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
                                          .poll = udp_poll,
                                          .kind = EDO_KIND_OWNER };

@@ -25,7 +25,7 @@ int edo__unix_address_of(edo_fd fd, bool peer, char *buffer, size_t size);
 
 edo__socket_type edo__unix_type(edo_unix_type type);
 
-/* Traits of a connection, besides EDO__SOURCE_SOCKET. */
+/* Returns: the traits of a connection, without EDO__SOURCE_SOCKET. */
 uint32_t edo__unix_traits(edo_unix_type type, bool credentials);
 
 /* Sets the options of a new socket. Returns: 0 or a negative errno. */

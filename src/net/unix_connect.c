@@ -1,4 +1,4 @@
-/* Connects of Unix sockets, and information about their peers.
+/* Connects Unix sockets, and finds the processes of their peers.
  *
  * A connect succeeds or fails at once. While the listener's queue is full, connect(2) fails with
  * EAGAIN, and the system reports no event when the queue has room again. (A blocking connect(2)

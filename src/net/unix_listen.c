@@ -1,4 +1,4 @@
-/* Listening on Unix sockets.
+/* Creation of Unix listeners.
  *
  * The replacement of a dead socket could race with other processes in two ways. First, the test
  * "does anybody listen?" and the removal both use the path, and another process may bind the path

@@ -10,7 +10,7 @@ typedef struct EDO__OVERLAY message_op {
     edo_future base;
     edo_io *io;
     edo_message *message;
-    uint64_t count; // 1
+    uint64_t count; // always 1
     uint64_t progress;
     union {
         edo__op_wait wait;

@@ -1,4 +1,5 @@
-/* Connections in memory: transfers that do not wait, called from outside of tasks. */
+/* Transfers on connections in memory that do not wait. These functions are called outside of
+ * tasks. */
 #pragma once
 
 #include <edo/streams.h>

@@ -222,8 +222,8 @@ static int shutdown_write(edo_io *io)
     return rc;
 }
 
-/* Sends the end to the peer. Breaks the connection if there is no memory for that packet. Otherwise
- * the peer would wait for ever. */
+/* Sends the packet of the end to the peer. Breaks the connection if there is no memory for that
+ * packet. Otherwise the peer would wait for ever. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);

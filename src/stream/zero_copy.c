@@ -23,8 +23,8 @@ enum {
     LEAST = 16 * 1024, // bytes; for fewer, pinning the memory costs more than the copy
     PAUSE = 10000000,  // ns; between tries when there is nothing to wait for
 
-    /* States of a stream, kept in `way` of the write side, which sockets do not use otherwise. From
-     * ON to OFF, the state counts the consecutive reports that the kernel has copied the bytes
+    /* States of a stream, stored in `way` of the write side, which sockets do not use otherwise.
+     * From ON to OFF, the state counts the consecutive reports that the kernel has copied the bytes
      * after all. */
     NEW = 0,
     ON = 1,
@@ -135,7 +135,7 @@ static void note_report(edo__source *source, edo_op *op, int64_t count, bool cop
     *state = copied ? (uint16_t)(*state + 1) : (uint16_t)ON;
 }
 
-/* Takes all waiting reports. Returns: whether there were any. */
+/* Takes all waiting reports. Returns: whether a report was taken. */
 static bool take_reports(edo__source *source, edo_op *op)
 {
     bool any = false, copied;

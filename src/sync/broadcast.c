@@ -1,4 +1,4 @@
-/* Broadcasts: a ring of slots. A sender overwrites the oldest value, under the lock of the hub.
+/* A broadcast has a ring of slots. A sender overwrites the oldest value, under the lock of the hub.
  * Value n lies in slot n % slots. The number of slots is at least the number of kept values.
  *
  * A receiver reads without the lock, like a reader of a sequence lock (Lameter, "Effective

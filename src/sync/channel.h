@@ -1,10 +1,10 @@
 /* Channels in which each value has one receiver (edo/channels.h). One implementation serves mpsc
  * and mpmc channels, bounded and unbounded ones.
  *
- * Values lie in a chain of blocks of slots. An unbounded channel appends blocks, and keeps a few
- * emptied ones. A bounded channel has a single block, with one slot per place. The successor of
- * this block is the block itself. `tail` is the number of values that were put in. `head` is the
- * number of values that were taken out.
+ * A value lies in a slot. A block has a run of slots, and the blocks form a chain. An unbounded
+ * channel appends blocks, and keeps a few emptied blocks. A bounded channel has a single block,
+ * with one slot per place. The successor of this block is the block itself. `tail` is the number of
+ * values that were put in. `head` is the number of values that were taken out.
  *
  * The lock (brief.h) guards all members except the receiver's part. The receivers of an mpmc
  * channel take values under the lock. The one receiver of an mpsc channel claims a run of values
@@ -68,7 +68,7 @@ struct edo__channel {
     void (*drop)(void *value, void *context);
     void *context;
 
-    /* members of the receiver of an mpsc channel; in an mpmc channel guarded by the lock */
+    /* written only by the receiver of an mpsc channel; in an mpmc channel, guarded by the lock */
     edo_atomic(uint64_t) head __attribute__((aligned(64)));
     uint64_t claimed;
     edo__block *head_block;
@@ -81,11 +81,11 @@ struct edo__channel {
 enum {
 #ifdef EDO_MODEL
     EDO__CHANNEL_SPARES = 1,
-    EDO__BLOCK_BYTES = 0, // two values
+    EDO__BLOCK_BYTES = 0, // so a block has EDO__BLOCK_VALUES values
     EDO__BLOCK_VALUES = 2,
 #else
     EDO__CHANNEL_SPARES = 2, // number of emptied blocks that are kept
-    EDO__BLOCK_BYTES = 1024, // bytes per block, with its header; more for large values
+    EDO__BLOCK_BYTES = 1024, // bytes per block, header included; more for large values
     EDO__BLOCK_VALUES = 4,   // least number of values per block
 #endif
 };
@@ -126,9 +126,9 @@ static inline bool edo__channel_has_places(edo__channel *channel, size_t count)
 /* Moves the tail to another block. Returns: false: an unbounded channel must grow first. */
 bool edo__channel_next_tail(edo__channel *channel);
 
-/* Advances the head to the next block. Caller: the receiver, under the lock or as the only thread.
- * Returns: the former block of the head, which was removed from the chain; NULL: the channel still
- * uses that block. */
+/* Advances the head to the next block. Caller: the receiver, under the lock; or the only thread
+ * that uses the channel. Returns: the former block of the head, which was removed from the chain;
+ * NULL: the channel still uses that block. */
 edo__block *edo__channel_next_head(edo__channel *channel);
 
 /* Puts a value into a place that the caller owns, and wakes a receiver.

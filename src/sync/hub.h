@@ -1,6 +1,7 @@
 /* Hub of a watch or broadcast. It counts senders and receivers, and lists the waiting receives,
  * which are woken together. The hub is the first member of the watch or broadcast. The hub's lock
- * (brief.h) guards the hub and the whole object, except where the object says otherwise. */
+ * (brief.h) guards the hub. It also guards the other members of the object, unless their comments
+ * say otherwise. */
 #pragma once
 
 #include "base/base.h"

@@ -1,6 +1,6 @@
 /* Notify. The lock guards all state: the permit, the generation, and the waiting operations. The
- * lock is brief (brief.h). So a notification and a wait cost one read-modify-write each. A fast
- * path that tests a bit for waiters without the lock would cost a second read-modify-write per
+ * lock is a brief lock (brief.h). So a notification and a wait cost one read-modify-write each. A
+ * fast path that tests a bit for waiters without the lock would cost a second read-modify-write per
  * wait.
  *
  * The permit is stored only while no operation waits. edo_try_notified() reads the permit without

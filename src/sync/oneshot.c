@@ -1,15 +1,15 @@
 /* Oneshots have no lock. One word holds the state of both ends.
  *
- *     sender:    no bit -- send: CAS, value written before ------> SENT
+ *     sender:    no bit -- send: writes the value, then CAS -----> SENT
  *                no bit -- close --------------------------------> NO_SENDER
  *     receiver:  no bit -- shutdown -----------------------------> CLOSED
  *                no bit or CLOSED -- close ----------------------> CLOSED, NO_RECEIVER
- *     either:    no bit -- waits: its operation is registered ---> RECV_WAITS or SEND_WAITS
+ *     either:    no bit -- registers a waiting operation --------> RECV_WAITS or SEND_WAITS
  *
  * The sender ends by one step, which sets SENT or NO_SENDER. That step is the sender's last access
- * to the oneshot unless RECV_WAITS was set. SENT is set only while CLOSED is not. So a value either
- * lies in the oneshot or still belongs to the sender. An end frees the oneshot if the other end has
- * ended before.
+ * to the oneshot unless RECV_WAITS was set. SENT is set only while CLOSED is not set. So a value
+ * either lies in the oneshot or still belongs to the sender. An end frees the oneshot if the other
+ * end has ended before.
  *
  * Waking. The step that finds the WAITS bit of the other end owns the wake. The thread of this step
  * reads the operation, prepares the wake and stores EDO__OP_WOKEN. That store is the thread's last

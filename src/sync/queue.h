@@ -43,8 +43,8 @@ int64_t edo__queue_step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_
 edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_list *waiters,
                          edo_op *op, edo_cx *cx);
 
-/* Records the outcome of a poll if holder records are enabled. kind, count: what the request asks
- * for, and how many. Returns: `poll`, unchanged. */
+/* Records the outcome of a poll if holder records are enabled. kind: kind of the lock that the
+ * request asks for; count: number of permits, or 1. Returns: `poll`, unchanged. */
 static inline edo_poll edo__queue_note(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
 {
 #ifdef EDO_MODEL

@@ -1,7 +1,8 @@
-/* Holders of the locks for plain threads, and circles of threads that wait for each other.
+/* Records the holders of locks for plain threads, and finds circles of threads that wait for each
+ * other.
  *
  * Each thread that takes a lock has a record, which lists the thread's holds and its wait. All
- * records are listed. Only the thread itself writes `held` of its own record, without a lock. So
+ * records are in one list. A thread writes `held` only in its own record, and without a lock. So
  * the checks do not slow down threads that share no lock. The checks also add no order between
  * accesses of the program. An added order would hide races from a race detector. `all.lock` guards
  * the other members and the list. A thread takes `all.lock` when it is about to wait.

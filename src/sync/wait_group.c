@@ -2,9 +2,9 @@
  * the count. queue.h has the argument that no wake is lost. If there are waiters, the step that
  * ends the last piece of work is made under the lock, and wakes the waiters.
  *
- * Orders. Each end of work releases. A wait that finds the count 0 acquires all ends of work from
- * the word. Otherwise the last end of work acquires the earlier ones, and publishes them with the
- * wake. */
+ * Orders. Each call that ends work releases. A wait that finds the count 0 acquires the writes
+ * before all these calls, from the word. If a wait is woken, the last of these calls has acquired
+ * the writes before the earlier calls, and publishes them with the wake. */
 #include <edo/events.h>
 
 #include "base/base.h"
