@@ -8,9 +8,9 @@
 
 enum {
     EDO__SHIELD = 1,    // the function has called edo_shield()
-    EDO__COVERED = 2,   // its first poll was after the polling function's edo_shield()
+    EDO__COVERED = 2,   // first polled after the polling function's edo_shield()
     EDO__TIMED_OUT = 4, // cancelled by a time limit
-    EDO__KEPT = 8,      // in the frame's list `kept`; a leaf's `line` then has its edo__place_of()
+    EDO__KEPT = 8,      // in the frame's list `kept`; a leaf's `line` is then edo__place_of(leaf)
     EDO__OVERDUE = 16,  // an edo_within() limit of this function has passed
     EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
 };
@@ -69,12 +69,12 @@ typedef struct edo__parker {
 /* State of this thread. */
 struct edo__thread {
     edo_runtime *runtime;       // runtime that runs on this thread, or that the thread has entered
-    struct edo__worker *worker; // worker of that runtime on this thread; begins with its edo_cx
+    struct edo__worker *worker; // worker of that runtime on this thread; begins with an edo_cx
     edo_cx *cx;                 // context of the poll in progress
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns
-    bool waits;                 // in edo_wait(): a task polled here acts for this thread
+    bool waits;                 // thread is in edo_wait(); a task polled here acts for the thread
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
     edo__parker *parker;        // as on_stack, but NULL during a poll inside that function
 };
@@ -90,8 +90,8 @@ extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("init
  * locks. */
 extern _Thread_local uint32_t edo__thread_locks_held __attribute__((tls_model("initial-exec")));
 
-/* Names a lock for plain threads that this thread still holds, and ends the process. src/sync sets
- * this pointer before it counts its first lock. */
+/* Aborts with a line that names a lock for plain threads that this thread still holds. src/sync
+ * sets this pointer before it counts its first lock. */
 extern void (*edo__at_kept_lock)(void);
 
 /* The edo_cx of this thread's worker, or NULL. */

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* The source file of a function; for a fiber, the file of the place where it waits. */
+/* The source file of a function. For a fiber, the source file of the place where the fiber
+ * waits. */
 static const char *file_of(const edo_future *future)
 {
     const edo__places *places = future->ops->reserved[0];
@@ -70,7 +71,7 @@ static bool is_begun(const edo_future *future)
            const_frame_of(future)->edo_head.home == future;
 }
 
-/* Whether the function's body is running: `awaiting` is NULL between two awaits. */
+/* Whether the function's body is running. `awaiting` is NULL between two awaits. */
 static bool is_running(const edo_future *function)
 {
     return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;
