@@ -9,8 +9,8 @@ void edo__runtime_dismiss(edo_task *task);
 /* Cancels or aborts every task. fate: EDO__CANCELLED or EDO__ABORTED. */
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
 
-/* Adds a worker at the end of the runtime's array of workers. Only one thread at a time may do
- * so. */
+/* Adds a worker at the end of the runtime's array of workers. Only one thread at a time may call
+ * this function. */
 void edo__runtime_add_worker(edo_runtime *runtime, edo__worker *worker);
 
 /* Closes the registry, which then refuses new tasks. */
