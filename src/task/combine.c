@@ -106,7 +106,7 @@ edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 
 /* ---- all ---- */
 
-/* Polls every child, also in a cancelled function, because each async function must run to its
+/* Polls every child, even in a cancelled function, because each async function must run to its
  * end. */
 static bool poll_each(edo_future *first, edo_cx *cx)
 {

@@ -15,10 +15,10 @@ enum {
     EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
 };
 
-/* Flags of edo_cx.overdue: which of `bare` and `fate` was set by a limit alone. */
+/* Flags of edo_cx.overdue. A flag shows that a limit alone has set `bare` or `fate`. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
-/* Context of a poll. Each worker has one, which only the poller uses. */
+/* Context of a poll. Each worker has one edo_cx, which only the poller uses. */
 struct edo_cx {
     union {
         struct {
@@ -29,14 +29,14 @@ struct edo_cx {
         };
         uint32_t asked; // all four members as one word; 0 unless something was cancelled
     };
-    bool requeue;          // the task is to be queued again, behind the others
+    bool requeue;          // the task must be queued again, behind the other tasks
     int32_t budget;        // units left
     int64_t next_deadline; // ns; earliest deadline that this poll asked for
     int64_t now;           // ns of the runtime's clock, when it was last read
     int64_t slice_end;     // ns of the system's clock; 0: not measured yet
     edo_runtime *runtime;
     struct edo__worker *worker; // worker of this cx
-    struct edo__heap *heap;     // memory of tasks; used on the worker's thread only
+    struct edo__heap *heap;     // heap for tasks; used only on the worker's thread
     size_t heap_max;            // bytes; larger tasks are allocated by the hooks
     edo_task *task;
     edo_wakeable *waker;
@@ -76,7 +76,7 @@ struct edo__thread {
                                 // thread; the runtime cannot end before that call returns
     bool waits;                 // thread is in edo_wait(); a task polled here acts for the thread
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
-    edo__parker *parker;        // as on_stack, but NULL during a poll inside that function
+    edo__parker *parker;        // as on_stack, but NULL during a poll that runs on that stack
 };
 
 #ifdef EDO_MODEL

@@ -11,9 +11,9 @@
  * once the runtime is made. */
 typedef struct edo__executor {
     const char *name;
-    int64_t time_slice;       // ns of one poll
-    uint32_t budget;          // operations of one poll
-    uint32_t worker_count;    // number of workers that take part; 1 in a current-thread runtime
+    int64_t time_slice;       // greatest length of a poll; ns
+    uint32_t budget;          // greatest number of operations of a poll
+    uint32_t worker_count;    // number of workers except spare ones; 1 in a current-thread runtime
     uint32_t fork_generation; // fork generation of the process that made the runtime
     bool counts_tasks;        // every task has an edo__task_counts
     bool tracks_handles;      // see handle.h

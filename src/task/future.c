@@ -1,4 +1,4 @@
-/* Polling a future: its fate, its state, its kept futures. */
+/* Polls of futures: fates, states and kept futures. */
 #include <stdio.h>
 #include <string.h>
 

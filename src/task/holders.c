@@ -19,7 +19,7 @@ static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
 static size_t used; // 1 + the highest index in use; guarded by records_lock
 
-/* Off by default under ThreadSanitizer: the lock of the records would hide races. */
+/* Off by default under ThreadSanitizer, because the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
 
 /* Reads EDO_LOCK_TRACE. If the variable is unset or empty, the build's default applies. 0 means
@@ -53,7 +53,7 @@ static void remove_record(edo__record *record)
         used--;
 }
 
-/* Returns: the record added; NULL: no free place. */
+/* Adds a copy of a record. Returns: the copy; NULL if there is no free place. */
 static edo__record *add_record(const edo__record *record)
 {
     for (size_t i = 0; i < EDO__RECORDS; i++) {

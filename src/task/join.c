@@ -1,4 +1,4 @@
-/* Waiting for the end of a task, and yielding. */
+/* The operations edo_join() and edo_yield(). */
 #include "sys/sys.h"
 #include "task/handle.h"
 #include "task/op.h"

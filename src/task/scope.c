@@ -11,7 +11,7 @@
 #include "task/wait_list.h"
 
 enum {
-    MAX_NAMES = 8,      // members named in the abort line when a scope is left early
+    MAX_NAMES = 8,      // number of members named in the abort line when a scope is left early
     JOIN_CUT_SHORT = 1, // edo_op.detail: the join was cancelled while there were members
 };
 
@@ -410,7 +410,8 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
-/* EDO_KIND_OWNER: a join is polled in a cancelled function too, because it must end the members. */
+/* A join has EDO_KIND_OWNER, so that it is polled even in a cancelled function, where the join must
+ * end the members. */
 static const edo_future_ops scope_join_ops = { .name = "edo_scope_join",
                                                .poll = scope_join_poll,
                                                .kind = EDO_KIND_OWNER };

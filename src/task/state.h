@@ -174,7 +174,7 @@ static inline void edo__state_unwant(edo_atomic(uint64_t) *state)
     edo_and_relaxed(state, ~(uint64_t)EDO__WANTED);
 }
 
-/* Ends an inspection. before: the value that edo__state_inspect() has returned.
+/* Ends an inspection. `before` is the value that edo__state_inspect() has returned.
  * Returns: whether the caller owns a queue entry, because the task had no entry before and was
  * woken during the inspection. */
 static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t before)

@@ -43,8 +43,8 @@ typedef struct edo__task_extra {
     uintptr_t scope_marks; // guarded by the scope's lock
 } edo__task_extra;
 
-/* Statistics of a COUNTED task, placed before the edo__task_extra. Each member names its writer;
- * any thread may read. */
+/* Statistics of a COUNTED task, placed before the edo__task_extra. The comment of each member names
+ * the writer. Any thread may read the members. */
 typedef struct edo__task_counts {
     edo_atomic(uint64_t) wakes;                        // number of wakes; written by any thread
     edo_atomic(uint64_t) polls;                        // number of polls; written by the poller
@@ -63,7 +63,7 @@ enum {
 enum {
     EDO__WORKER_SHARD, // worker whose registry has the task; fixed
     EDO__WORKER_WHEEL, // worker whose wheel has the task's timer; used by the poller
-    EDO__WORKER_HOME,  // 1 + the only worker that may poll the task, or 0; fixed
+    EDO__WORKER_HOME,  // 1 + the number of the only worker that may poll the task, or 0; fixed
 };
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
@@ -95,7 +95,8 @@ static inline void edo__task_prefetch_neighbours(const edo_task *task)
     __builtin_prefetch(edo_load_figure(&task->registry.prev), 1);
 }
 
-/* 1 + the only worker that may poll the task, or 0. */
+/* Returns: 1 + the number of the only worker that may poll the task; 0 if every worker may poll the
+ * task. */
 static inline uint32_t edo__task_home(const edo_task *task)
 {
     return task->head.private_[EDO__WORKER_HOME];
@@ -207,7 +208,7 @@ void edo__task_free(edo_task *task);
  * entry. */
 bool edo__task_ask(edo_task *task, uint64_t fate);
 
-/* As edo__task_ask(), for several tasks under a lock. Adds a task that must be pushed to `chain`,
- * which the caller pushes after the lock is released. Returns: the chain. */
+/* As edo__task_ask(), for several tasks under a lock. If the task must be pushed, adds the task to
+ * `chain`. The caller pushes the chain after the lock is released. Returns: the chain. */
 edo_task *edo__task_ask_chained(edo_task *task, uint64_t fate, edo_task *chain);
 void edo__task_push_chain(edo_task *chain);

@@ -48,7 +48,7 @@ static inline bool edo__wait_list_is_empty(const edo__wait_list *list)
     return !list->first;
 }
 
-/* Appends an operation. waker: the waker of this poll. Called under the lock, inside a poll. */
+/* Appends an operation. `waker` is the waker of this poll. Called under the lock, inside a poll. */
 void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker);
 
 /* Moves the last operation to the front. Called under the lock. */
@@ -62,8 +62,8 @@ static inline void edo__wait_put_first(edo__wait_list *list, edo_op *last)
  * poll. */
 bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 
-/* Whether an operation still waits. If so, replaces the operation's waker by that of this poll.
- * Called under the lock, inside a poll. */
+/* Whether an operation still waits. If so, replaces the operation's waker by the waker of this
+ * poll. Called under the lock, inside a poll. */
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
 
 /* Whether an operation was woken, and the waking thread has released the lock. If true, the

@@ -1,4 +1,4 @@
-/* A wait by edo_wait() and its variants, for one future or several. */
+/* A wait by edo_wait() or one of its variants, for one or several futures. */
 #pragma once
 
 #include <edo/async.h>
@@ -10,7 +10,7 @@ typedef struct edo__waiting {
     size_t stride;     // bytes of an element
     size_t count;
     int64_t deadline; // deadline of edo__poll_limited()
-    const char *file; // place of the wait
+    const char *file; // source file of the wait
     uint32_t line;
 } edo__waiting;
 
