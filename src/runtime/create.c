@@ -44,7 +44,7 @@ static void set_defaults(edo_config *config)
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift needs a nonzero state
     if (!config->stall_limit)
         config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
-    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // the makers' lock hides races
+    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // the makers' lock would hide races
     if (!config->max_spare)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }

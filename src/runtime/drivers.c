@@ -41,7 +41,7 @@ static void forget_argument(edo_runtime *runtime)
 }
 
 /* Copies the driver's argument, because the memory of the config and the environment may change
- * after create. */
+ * after edo_runtime_create(). */
 static int copy_argument(edo_runtime *runtime, const char *argument)
 {
     size_t size = strlen(argument) + 1;

@@ -3,8 +3,8 @@
 
 #include "runtime/runtime.h"
 
-/* Chooses the kind of driver. `wanted` is the name from the environment, or NULL. It is used if the
- * config names no driver. Returns: 0; -EINVAL for an unknown name; -ENOMEM. */
+/* Chooses the kind of driver. `wanted` is the name from the environment, or NULL. The name is used
+ * if the config names no driver. Returns: 0; -EINVAL for an unknown name; -ENOMEM. */
 int edo__drivers_choose(edo_runtime *runtime, const char *wanted);
 
 /* Falls back to another kind of driver, after a worker could not be made. Called by

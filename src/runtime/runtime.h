@@ -25,7 +25,7 @@ typedef struct edo__clock {
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; guarded by the lock
-    edo__worker *sleepers;         // list, last sleeper first (warm caches); guarded by the lock
+    edo__worker *sleepers;         // list; last sleeper first for warm caches; guarded by the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
 } edo__idle;

@@ -1,5 +1,5 @@
 /* Makers of streams and listeners, for edo_config.report_leaks, and the quarantine of debug builds.
- * A maker is the task, function and line that made the object. Thread: any.
+ * A maker is the function and line that made a stream or listener. Thread: any.
  *
  * A stale pointer to a closed stream may point to memory of another stream, and a call would act on
  * that stream. So debug builds keep the memory of ended streams in a quarantine for a while. In

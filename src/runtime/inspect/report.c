@@ -191,7 +191,7 @@ static void say_task(edo__reporter *t, const edo_task *task)
     say_trace(t, t->lines, kept, t->line_count - kept);
 }
 
-/* Drops the reference to a task that was not inspected and may still be WANTED. */
+/* Clears WANTED, and drops the reference to a task that was not inspected. */
 static void leave(edo_task *task)
 {
     edo__state_unwant(&task->state);

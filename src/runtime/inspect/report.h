@@ -16,7 +16,7 @@ enum {
     EDO__REPORTER_SEEN = 256, // number of recorded running tasks; others may be reported twice
 };
 
-/* State of one dump; only the dumping thread touches it. */
+/* State of one dump. Only the dumping thread uses this struct. */
 typedef struct edo__reporter {
     edo_runtime *runtime;
     edo_dump_fn *write;
@@ -31,7 +31,7 @@ typedef struct edo__reporter {
     int64_t poll_start;
     char name[EDO__SNAPSHOT_NAME];
     edo_trace_line few[EDO__REPORTER_LINES], *lines;
-    size_t line_capacity, line_count; // count > capacity: the lines beyond the capacity are lost
+    size_t line_capacity, line_count; // if count > capacity, the lines beyond the capacity are lost
 } edo__reporter;
 
 void edo__reporter_init(edo__reporter *t, edo_runtime *runtime, edo_dump_fn *write, void *context);

@@ -94,8 +94,8 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
-/* Sums up the statistics of all pools. The loop may use the pools in the list, because a pool is
- * freed only after `closed` is set, under the lock. */
+/* Sums up the statistics of all pools. The loop may use the pools in the list, because `closed` is
+ * set under the lock before a pool is freed. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -163,7 +163,7 @@ static int bring(edo_op *job, edo_pool *pool, edo_cx *cx)
     if (rc < 0) return rc;
     edo_add_relaxed(&cx->runtime->blocking.jobs, 1);
     if (!(job->detail & (EDO__JOB_ROOM | EDO__JOB_OPERATION)))
-        job->base.result = (intptr_t)cx->runtime; // edo__job_op
+        job->base.result = (intptr_t)cx->runtime; // see edo__job_op
     rc = edo__pool_submit(pool, job, cx->waker);
     if (rc < 0) leave(job, pool, cx);
     return rc;

@@ -23,8 +23,8 @@ void edo__blocking_close(edo_runtime *runtime);
 
 typedef int64_t edo__files_fn(edo_op *op);
 
-/* Submits an operation whose word is EDO__OP_IDLE, inside a poll. edo__files_poll() then polls it.
- * Returns: 0, or a negative errno with which the operation ends. */
+/* Submits an operation whose word is EDO__OP_IDLE, inside a poll. edo__files_poll() then polls the
+ * operation. Returns: 0, or a negative errno with which the operation ends. */
 int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx);
 
 /* Polls a submitted operation. An operation that was cancelled before its function began answers
@@ -66,7 +66,7 @@ static inline edo__files_fn *edo__files_function(const edo_op *op)
  *     }
  */
 typedef struct edo__detached {
-    edo_op op; // operation that is submitted to the pool, with this struct as arg
+    edo_op op; // operation that is submitted to the pool, with this struct as `arg`
     void (*release)(struct edo__detached *);
     uint8_t is_abandoned, reserved[7]; // guarded by the pool's lock
 } edo__detached;

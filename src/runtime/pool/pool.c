@@ -181,8 +181,7 @@ void edo__pool_after(edo_pool *pool, edo__after *after)
     edo__wakes_commit(&after->wakes);
     if (after->called) {
         edo__sys_futex_wake(&after->called->called);
-        edo_plain_read(&after->called->pool);        // tells the model checker about the last
-                                                     // access
+        edo_plain_read(&after->called->pool);        // tells the checker about the last access
         edo_sub_release(&after->called->callers, 1); // partner: the load in free_thread
     }
     if (after->start) edo__pool_start_thread(pool);

@@ -36,8 +36,8 @@
 #include "task/op.h"
 #include "task/wait_list.h"
 
-/* Stage and flags of a job: the third byte of edo_op.detail. The pool's lock guards the byte while
- * the job is in the pool. */
+/* The stage and flags of a job, which are in the third byte of edo_op.detail. The pool's lock
+ * guards the byte while the job is in the pool. */
 enum {
     EDO__JOB_NEW,
     EDO__JOB_WAITING = 1 << 16,

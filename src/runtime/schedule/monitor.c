@@ -44,7 +44,7 @@ enum {
  * becomes the watcher. */
 #define CLOSE_PERIOD edo_us(500)
 
-/* Longest time counted between two inspections; see elapsed(). */
+/* Longest time that counts as the time between two inspections; see elapsed(). */
 #define MOST_COUNTED (4 * PERIOD)
 
 typedef struct seen {

@@ -57,7 +57,7 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Pops the oldest task, or NULL. Thread: the owner. */
+/* Pops the oldest task. Thread: the owner. Returns: NULL if the ring is empty. */
 static inline edo_task *edo__queue_pop(edo__queue *queue)
 {
     uint64_t tail = edo_load_own(&queue->tail), head = edo_load_relaxed(&queue->head);
@@ -75,11 +75,11 @@ typedef struct edo__backlog {
     edo_atomic(uint64_t) count; // changed under the lock
 } edo__backlog;
 
-/* Appends a list. */
+/* Appends a list of `count` tasks. */
 void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last, uint64_t count);
 
-/* Moves at most `most` of the oldest tasks to `mine`, which has room. Thread: the owner of `mine`.
- * Returns: their number. */
+/* Moves at most `most` of the oldest tasks to `mine`, which must have room for them. Thread: the
+ * owner of `mine`. Returns: the number of moved tasks. */
 uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
 
 /* Removes at most `most` of the oldest tasks. Returns: a list of the removed tasks. */

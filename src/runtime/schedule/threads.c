@@ -99,7 +99,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 
 int edo__threads_start(edo_runtime *runtime)
 {
-    int rc = edo__monitor_start(runtime); // first, because workers may need it at once
+    int rc = edo__monitor_start(runtime); // first, because workers may need the monitor at once
     for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->workers[i]);
     if (rc == 0 && runtime->config.dump_on_quit) {

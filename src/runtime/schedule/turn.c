@@ -170,8 +170,7 @@ static edo__always_inline void poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        uint32_t tries = EDO__BRIEF_TRIES;   // makes the wait sleep at once; the next turn tries
-                                             // again
+        uint32_t tries = EDO__BRIEF_TRIES;   // makes the wait sleep at once
         edo__worker_push_back(worker, task); // an inspection is short
         edo__sys_wait_briefly(&tries);
         return;

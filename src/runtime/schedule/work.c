@@ -228,7 +228,8 @@ static bool note_stolen(edo__worker *worker, uint64_t count)
     return true;
 }
 
-/* Moves tasks from a list of another worker to a list of this worker. Returns: their number. */
+/* Moves tasks from a list of another worker to a list of this worker. Returns: the number of moved
+ * tasks. */
 static uint64_t move(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from,
                      uint64_t most)
 {
@@ -337,11 +338,11 @@ void edo__worker_drain_inject(edo__worker *worker)
  *
  * If n tasks were queued before a task, the task is polled after at most n polls of its workers,
  * even if helpers take the task several times. A helper takes tasks of a ring only if its own ring
- * is empty. So the tasks keep their order, and the helper polls the first of them before it can
- * itself be found stuck. Otherwise a helper could queue the tasks behind a long task of its own,
- * another helper could take them again before any of them has run, and this could repeat without
- * end. The same rule holds for the lists. A mark that was set for an earlier turn does not count
- * (edo__worker_is_stuck()). */
+ * is empty. So the tasks keep their order, and the helper polls the first of these tasks before the
+ * helper itself can be found stuck. Without this rule, a helper could queue the tasks behind a long
+ * task of its own. Another helper could then take the tasks again before any of them has run. This
+ * could repeat without end. The same rule applies to the lists. A mark that was set for an earlier
+ * turn does not count (edo__worker_is_stuck()). */
 
 /* Takes a whole list of the victim if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)

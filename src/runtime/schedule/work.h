@@ -22,7 +22,7 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task);
  * may run first (edo__worker_take_yielded). Thread: the owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
-/* Queues a task behind the others. Thread: the owner. */
+/* Queues a task behind the worker's other tasks. Thread: the owner. */
 static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task))

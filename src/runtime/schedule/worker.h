@@ -75,7 +75,7 @@ enum {
     EDO__POLL_OBSERVED = EDO__POLL_COUNTED | EDO__POLL_TIMED,
 };
 
-/* Sums over the last turns of one of several workers. */
+/* Sums over recent turns of a worker of a runtime with threads. */
 typedef struct edo__recent {
     int64_t busy; // nanoseconds
     int64_t polls, ended;
@@ -94,7 +94,7 @@ typedef struct edo__worker {
     bool owes_help;     // the worker has found a stuck worker, and has not helped since
     uint8_t observed;   // EDO__POLL_OBSERVED
     uint32_t streak;    // number of tasks taken from the slot in a row
-    uint32_t interval;  // polls per turn, tuned
+    uint32_t interval;  // greatest number of polls per turn; tuned
     uint64_t notify_at; // least queue length for which another worker is woken
     int64_t mean_poll;  // ns
     edo__recent recent;
@@ -103,7 +103,7 @@ typedef struct edo__worker {
     struct {
         uint64_t polls;
         int64_t at;
-    } exchanged;               // the last exchange of ring and overflow
+    } exchanged;               // last exchange between the ring and the overflow list
     uint32_t passed_over;      // turns since the last task taken from `yielded`
     int64_t polled_at;         // ns of edo__sys_now(); end of the last timed poll
     uint64_t next_id, last_id; // reserved task ids
@@ -111,13 +111,13 @@ typedef struct edo__worker {
         edo_task *first, **end; // all tasks in a current-thread runtime, else the pinned tasks
         size_t count;
     } local;
-    uint64_t local_pushes;  // wakes and spawns by its own thread
+    uint64_t local_pushes;  // number of wakes and spawns by the worker's thread
     int64_t awake_since;    // ns; start of the time that is not in counters.busy
     int64_t woke_at;        // ns of edo__sys_now(); end of the last sleep
-    uint64_t fired;         // number of timers since woke_at
+    uint64_t fired;         // number of timers fired since woke_at
     int64_t watch_period;   // ns; time between two inspections of the other workers
-    uint64_t watched_polls; // polls at the last inspection
-    uint64_t parked_polls;  // polls at the last sleep
+    uint64_t watched_polls; // cx.polls at the last inspection of the other workers
+    uint64_t parked_polls;  // cx.polls at the last sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // guarded by the idle lock
     uint64_t lap; // last lap with a turn of the worker; guarded by the baton's lock
     edo__counters counters;
@@ -128,7 +128,7 @@ typedef struct edo__worker {
     /* any thread */
     edo_atomic(uint32_t) thread_id; // id of the thread that used the worker last; 0: none yet
     edo__shard shard;
-    edo__lock wheel_lock; // guards wheel, if is_shared
+    edo__lock wheel_lock; // guards `wheel`, if is_shared
     edo__wheel wheel;
     edo__lock turn_lock;           // held during a turn of the driver, if is_shared
     edo_atomic(edo_task *) inject; // stack of tasks that other threads have pushed for this worker

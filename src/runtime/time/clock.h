@@ -20,5 +20,5 @@ void edo__clock_step(edo_runtime *runtime);
 bool edo__clock_skip(edo_runtime *runtime);
 
 /* Makes the running clock of a runtime without threads show the same time as edo_now() of the
- * calling thread. Only the owner may call this, outside of turns. */
+ * calling thread. Only the owner may call this function, and only outside of turns. */
 void edo__clock_follow(edo_runtime *runtime);

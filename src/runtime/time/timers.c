@@ -142,7 +142,7 @@ static size_t room_for(const edo__worker *worker)
     return room > LEAST_FIRED ? room : LEAST_FIRED;
 }
 
-/* Pushes a list of tasks. Returns: their number. */
+/* Pushes a list of tasks. Returns: the number of tasks. */
 static uint64_t push_all(edo_runtime *runtime, edo_task *task)
 {
     uint64_t count = 0;
