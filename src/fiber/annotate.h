@@ -52,8 +52,9 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
     if (it->tsan) __tsan_destroy_fiber(it->tsan);
 }
 
-/* Reports of the caller's side, before and after a run of the fiber. For ThreadSanitizer, accesses
- * before the switch precede accesses after the switch, because both sides run on one thread. */
+/* These functions report the caller's side of the switches, before and after a run of the fiber.
+ * For ThreadSanitizer, accesses before the switch precede accesses after the switch, because both
+ * sides run on one thread. */
 static edo__always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom,
                                                    size_t size)
 {
@@ -70,7 +71,8 @@ static edo__always_inline void edo__annotate_entered_caller(const edo__annotatio
         __sanitizer_finish_switch_fiber(it->caller_fake, NULL, NULL);
 }
 
-/* Reports of the fiber's side. If `ends` is true, the fiber will not be entered again. */
+/* These functions report the fiber's side of the switches. If `ends` is true, the fiber will not be
+ * entered again. */
 static edo__always_inline void edo__annotate_leave(edo__annotations *it, bool ends)
 {
     if (__sanitizer_start_switch_fiber)

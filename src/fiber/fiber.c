@@ -221,7 +221,7 @@ static __attribute__((noinline, cold)) void begin(edo__fiber *fiber, struct edo_
     if (fiber->is_begun) *fiber->is_begun = true;
 }
 
-/* Ends a wait for one future. The future is ready. Returns: the future's result. */
+/* Ends a wait for one future, which is ready. Returns: the future's result. */
 static edo__always_inline int64_t take_result(edo__fiber *fiber)
 {
     fiber->wait = NULL;

@@ -2,12 +2,12 @@
  *
  *     poll: caller's stack --- enter ---> fiber's stack --- wait or end ---> caller's stack
  *
- * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the task
- * (task/state.h), which passes the frame from one thread to another, passes the stack too. If a
- * wake arrives before the fiber has left its stack, the wake finds the task running. The poller
- * then queues the task after the fiber has left the stack.
+ * The fiber's stack is in use only during polls of the fiber's frame. The state word of the task
+ * (task/state.h) passes the frame from one thread to another. So the state word passes the stack,
+ * too. If a wake arrives before the fiber has left its stack, the wake finds the task running. The
+ * poller then queues the task after the fiber has left the stack.
  *
- * All members belong to the poller, unless a member says otherwise. */
+ * Only the poller uses the members of edo__fiber, unless a comment says otherwise. */
 #pragma once
 
 #include <edo/fiber.h>
@@ -32,7 +32,7 @@ struct edo__fiber {
     uintptr_t outer_stack; // the caller's edo__self.stack
     bool *is_begun;        // variable of the waiter, set to true at the first run; or NULL
     int error;             // errno of the fiber, while it does not run
-    bool is_annotated;     // a sanitizer gets reports of the switches
+    bool is_annotated;     // the switches are reported to a sanitizer
     bool is_measured;      // the depth of the stack is measured at the end, see measure.c
     void *exceptions[2];   // C++ exceptions being handled on the side that does not run
     const edo_site *site;  // site of the fiber, for the report of an overflow

@@ -67,8 +67,8 @@ size_t edo_fiber_stack_peak(void)
     return (size_t)(end - edo__sys_stack_lowest((char *)fiber->parker.low, end));
 }
 
-/* Memory below this frame is needed only by the calls that this function makes. RESERVE bytes are
- * kept for these calls. */
+/* Trims the stack below this frame, except for RESERVE bytes. The calls that this function makes
+ * need these bytes. */
 void edo_fiber_trim(void)
 {
     enum { RESERVE = 4096 };

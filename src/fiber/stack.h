@@ -17,8 +17,8 @@ typedef struct edo__stack {
 
 enum {
     EDO__STACK_KINDS = 8,                   // number of pooled sizes, which are powers of two
-    EDO__STACK_UNPOOLED = EDO__STACK_KINDS, // mapped for one fiber alone
-    EDO__STACK_LENT,                        // in memory that the user has lent
+    EDO__STACK_UNPOOLED = EDO__STACK_KINDS, // a stack that is mapped for one fiber alone
+    EDO__STACK_LENT,                        // a stack in memory that the user has lent
 };
 
 /* Takes a stack from a pool, or maps a new stack. `size` is in bytes, with the guard; 0: the
