@@ -35,8 +35,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
                                       .file = file_of(future),
                                       .line = is_async ? future->line : 0 });
     if (!is_async)
-        return NULL; // even an EDO_NEW function may have children, which its first poll
-                     // has begun
+        return NULL; // an EDO_NEW function may have children, which its first poll has begun
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     const edo_future *awaiting = frame->edo_head.awaiting;
     if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
