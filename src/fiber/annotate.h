@@ -1,7 +1,7 @@
 /* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols. So the
- * functions are found if the program has a sanitizer, even if edo was built without one. The
- * reports are inlined into the functions that switch, because ThreadSanitizer counts the returns
- * of each context. */
+ * functions are found if the program has a sanitizer, even if edo was built without a sanitizer.
+ * The reports are inlined into the functions that switch, because ThreadSanitizer counts the
+ * returns of each context. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ EDO__WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 
 /* Data that the sanitizers need for one fiber. */
 typedef struct edo__annotations {
-    void *fake, *caller_fake;  // AddressSanitizer's stacks for locals
+    void *fake, *caller_fake;  // AddressSanitizer's fake stacks, for locals
     const void *caller_bottom; // low end of the stack from which the fiber was entered
     size_t caller_size;        // bytes of that stack
     void *tsan, *caller_tsan;
@@ -36,8 +36,8 @@ static inline bool edo__is_annotated(void)
     return __sanitizer_start_switch_fiber || __tsan_switch_to_fiber;
 }
 
-/* bottom, size: of the fiber's stack. The stack becomes a root region, so that memory reachable
- * only from a parked fiber does not count as a leak. */
+/* Reports a new fiber. `bottom` and `size` describe the fiber's stack. The stack becomes a root
+ * region, so that memory reachable only from a parked fiber does not count as a leak. */
 static inline void edo__annotate_create(edo__annotations *it, const void *bottom, size_t size)
 {
     *it = (edo__annotations){ .tsan = __tsan_create_fiber ? __tsan_create_fiber(0) : NULL };
@@ -52,8 +52,9 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
     if (it->tsan) __tsan_destroy_fiber(it->tsan);
 }
 
-/* Reports for the caller's side, before and after a run of the fiber. For ThreadSanitizer, accesses
- * before the switch precede those after the switch, because both sides are one thread. */
+/* These functions report the caller's side of the switches, before and after a run of the fiber.
+ * For ThreadSanitizer, accesses before the switch precede accesses after the switch, because both
+ * sides run on one thread. */
 static edo__always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom,
                                                    size_t size)
 {
@@ -70,7 +71,8 @@ static edo__always_inline void edo__annotate_entered_caller(const edo__annotatio
         __sanitizer_finish_switch_fiber(it->caller_fake, NULL, NULL);
 }
 
-/* Reports for the fiber's side. ends: the fiber will not be entered again. */
+/* These functions report the fiber's side of the switches. If `ends` is true, the fiber will not be
+ * entered again. */
 static edo__always_inline void edo__annotate_leave(edo__annotations *it, bool ends)
 {
     if (__sanitizer_start_switch_fiber)

@@ -12,8 +12,8 @@
 /* ---- making ---- */
 
 enum {
-    ALIGNMENT = 64,         // bytes of a cache line; of the fiber and the top of its stack
-    LEAST_FUNCTIONS = 4096, // bytes; least stack that remains for the fiber's functions
+    ALIGNMENT = 64,         // bytes; one cache line, for the fiber and the top of its stack
+    LEAST_FUNCTIONS = 4096, // least stack that remains for the fiber's functions; bytes
 };
 
 static uintptr_t aligned_down(uintptr_t address)
@@ -30,7 +30,8 @@ static int take_stack(const edo_fiber_options *options, edo__stack **ret_stack)
 
 static void run(void *memory);
 
-/* Copies the arguments below the fiber's struct; the stack begins below the arguments. */
+/* Initialises a fiber. Copies the arguments below the fiber's struct. The stack begins below the
+ * arguments. */
 static void init(edo__fiber *fiber, const edo_site *site, const edo__fiber_start *start)
 {
     uintptr_t top = aligned_down((uintptr_t)fiber - start->args_size);
@@ -89,15 +90,15 @@ void edo__fiber_destroy(edo__fiber *fiber)
 
 /* ---- into the fiber and back ----
  *
- * The processor mispredicts a return after a switch, because it predicts returns from the earlier
- * calls, and those calls were made on the other stack. Therefore the switch is the last action of a
- * poll and of a wait. The compiler then emits a jump instead of a call, so a switch returns
- * directly to the caller on the other side. Work that belongs after a switch is done by the other
- * side, before its own switch. */
+ * The processor predicts the targets of returns from the earlier calls. After a switch, these calls
+ * were made on the other stack, so the processor mispredicts the returns. Therefore the switch is
+ * the last action of a poll and of a wait. The compiler then emits a jump instead of a call, so a
+ * switch returns directly to the caller on the other side. Work that one side would have to do
+ * after its switch is done by the other side, before the switch back. */
 
-/* State of a thread that each fiber has for itself: errno, and the C++ exceptions that are being
- * handled. The runtime's side needs no errno. The C++ runtime gives the address of the exceptions.
- * The thread does not change between the two exchanges around a run of the fiber. */
+/* Each fiber has its own errno and its own C++ exceptions that are being handled. The runtime's
+ * side needs no errno. This function of the C++ runtime returns the address of the thread's
+ * exceptions. Between the two exchanges around a run of the fiber, the thread does not change. */
 __attribute__((weak)) void *__cxa_get_globals(void);
 
 static void exchange_exceptions(edo__fiber *fiber)
@@ -110,9 +111,9 @@ static void exchange_exceptions(edo__fiber *fiber)
     fiber->exceptions[1] = was[1];
 }
 
-/* Prepares the thread on the caller's side, before the fiber runs. `stack` is set to 0, which turns
- * off the check for stack memory: locals of a fiber live during its waits, so operations may point
- * to them. */
+/* Prepares the thread on the caller's side, before the fiber runs. Sets `stack` to 0, which turns
+ * off the check for memory on the stack. The check is not needed, because locals of a fiber live
+ * during its waits, so operations may point to these locals. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -137,7 +138,7 @@ static void prepare_exit(edo__fiber *fiber, struct edo__thread *self)
     self->stack = fiber->outer_stack;
 }
 
-/* Runs the fiber until its next wait or its end. result: the result of the completed wait. */
+/* Runs the fiber until its next wait or its end. `result` is the result of the completed wait. */
 static __attribute__((noinline, cold)) edo_poll enter_annotated(edo__fiber *fiber, int64_t result)
 {
     edo__annotations *it = &fiber->annotations;
@@ -156,8 +157,9 @@ static edo__always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
     return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
 }
 
-/* Leaves the fiber's stack. The poll then returns `answer`. Uses no thread-local variable, because
- * the thread may differ after the switch. Returns: the result of a wait for one future. */
+/* Leaves the fiber's stack. The poll of the fiber then returns `answer`. Uses no thread-local
+ * variable, because the fiber may run on another thread after the switch. Returns: the result of a
+ * wait for one future. */
 static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber, edo_poll answer)
 {
     edo__annotate_leave(&fiber->annotations, answer == EDO_READY);
@@ -219,7 +221,7 @@ static __attribute__((noinline, cold)) void begin(edo__fiber *fiber, struct edo_
     if (fiber->is_begun) *fiber->is_begun = true;
 }
 
-/* Ends a wait for one future. The future is ready. Returns: the future's result. */
+/* Ends a wait for one future, which is ready. Returns: the future's result. */
 static edo__always_inline int64_t take_result(edo__fiber *fiber)
 {
     fiber->wait = NULL;
@@ -254,14 +256,15 @@ const edo__places edo__fiber_places = { file_of };
 
 __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
 {
-    __asm__ volatile(""); // a side effect: the compiler must not merge two calls
+    __asm__ volatile(""); // a side effect, so that the compiler does not merge two calls
     return edo__self.cx;
 }
 
 /* Begins the first poll of a wait. This poll is made on the fiber's stack, so that a ready
- * operation needs no switch. An async function may run inside this poll. In that function, memory
- * on the poll's stack is refused, and edo_wait() aborts. A wait preserves errno. This function is
- * inlined, because the frame address that it takes must be that of the polling function.
+ * operation needs no switch. An async function may run inside this poll. In that function,
+ * edo__check_memory() refuses memory on the poll's stack, and edo_wait() aborts. A wait preserves
+ * errno. This function is inlined, because the frame address that it takes must be the frame
+ * address of the polling function.
  * Returns: the context for the poll. */
 static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
 {
@@ -272,8 +275,8 @@ static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
     return self->cx;
 }
 
-/* Ends the first poll. If the answer is EDO_PENDING, prepares the thread for the switch, which must
- * follow.
+/* Ends the first poll of a wait. If the answer is EDO_PENDING, prepares the thread for the switch,
+ * which must follow.
  * Returns: answer. */
 static edo__always_inline edo_poll end_poll(edo__fiber *fiber, edo_poll answer)
 {
@@ -296,7 +299,8 @@ static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *f
                 file, line);
 }
 
-/* Aborts if the thread holds a lock, because a user's wake function may be called under one. */
+/* Aborts if the thread holds a lock of edo, because a user's wake function may be called under such
+ * a lock. */
 static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t line)
 {
     if (edo__lock_is_any_held())
@@ -304,9 +308,9 @@ static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t li
                     line);
 }
 
-/* Checks that no kept future lies below the waiting function's frame, because the memory there
- * belonged to functions that have returned. here: offset of that frame from the low end of the
- * stack. */
+/* Checks that no kept future is below the waiting function's frame. Memory below this frame
+ * belonged to functions that have returned. `here` is the offset of the frame from the low end of
+ * the stack. */
 static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber, uintptr_t here)
 {
     for (const edo_future *kept = fiber->frame->edo_head.kept; kept; kept = kept->next)
@@ -334,9 +338,9 @@ static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
     return end_poll(fiber, waiting->poll(fiber->frame, cx));
 }
 
-/* Waits for several futures. The futures of a wait lie in the frame of a function that returns only
- * after the wait. So no operation outlives its fiber, except the futures that edo_wait_any() keeps
- * (check_end, check_kept). */
+/* Waits for several futures. The futures of a wait are in the frame of a function that returns only
+ * after the wait. So only the futures that edo_wait_any() keeps could outlive the fiber (see
+ * check_end, check_kept). */
 static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
 {
     edo__fiber *fiber = (edo__fiber *)(void *)parker;
@@ -357,8 +361,8 @@ static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_f
     edo__link(fiber->frame, 1, &future);
 }
 
-/* Waits for one future. Nothing follows the switch, so thread-local variables may be used here
- * before it. */
+/* Waits for one future. No code follows the switch, so this function may use thread-local variables
+ * before the switch. */
 static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
                             uint32_t line)
 {

@@ -1,4 +1,4 @@
-/* Calls inside a fiber other than waits. */
+/* Functions that are called inside a fiber, except waits. */
 #include "base/atomic.h"
 #include "base/base.h"
 #include "fiber/fiber.h"
@@ -67,8 +67,8 @@ size_t edo_fiber_stack_peak(void)
     return (size_t)(end - edo__sys_stack_lowest((char *)fiber->parker.low, end));
 }
 
-/* Memory below this frame is needed only by the calls that this function makes. RESERVE bytes are
- * kept for these calls. */
+/* Trims the stack below this frame, except for RESERVE bytes. The calls that this function makes
+ * need these bytes. */
 void edo_fiber_trim(void)
 {
     enum { RESERVE = 4096 };
@@ -102,7 +102,7 @@ void edo__fiber_scope_open(edo_scope *scope, uint32_t flags)
     edo__scope_open(scope, function_of(edo__fiber_here("edo_fiber_scope")), flags);
 }
 
-/* Unlinks a future from the fiber's kept futures. Returns: whether the future was one of them. */
+/* Unlinks a future from the fiber's kept futures. Returns: whether the future was a kept future. */
 static bool unlink_kept(edo__fiber *fiber, edo_future *future)
 {
     edo_future **link = &fiber->frame->edo_head.kept;
@@ -119,8 +119,8 @@ void edo__fiber_scope_close(edo_scope *scope)
     if (unlink_kept(fiber, &scope->base)) edo__scope_leave(&scope->base);
 }
 
-/* Cancels an operation that is still running, and waits for its end. An operation without a wait
- * was never polled, and has had no effect. */
+/* Cancels an operation that is still running, and waits for its end. An operation that the fiber
+ * has not waited for was never polled, and has had no effect. */
 void edo__fiber_end_op(edo_op *op)
 {
     edo__fiber *fiber = edo__fiber_here("EDO_ENDS");

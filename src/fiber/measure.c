@@ -1,6 +1,7 @@
 /* Watermarks of stacks, one per function. A measured fiber begins on a cleared stack. At the end of
- * the fiber the lowest word that is not zero shows how deep the stack has been. The measurement
- * itself runs at the end of the fiber's function, where the stack is as shallow as at its begin. */
+ * the fiber, the lowest word that is not zero shows how deep the stack has been. The search for
+ * this word runs after the return of the fiber's function, when the stack is as shallow as at its
+ * begin. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,8 @@ __attribute__((no_sanitize("address"))) static const char *lowest_written(const 
     return at;
 }
 
-/* Requires the lock. Returns: NULL if the table is full. */
+/* Finds or adds the stats of the fiber's function. Called under the lock. Returns: NULL if the
+ * table is full. */
 static edo_fiber_stats *stats_of(const edo__fiber *fiber)
 {
     for (size_t i = 0; i < table_count; i++)
@@ -75,7 +77,8 @@ void edo__fiber_measure_end(const edo__fiber *fiber)
 
 /* ---- all functions ---- */
 
-/* Copies the stats of one function. Returns: whether there is such a function. */
+/* Copies the stats of the function at an index. Returns: whether the table has a function at this
+ * index. */
 static bool read_at(size_t index, edo_fiber_stats *ret_stats)
 {
     edo__lock_take(&lock);
@@ -98,7 +101,7 @@ size_t edo__fiber_stats_read(edo_fiber_stats *ret_stats, size_t count, size_t si
     return i;
 }
 
-/* Writes a line per function. The lock is not held while a line is written. */
+/* Writes one line per function. Does not hold the lock during a write. */
 static void dump_stacks(edo_dump_fn *write, void *context)
 {
     enum { LINE_SIZE = 256 };
@@ -116,6 +119,6 @@ static void dump_stacks(edo_dump_fn *write, void *context)
 
 void edo_fiber_measure(bool on)
 {
-    edo_store_relaxed(&edo__dump_stacks, dump_stacks); // relaxed: all callers store the same
+    edo_store_relaxed(&edo__dump_stacks, dump_stacks); // relaxed: always the same value
     edo_store_figure(&edo__fiber_measures, on);
 }

@@ -1,7 +1,7 @@
-/* Report of a stack overflow. An access to the guard faults. The handler runs on a signal stack and
- * prints a line that names the fiber. Then the handler that the program had installed earlier runs,
- * or the default action of the signal. If the program installs a handler later, that handler
- * replaces the handler of edo. */
+/* Report of a stack overflow. An access to the guard faults. The handler of edo runs on a signal
+ * stack and prints a line that names the fiber. After this, the handler that the program had
+ * installed earlier runs, or the default action of the signal is taken. If the program installs a
+ * handler later, that handler replaces the handler of edo. */
 #include <string.h>
 
 #include "base/base.h"
@@ -12,8 +12,8 @@
 
 enum { LINE_SIZE = 512, PATIENCE_NS = 1000000000 };
 
-/* A line of text. It is built without functions of the C library, because such functions may take
- * locks. */
+/* A line of text. This file builds the line without functions of the C library, because such
+ * functions may take locks. */
 typedef struct line {
     char text[LINE_SIZE];
     size_t length;

@@ -1,10 +1,10 @@
 /* Stacks of fibers.
  *
- * Each thread keeps the stacks of ended fibers together with their memory, because that memory is
- * warm. A thread with too many stacks moves half of them to the pools of the process. These pools
- * keep only the uppermost page of a stack in memory. If the fibers of a thread end on other
- * threads, the stacks of those fibers return to the thread through these pools. A thread unmaps its
- * own stacks when it ends. */
+ * Each thread keeps the stacks of ended fibers with their memory, because that memory is warm in
+ * the caches. A thread with too many stacks moves half of its stacks to the pools of the process.
+ * These pools keep only the uppermost page of a stack in memory. If the fibers of a thread end on
+ * other threads, the stacks of those fibers return to the thread through these pools. When a thread
+ * ends, it unmaps the stacks that it keeps. */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -16,13 +16,13 @@
 #include "task/cx.h"
 
 enum {
-    LEAST = 32 << 10,     // bytes of a stack of the first kind; each later kind has twice the size
-    DEFAULT = 64 << 10,   // bytes of address space, with the guard
+    LEAST = 32 << 10,     // bytes of a stack of kind 0; each next kind has twice the size
+    DEFAULT = 64 << 10,   // default size of a stack; bytes of address space, with the guard
     LINE = 64,            // bytes of a cache line
-    COLORS = 24,          // start offsets; few enough that a parked fiber uses one page
-    LEAST_LENT = 8 << 10, // bytes; least size of the user's own stack
+    COLORS = 24,          // number of start offsets; few enough that a parked fiber uses one page
+    LEAST_LENT = 8 << 10, // least size of a stack that the user lends; bytes
     KEPT_ROOM = 64 << 20, // bytes of address space that a thread keeps per kind
-    SHARED_FACTOR = 4,    // capacity of a pool of the process, relative to a thread's pool
+    SHARED_FACTOR = 4,    // capacity of a pool of the process / capacity of a thread's pool
 };
 
 typedef struct list {
@@ -33,7 +33,7 @@ typedef struct list {
 typedef struct pool {
     list kinds[EDO__STACK_KINDS];
     void *signal_stack; // stack for signal handlers of this thread, or NULL
-    edo__stack *left;   // stack of the fiber that ended last on this thread; in no pool yet
+    edo__stack *left;   // stack of the fiber that ended last on this thread; not yet in a pool
     bool is_known;      // a thread-exit handler empties the pool
 } pool;
 
@@ -78,9 +78,9 @@ static edo__stack *pop(list *from)
 
 /* ---- mapping ---- */
 
-/* Gives the offset of a stack's start in its page. The distance of two stacks is a multiple of the
- * page size. With equal offsets all stacks would share a few sets of the caches, and a thousand
- * yielding fibers would cost ten times as much. */
+/* Returns: the offset of a stack's start in its page. The distance between two stacks is a multiple
+ * of the page size. If all offsets were equal, all stacks would share a few sets of the caches, and
+ * a thousand yielding fibers would cost ten times as much. */
 static uintptr_t next_color(void)
 {
     static edo_atomic(uint32_t) count;
@@ -104,7 +104,7 @@ static int map(size_t size, bool guarded, uint32_t kind, edo__stack **ret_stack)
     return rc;
 }
 
-/* Unmaps a stack. Copies the description first, because the header lies in the memory that is
+/* Unmaps a stack. Copies the description first, because the stack's header is in the memory that is
  * unmapped. */
 static void unmap(edo__stack *stack)
 {
@@ -127,9 +127,9 @@ static void trim(edo__stack *stack)
     edo__sys_stack_trim(stack->memory.base + stack->memory.guard, (char *)stack);
 }
 
-/* Moves half of a thread's stacks to the pool of the process, and unmaps the stacks that exceed
- * the pool's capacity. The uppermost page of a stack stays in memory, because the link of the
- * list lies there. */
+/* Moves half of a thread's stacks to the pool of the process, and unmaps the stacks that exceed the
+ * pool's capacity. The uppermost page of a stack remains in memory, because it has the link of the
+ * list. */
 static void share(list *from, uint32_t kind)
 {
     uint32_t most = SHARED_FACTOR * most_kept(kind), half = from->count / 2;
@@ -158,9 +158,9 @@ static void take_shared(list *to, uint32_t kind)
     edo__lock_give(&lock);
 }
 
-/* ---- the thread's own ---- */
+/* ---- the pools of a thread ---- */
 
-static edo_atomic(uint32_t) key; // thread-specific key plus 1; 0: none yet
+static edo_atomic(uint32_t) key; // thread-specific key plus 1; 0: no key yet
 
 static void drop(list *from)
 {
@@ -204,8 +204,8 @@ void edo__stack_drop_kept(void)
     if (!edo__self.on_stack) close_signal_stack(mine);
 }
 
-/* Arranges that the thread empties its pool when it ends. Returns: true if arranged. If false,
- * the thread keeps no stacks. */
+/* Registers the thread's pool with a handler that empties the pool when the thread ends. Returns:
+ * whether the pool is registered. If false, the thread keeps no stacks. */
 static bool make_known(pool *mine)
 {
     uint32_t made, none = 0;
@@ -225,8 +225,8 @@ void edo__stack_prepare_this_thread(void)
     if (make_known(mine)) mine->signal_stack = edo__sys_signal_stack_open();
 }
 
-/* Finds the pool for a size. Returns: the index of the pool; EDO__STACK_UNPOOLED if the size is
- * larger than that of any pool. */
+/* Finds the kind of stack for a size. Returns: the index of the kind's list in the pools;
+ * EDO__STACK_UNPOOLED if the size is larger than the stacks of all kinds. */
 static uint32_t kind_for(size_t size)
 {
     uint32_t kind = 0;
@@ -287,7 +287,7 @@ void edo__stack_give(edo__stack *stack)
 }
 
 /* Releases the current stack. Memory that the user has lent belongs to the user again when the task
- * has ended, so nothing here refers to that memory later. */
+ * has ended, so this module keeps no pointer to such memory. */
 void edo__stack_give_last(edo__stack *stack)
 {
     give_left(&own);

@@ -22,7 +22,7 @@ enum {
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
     NO_SPARE = -1,
-    MAX_WORKERS = 10000, // for workers, and for spare workers; all indices fit into 16 bits
+    MAX_WORKERS = 10000, // limit of `workers` and of `max_spare`; all indices fit into 16 bits
 };
 
 #define DEFAULT_TIME_SLICE  edo_ms(10)
@@ -44,7 +44,7 @@ static void set_defaults(edo_config *config)
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift needs a nonzero state
     if (!config->stall_limit)
         config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
-    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // the makers' lock hides races
+    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // the makers' lock would hide races
     if (!config->max_spare)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }
@@ -173,7 +173,7 @@ static void init(edo_runtime *runtime)
 
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
-    edo_store_relaxed(&edo__describe_current, describe_current); // relaxed: all store the same
+    edo_store_relaxed(&edo__describe_current, describe_current); // relaxed: always the same value
     edo__log_read_environment();
 #ifndef EDO_MODEL
     edo__holders_prepare();

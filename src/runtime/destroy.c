@@ -1,5 +1,5 @@
-/* The end of a runtime. First all tasks are cancelled. Tasks that do not end are then aborted, and
- * those that still do not end are given up. */
+/* The end of a runtime. First all tasks are cancelled. Tasks that have not ended after drain_limit
+ * are aborted. Tasks that have still not ended after abort_limit are given up. */
 #include "base/duration.h"
 #include "runtime/drivers.h"
 #include "runtime/inspect/maker.h"
@@ -64,9 +64,9 @@ static void release(edo_runtime *runtime)
     edo_runtime_unref(runtime);
 }
 
-/* Closes the copy of a runtime in the child of a fork. The tasks belong to the parent, and their
- * copies are not freed. The workers are marked as notified, so that a wake of such a task, for
- * example by the close of a stream, no longer uses the descriptor of a driver. */
+/* Closes the copy of a runtime in the child of a fork. The tasks belong to the parent, so this
+ * function does not free their copies. It marks the workers as notified. So a later wake of such a
+ * task, for example by the close of a stream, does not use the descriptor of a driver. */
 static int destroy_inherited(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);

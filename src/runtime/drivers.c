@@ -2,15 +2,16 @@
  * that kind, including workers that are made later.
  *
  * The config or EDO_DRIVER names the kind. If the system refuses a driver to one of the first
- * workers, create changes to the fallback kind and makes all workers again, because drivers of one
- * kind cannot serve operations that are parked with another kind. Only create changes the kind,
- * before any thread of the runtime runs. A helper made later gets the same kind of driver or is not
- * made. In the latter case the monitor tries again at its next check.
+ * workers, edo_runtime_create() changes to the fallback kind and makes all workers again. The
+ * reason is that drivers of one kind cannot serve operations that are parked with another kind.
+ * Only edo_runtime_create() changes the kind, before any thread of the runtime runs. A helper that
+ * is made later gets the same kind of driver. If the system refuses this driver, the helper is not
+ * made, and the monitor tries again at its next inspection.
  *
- * Create also opens and keeps the driver of the first helper, because the process may have no free
- * descriptor when a worker is stuck. The runtime's members about drivers are written first by
- * create, then only by the monitor's thread, and last by the release of the runtime. The start and
- * the join of the monitor's thread order these writes. */
+ * edo_runtime_create() also opens and keeps the driver of the first helper, because the process may
+ * have no free descriptor when a worker is stuck. Three parties write the runtime's members about
+ * drivers, one after the other: edo_runtime_create(), the monitor's thread, and the release of the
+ * runtime. The start and the join of the monitor's thread order these writes. */
 #include <string.h>
 
 #include "runtime/drivers.h"
@@ -40,7 +41,7 @@ static void forget_argument(edo_runtime *runtime)
 }
 
 /* Copies the driver's argument, because the memory of the config and the environment may change
- * after create. */
+ * after edo_runtime_create(). */
 static int copy_argument(edo_runtime *runtime, const char *argument)
 {
     size_t size = strlen(argument) + 1;

@@ -3,13 +3,13 @@
 
 #include "runtime/runtime.h"
 
-/* Chooses the kind of driver. wanted: the name from the environment, used if the config names no
- * driver; or NULL. Returns: 0; -EINVAL for an unknown name; -ENOMEM. */
+/* Chooses the kind of driver. `wanted` is the name from the environment, or NULL. The name is used
+ * if the config names no driver. Returns: 0; -EINVAL for an unknown name; -ENOMEM. */
 int edo__drivers_choose(edo_runtime *runtime, const char *wanted);
 
-/* Falls back to another kind of driver, after a worker could not be made. Called by create, while
- * the runtime has no workers. Returns: true if all workers have to be made again; false if the
- * driver was not the reason, or if there is no fallback. */
+/* Falls back to another kind of driver, after a worker could not be made. Called by
+ * edo_runtime_create(), while the runtime has no workers. Returns: true if the caller must make all
+ * workers again; false if the driver was not the reason, or if there is no fallback. */
 bool edo__drivers_fall_back(edo_runtime *runtime);
 
 /* Opens a driver for a worker, or returns the kept driver. Called by the thread that makes

@@ -15,9 +15,9 @@
 /* ---- edo_run ---- */
 
 /* State of edo_run(). The signals are subscribed before the root is spawned, because workers may
- * run the root at once. So a handler may run before `root` is set. The handler writes `waiter.word`
- * and reads `root`; the spawner writes `root` and reads `waiter.word`. Handler and spawner each
- * have a fence between the write and the read, so at least one of them cancels the root. */
+ * run the root at once. So a handler may run before `root` is set. The handler writes
+ * `waiter.word`, and then reads `root`. The spawner writes `root`, and then reads `waiter.word`.
+ * Both have a fence between the write and the read, so at least one of the two cancels the root. */
 typedef struct program {
     edo_atomic(edo_task *) root;
     edo__waiter waiter;        // waiter.word shows whether a signal has arrived
@@ -30,9 +30,9 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* Cancels the root, in a signal handler. Also notifies the worker of a current-thread runtime. So
- * the thread that turns the runtime checks the limits before it sleeps, even if the root was
- * already queued. */
+/* Cancels the root. Called in a signal handler. Also notifies the worker of a current-thread
+ * runtime. So the thread that turns the runtime checks the limits before it sleeps, even if the
+ * root was already queued. */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);
@@ -43,9 +43,9 @@ static void cancel_root(program *p)
     if (!root->runtime->has_threads) edo__worker_notify(root->runtime->workers[0]);
 }
 
-/* Handles a signal. The second signal, SIGINT or SIGTERM, ends the process. The subscription is
- * LAST: while the program has a stream of the signal (edo/signal.h), this function is not
- * called. */
+/* Handles SIGINT and SIGTERM. The first signal cancels the root, and the second signal ends the
+ * process. The subscription is LAST, so this function is not called while the program has a stream
+ * of the signal (edo/signal.h). */
 static edo__signal_answer interrupt(void *context, const edo_signal_event *event)
 {
     (void)event;
@@ -158,7 +158,7 @@ void edo__run_test(const edo_site *site, const void *args)
     if (rc < 0) fail_test(site, "its runtime could not be ended", rc);
 }
 
-/* ---- edo_wait: each plain thread that calls it has its own runtime ---- */
+/* ---- edo_wait: each plain thread that calls edo_wait() has its own runtime ---- */
 
 struct wait {
     edo_frame();
@@ -220,7 +220,7 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
         return 0;
     }
     rc = waiter_create(ret_runtime);
-    if (rc == 0) edo_runtime_destroy(runtime); // a runtime inherited by a fork, or NULL
+    if (rc == 0) edo_runtime_destroy(runtime); // the parent's runtime after a fork, or NULL
     return rc;
 }
 
@@ -233,15 +233,15 @@ static int64_t block(const edo__waiting *waiting)
     edo_runtime *runtime;
     int rc = waiter_of_this_thread(&runtime);
     if (rc < 0) return rc;
-    edo__clock_follow(runtime); // the operation has deadlines by this thread's clock
+    edo__clock_follow(runtime); // deadlines of the operation are in the time of this thread's clock
     edo__self.waits = true;
     int64_t result = edo_block_on(runtime, wait, .waiting = waiting);
     edo__self.waits = false;
     return result;
 }
 
-/* Finds the fiber to park. Returns: NULL on a plain thread. In the child of a fork that a fiber has
- * made, `parker` is set, but edo__in_task() is false, so the result is NULL. */
+/* Finds the fiber to park. Returns: NULL on a plain thread. If a fiber has forked, `parker` is also
+ * set in the child. There, edo__in_task() is false, so this function returns NULL. */
 static edo__parker *parker_here(void)
 {
     return edo__self.parker && edo__in_task() ? edo__self.parker : NULL;
@@ -263,8 +263,8 @@ static __attribute__((noinline)) int64_t block_for(edo_future *future)
  * although the fiber may run on another thread after the wait. */
 #define PARKS __attribute__((noinline))
 
-/* After a switch of stacks the processor predicts each return wrongly. So this function makes only
- * tail calls, and a resumed fiber makes one return less. */
+/* After a switch of stacks, the processor mispredicts each return. So this function makes only tail
+ * calls, and a resumed fiber has one return less to make. */
 PARKS int64_t edo__wait(edo_future *future, const char *file, uint32_t line)
 {
     edo__parker *parker = parker_here();

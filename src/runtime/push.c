@@ -3,7 +3,7 @@
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/work.h"
 
-/* Pushes a task from a thread without a worker, or to another worker. In the child of a fork the
+/* Pushes a task from a thread without a worker, or to another worker. In the child of a fork, the
  * push is dropped, because the child does not run the parent's tasks. */
 static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_task *task)
 {

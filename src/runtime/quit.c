@@ -10,13 +10,14 @@
 static struct {
     uint32_t generation; // fork generation of the process that started the thread
     uint32_t users;      // number of runtimes with dump_on_quit
-    bool is_ending;      // whether the last user waits for the thread's end
+    bool is_ending;      // whether the last user is waiting for the thread's end
     edo__sys_thread thread;
     edo_atomic(uint32_t) requests; // number of requests; a futex; used without the lock
     edo_atomic(bool) stops;        // whether the thread must end; used without the lock
 } quit;
 
-/* Requests a dump. Called in a signal handler, and by the last user. */
+/* Requests a dump. Called in a signal handler. The last user also calls this function, to wake the
+ * thread. */
 static void request(void)
 {
     edo_add_acq_rel(&quit.requests, 1); // publishes `stops`; partner: the load in run

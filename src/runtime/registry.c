@@ -5,7 +5,7 @@
 #include "task/end.h"
 #include "task/trace.h"
 
-enum { ID_BLOCK = 1024 }; // task ids that a worker takes at a time
+enum { ID_BLOCK = 1024 }; // number of task ids that a worker reserves at a time
 
 static edo_atomic(uint64_t) id_blocks = 1;
 
@@ -57,8 +57,9 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
     return 0;
 }
 
-/* Removes an ended task. `closed` is set and read under the same lock. So either the drain no
- * longer finds the task in the registry, or this function finds `closed` and wakes the drain. */
+/* Removes an ended task. `closed` is set and read under the lock of the shard. So either the drain
+ * no longer finds the task in the registry, or this function finds `closed` set and wakes the
+ * drain. */
 void edo__runtime_dismiss(edo_task *task)
 {
     edo_runtime *runtime = task->runtime;
@@ -100,7 +101,7 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
     edo__task_push_chain(chain);
 }
 
-/* Records a failure, unless there is an earlier one. */
+/* Records a failure, unless an earlier failure is recorded. */
 void edo__runtime_fail(edo_runtime *runtime, int64_t result)
 {
     int64_t none = 0;
@@ -122,9 +123,9 @@ static void close_shard(edo__shard *shard)
 }
 
 /* Closes the shards of all workers. A worker may be added during the close. This function writes
- * `is_closed` and reads `worker_total`; edo__runtime_add_worker() writes `worker_total` and reads
- * `is_closed`. Both functions have a fence between the write and the read. So either this function
- * closes the shard of the new worker, or edo__runtime_add_worker() does. */
+ * `is_closed`, and then reads `worker_total`. edo__runtime_add_worker() writes `worker_total`, and
+ * then reads `is_closed`. Both functions have a fence between the write and the read. So at least
+ * one of the two functions closes the shard of the new worker. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);

@@ -22,7 +22,8 @@ static int check_turn(const edo_runtime *runtime)
     return rc == 0 && runtime->has_threads ? -EOPNOTSUPP : rc;
 }
 
-/* Moment of the next timer, by the monotonic clock; EDO_NEVER under a paused test clock. */
+/* Returns: the moment of the next timer, by the monotonic clock; EDO_NEVER under a paused test
+ * clock. */
 static int64_t next_timer_of_system(const edo_runtime *runtime)
 {
     int64_t next = edo__timers_next(runtime->workers[0]);
@@ -31,8 +32,8 @@ static int64_t next_timer_of_system(const edo_runtime *runtime)
 }
 
 /* Prepares the runtime's descriptor for a foreign loop that sleeps on the descriptor between two
- * turns. The worker counts as parked, so that a wake makes the descriptor readable. If tasks are
- * ready already, this function makes the descriptor readable. */
+ * turns. This function marks the worker as parked, so that a wake makes the descriptor readable. If
+ * tasks are already ready, this function makes the descriptor readable at once. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
     edo__worker *worker = runtime->workers[0];
@@ -88,9 +89,9 @@ static void requeue_kept(edo__worker *worker)
 }
 
 /* Finds the limit of a wait, and aborts the task when drain_limit has passed after an interrupt.
- * Limits are in real time, as in a drain. word: a value of waiter->word.
- * Returns: the moment until which the caller may wait for the task; EDO_NEVER without an interrupt;
- * 0 if the task has to be given up. */
+ * The limits are in real time, as in a drain. `word` is a value read from waiter->word.
+ * Returns: the moment until which the caller may wait for the task; EDO_NEVER if there was no
+ * interrupt; 0 if the caller must give up the task. */
 static int64_t next_limit(edo__waiter *waiter, uint32_t word, edo_task *task)
 {
     if (edo__likely(!(word & EDO__WAITER_INTERRUPTED))) return EDO_NEVER;
@@ -126,14 +127,14 @@ static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
     return more;
 }
 
-/* Wakes the waiter. The write of the word is relaxed, because the waiter reads the task's state
- * with acquire afterwards. */
+/* Wakes the waiter. The write to the word is relaxed, because the waiter afterwards reads the
+ * task's state with acquire. */
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
     edo__waiter *waiter = (edo__waiter *)(void *)wakeable;
     edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN);
     edo__sys_futex_wake(&waiter->word);
-    edo_plain_read(&waiter->base); // for the checker: the waiter still exists
+    edo_plain_read(&waiter->base); // tells the model checker that the waiter still exists
 }
 
 /* Sets a bit of the word. The write is relaxed, because the bit publishes no other memory. */
@@ -159,13 +160,13 @@ static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
         else if (edo__state_unset_joiner(&task->state))
             return -ETIMEDOUT;
         else
-            return 0; // the task has ended meanwhile
+            return 0; // the task ended before join_waker could be taken back
     }
 }
 
 /* Waits until the task has ended or the limits have passed. The waiter is on the caller's stack. So
- * this function returns only when the task's poller no longer uses the waiter. This is so when the
- * task is joinable, or when join_waker was taken back. */
+ * this function returns only when the task's poller no longer uses the waiter, that is, when the
+ * task is joinable or join_waker was taken back. */
 static int wait_for(edo_task *task, edo__waiter *waiter)
 {
     int rc = 0;
@@ -176,7 +177,7 @@ static int wait_for(edo_task *task, edo__waiter *waiter)
     if (edo__state_set_joiner(&task->state)) rc = sleep_until_woken(waiter, task);
     while (rc == 0 && !edo__task_is_joinable(task))
         edo__sys_wait_briefly(&tries);
-    edo_plain_write(&waiter->base); // for the checker: the waiter ends here
+    edo_plain_write(&waiter->base); // tells the model checker that the waiter ends here
     return rc;
 }
 

@@ -3,17 +3,17 @@
 
 #include "runtime/runtime.h"
 
-/* Checks whether this thread may turn or end the runtime. Returns: 0 if it may; -EBUSY; -ESTALE in
- * the child of a fork. */
+/* Checks whether this thread may turn or end the runtime. Returns: 0 if the thread may do so;
+ * -EBUSY if not; -ESTALE in the child of a fork. */
 int edo__runtime_check_owner(const edo_runtime *runtime);
 
 /* Makes one turn of a runtime without threads, from outside. Returns: whether more tasks are
  * ready. */
 int edo__turn_once(edo__worker *worker, int64_t timeout);
 
-/* State of a plain thread that waits for a task. In edo_run() a signal handler may interrupt the
- * wait for the program's function. The function is aborted when drain_limit has passed since the
- * interrupt, and given up when abort_limit has passed since the abort. */
+/* State of a plain thread that waits for a task. In edo_run(), a signal handler may interrupt the
+ * wait for the program's function. The wait aborts the function when drain_limit has passed since
+ * the interrupt. The wait gives up the function when abort_limit has passed since the abort. */
 typedef struct edo__waiter {
     edo_user_wakeable base;
     edo_atomic(uint32_t) word; // EDO__WAITER_*; a futex
@@ -23,11 +23,11 @@ typedef struct edo__waiter {
 
 enum { EDO__WAITER_WOKEN = 1, EDO__WAITER_INTERRUPTED = 2 };
 
-/* Interrupts the wait. Thread: any, also in a signal handler. */
+/* Interrupts the wait. Thread: any. Async-signal-safe. */
 void edo__waiter_interrupt(edo__waiter *waiter);
 
 /* Turns the runtime, or waits if the runtime has threads, until a task has ended. The caller keeps
- * the task's handle. waiter: zeroed.
- * Returns: whether more tasks are ready; -ETIMEDOUT when the wait was interrupted and its limits
- * have passed. */
+ * the task's handle, and has zeroed `waiter`.
+ * Returns: whether more tasks are ready; -ETIMEDOUT if the wait was interrupted and its limits have
+ * passed. */
 int edo__run_until(edo_runtime *runtime, edo_task *task, edo__waiter *waiter);

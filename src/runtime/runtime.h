@@ -11,8 +11,9 @@
 #include "task/executor.h"
 #include "task/task.h"
 
-/* The clock of a runtime. A paused clock shows `frozen`, which advances from deadline to deadline
- * until it reaches `target`. The lock guards changes; any thread may read. */
+/* The clock of a runtime. A paused clock shows the time `frozen`. This time advances from deadline
+ * to deadline until it reaches `target`. The members change under the lock. Any thread may read
+ * them without the lock. */
 typedef struct edo__clock {
     edo__lock lock;
     edo_atomic(bool) paused, auto_advance;
@@ -24,21 +25,21 @@ typedef struct edo__clock {
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; guarded by the lock
-    edo__worker *sleepers;         // list, last sleeper first (warm caches); guarded by the lock
+    edo__worker *sleepers;         // list; last sleeper first for warm caches; guarded by the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
 } edo__idle;
 
-/* Work that a turn has found. For several turns, the greatest value of these turns.
- * EDO__WORK_EVENTS: the driver had events, but no task is ready. */
+/* Kind of work that a turn has found. The work of several turns is the greatest of their values.
+ * EDO__WORK_EVENTS means that the driver had events, but no task is ready. */
 typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
 
 /* Turns of workers under a test clock, see schedule/baton.h. The lock guards all members, unless a
  * comment says otherwise. */
 typedef struct edo__baton {
     edo__lock lock;
-    edo__worker *holder; // worker that may turn; NULL: the lap waits for workers, or all sleep
-    uint64_t lap;        // number of the lap
+    edo__worker *holder;           // worker that may turn; NULL: lap waits, or all workers sleep
+    uint64_t lap;                  // number of the lap
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row
     edo__work work;                // work of this lap
@@ -52,10 +53,10 @@ struct edo_runtime {
     edo_config config;
     const edo_driver_ops *driver_ops;  // kind of the drivers of all workers, see drivers.c
     char *driver_argument;             // argument of driver_ops->open(), or NULL
-    edo_driver *kept_driver;           // driver for the first helper; NULL once a helper has it
-    const char *driver_refusal;        // reason of the last refusal; used by the maker of workers
+    edo_driver *kept_driver;           // driver for the first helper; NULL once a helper uses it
+    const char *driver_refusal;        // reason of the last refusal; guard: see drivers.c
     uint32_t worker_limit;             // greatest number of workers, including spare workers
-    edo_atomic(uint32_t) worker_total; // entries of workers[]; stored with release after each entry
+    edo_atomic(uint32_t) worker_total; // size of workers[]; stored with release after each entry
     edo__worker **workers;
     bool has_threads;      // false: a current-thread runtime
     bool turning;          // whether a turn is in progress

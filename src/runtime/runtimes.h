@@ -19,6 +19,6 @@ void edo__runtimes_add(edo_runtime *runtime);
 void edo__runtimes_remove(edo_runtime *runtime);
 
 /* Finds the first runtime whose serial is greater than *serial, and stores that runtime's serial in
- * *serial. *serial 0 finds the oldest runtime. Returns: the runtime with a reference for the
+ * *serial. If *serial is 0, finds the oldest runtime. Returns: the runtime with a reference for the
  * caller, or NULL. */
 edo_runtime *edo__runtimes_next(uint64_t *serial);

@@ -7,7 +7,7 @@
 
 void edo__check_time_slice(edo_cx *cx)
 {
-    int64_t now = edo__sys_now(); // real time, also under a test clock: computing takes real time
+    int64_t now = edo__sys_now(); // not the test clock: computing takes real time
     if (!cx->slice_end) {
         cx->slice_end = edo__later(now, edo__executor_of(cx->runtime)->time_slice);
     } else if (now >= cx->slice_end) {

@@ -4,7 +4,7 @@
 
 #include "task/cx.h"
 
-/* Whether a leaf may answer EDO_READY in this poll; if not, the task is queued again. */
+/* Whether a leaf may answer EDO_READY in this poll. If not, the task is queued again. */
 static inline bool edo__has_budget(edo_cx *cx)
 {
     if (edo__likely(cx->budget > 0)) return true;

@@ -1,5 +1,5 @@
-/* Waits for several futures at once. The frame links all of them, so that a backtrace sees them.
- * The children are linked in the order of the arguments, and `winner` is a position in that
+/* Waits for several futures at once. The frame links all of these futures, so that a backtrace sees
+ * them. The children are linked in the order of the arguments, and `winner` is a position in that
  * order. */
 #include "task/future.h"
 #include "task/op.h"
@@ -43,8 +43,8 @@ edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
     return children[0];
 }
 
-/* Each child is taken out of the list `kept`, if it is in that list, before it is linked: both
- * lists use the same link. */
+/* A child in the list `kept` is first taken out of that list, because both lists use the same
+ * link. */
 edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t stride)
 {
     edo_future *child = count ? first : NULL;
@@ -75,7 +75,7 @@ static void time_out(edo_future *future)
 /* Whether a future is polled once more although its limit has passed. In a poll without budget, an
  * operation may not have tried its work, and a function may not have reached an operation that is
  * ready. So a future whose limit passes in such a poll gets one more poll, with budget. There is no
- * second extra poll, because the limit of a function that is always ready would then never take
+ * second extra poll. Otherwise the limit of a function that is always ready would never take
  * effect. A poll that began without budget does not count as the extra poll. */
 static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
 {
@@ -85,8 +85,8 @@ static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
     return first || !had_budget;
 }
 
-/* The operation is polled before the limit is checked: a ready operation wins over a limit that has
- * passed. */
+/* The operation is polled before the limit is checked, so that a ready operation wins over a limit
+ * that has passed. */
 edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 {
     struct edo_any_frame *frame = memory;
@@ -106,7 +106,7 @@ edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 
 /* ---- all ---- */
 
-/* Polls every child, also in a cancelled function, because each async function must run to its
+/* Polls every child, even in a cancelled function, because each async function must run to its
  * end. */
 static bool poll_each(edo_future *first, edo_cx *cx)
 {
@@ -166,8 +166,8 @@ static bool has_timed_out(const edo_future *child)
 }
 
 /* Whether a child that is ready has won. In a cancelled function, a child's -ECANCELED is an effect
- * of the cancellation, and not a win. Likewise -ETIMEDOUT after the limit of an edo_within() has
- * passed. */
+ * of the cancellation, and not a win. Likewise, -ETIMEDOUT is not a win after the limit of an
+ * edo_within() has passed. */
 static bool has_won(const edo_future *child, const edo_cx *cx)
 {
     return !(cx->fate != EDO_LIVE && (child->result == -ECANCELED || has_timed_out(child)));
@@ -183,9 +183,9 @@ static edo_poll decide(struct edo_any_frame *frame)
     return EDO_READY;
 }
 
-/* Polls the children at positions from .. to - 1. No child is skipped, because each poll renews the
- * child's deadline. exclusive: once a child has won, the remaining children are polled as
- * cancelled, so that only one of two ready messages is taken.
+/* Polls the children at the positions `from` to `to` - 1. No child is skipped, because each poll
+ * renews the child's deadline. If `exclusive` is true and a child has won, the remaining children
+ * are polled as cancelled. So only one of two ready messages is taken.
  * Returns: whether all of these children are ready. */
 static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32_t from,
                  uint32_t to)

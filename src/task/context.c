@@ -47,6 +47,6 @@ void edo_set_context(edo_context *context)
     edo_context *old = task->context;
     task->context = context ? edo_context_ref(context) : NULL;
     int64_t deadline = context ? context->values.deadline : 0;
-    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // the task's next poll reads it
+    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // later polls read it from `context`
     edo_context_unref(old);
 }

@@ -8,17 +8,17 @@
 
 enum {
     EDO__SHIELD = 1,    // the function has called edo_shield()
-    EDO__COVERED = 2,   // its first poll was after the polling function's edo_shield()
+    EDO__COVERED = 2,   // first polled after the polling function's edo_shield()
     EDO__TIMED_OUT = 4, // cancelled by a time limit
-    EDO__KEPT = 8,      // in the frame's list `kept`; a leaf's `line` then has its edo__place_of()
+    EDO__KEPT = 8,      // in the frame's list `kept`; a leaf's `line` is then edo__place_of(leaf)
     EDO__OVERDUE = 16,  // an edo_within() limit of this function has passed
     EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
 };
 
-/* Flags of edo_cx.overdue: which of `bare` and `fate` was set by a limit alone. */
+/* Flags of edo_cx.overdue. A flag shows that a limit alone has set `bare` or `fate`. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
-/* Context of a poll. Each worker has one, which only the poller uses. */
+/* Context of a poll. Each worker has one edo_cx, which only the poller uses. */
 struct edo_cx {
     union {
         struct {
@@ -29,14 +29,14 @@ struct edo_cx {
         };
         uint32_t asked; // all four members as one word; 0 unless something was cancelled
     };
-    bool requeue;          // the task is to be queued again, behind the others
+    bool requeue;          // the task must be queued again, behind the other tasks
     int32_t budget;        // units left
     int64_t next_deadline; // ns; earliest deadline that this poll asked for
     int64_t now;           // ns of the runtime's clock, when it was last read
     int64_t slice_end;     // ns of the system's clock; 0: not measured yet
     edo_runtime *runtime;
     struct edo__worker *worker; // worker of this cx
-    struct edo__heap *heap;     // memory of tasks; used on the worker's thread only
+    struct edo__heap *heap;     // heap for tasks; used only on the worker's thread
     size_t heap_max;            // bytes; larger tasks are allocated by the hooks
     edo_task *task;
     edo_wakeable *waker;
@@ -69,14 +69,14 @@ typedef struct edo__parker {
 /* State of this thread. */
 struct edo__thread {
     edo_runtime *runtime;       // runtime that runs on this thread, or that the thread has entered
-    struct edo__worker *worker; // worker of that runtime on this thread; begins with its edo_cx
+    struct edo__worker *worker; // worker of that runtime on this thread; begins with an edo_cx
     edo_cx *cx;                 // context of the poll in progress
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns
-    bool waits;                 // in edo_wait(): a task polled here acts for this thread
+    bool waits;                 // thread is in edo_wait(); a task polled here acts for the thread
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
-    edo__parker *parker;        // as on_stack, but NULL during a poll inside that function
+    edo__parker *parker;        // as on_stack, but NULL during a poll that runs on that stack
 };
 
 #ifdef EDO_MODEL
@@ -90,8 +90,8 @@ extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("init
  * locks. */
 extern _Thread_local uint32_t edo__thread_locks_held __attribute__((tls_model("initial-exec")));
 
-/* Names a lock for plain threads that this thread still holds, and ends the process. src/sync sets
- * this pointer before it counts its first lock. */
+/* Aborts with a line that names a lock for plain threads that this thread still holds. src/sync
+ * sets this pointer before it counts its first lock. */
 extern void (*edo__at_kept_lock)(void);
 
 /* The edo_cx of this thread's worker, or NULL. */

@@ -6,8 +6,8 @@
 #include "task/holders.h"
 #include "task/scope.h"
 
-/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER clear. So the
- * wake is prepared before the bit is cleared, and committed after. */
+/* The joiner's task may end as soon as its poll sees this task complete and EDO__JOIN_WAKER clear.
+ * So the wake is prepared before the bit is cleared. The wake is committed after. */
 static edo_wakeable *prepare_joiner(edo_task *task)
 {
     edo_plain_read(&task->join_waker);

@@ -11,10 +11,10 @@
  * once the runtime is made. */
 typedef struct edo__executor {
     const char *name;
-    int64_t time_slice;       // ns of one poll
-    uint32_t budget;          // operations of one poll
-    uint32_t worker_count;    // number of workers that take part; 1 in a current-thread runtime
-    uint32_t fork_generation; // fork generation of the process that has made the runtime
+    int64_t time_slice;       // greatest length of a poll; ns
+    uint32_t budget;          // greatest number of operations of a poll
+    uint32_t worker_count;    // number of workers except spare ones; 1 in a current-thread runtime
+    uint32_t fork_generation; // fork generation of the process that made the runtime
     bool counts_tasks;        // every task has an edo__task_counts
     bool tracks_handles;      // see handle.h
     uint8_t on_failure;       // an edo_on_failure
@@ -30,8 +30,8 @@ static inline const edo__executor *edo__executor_of(const edo_runtime *runtime)
 /* Returns: an id for a new task. Thread: any. */
 uint64_t edo__runtime_new_id(edo_runtime *runtime);
 
-/* Adds a new task to the runtime and queues it. Returns: 0; -ESHUTDOWN or -ESTALE, and the task is
- * still the caller's. Thread: any. */
+/* Adds a new task to the runtime and queues it. Returns: 0, -ESHUTDOWN or -ESTALE. After an error,
+ * the task still belongs to the caller. Thread: any. */
 int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
 
 /* Queues a task whose queue entry the caller owns. Thread: any. */

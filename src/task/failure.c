@@ -14,8 +14,8 @@ void edo__failure_report(edo_task *task, int64_t result, bool ends)
 }
 
 /* Handles the failure of a task that has neither a handle nor a scope. Called for a negative
- * result, while the task is RUNNING. If a handle is being detached at this moment, the task may
- * still be treated as one with a handle. */
+ * result, while the task is RUNNING. If another thread is detaching the task's handle at this
+ * moment, the task may still be treated as one with a handle. */
 void edo__failure_note(edo_task *task, int64_t result)
 {
     uint64_t state = edo_load_relaxed(&task->state);

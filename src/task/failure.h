@@ -21,8 +21,8 @@ static inline void edo__failure_report(edo_task *task, int64_t result, bool ends
  * the task's end. */
 void edo__failure_note(edo_task *task, int64_t result);
 
-/* Logs a task that has failed. ends: also ends the runtime. Thread: the poller, at the task's
- * end. */
+/* Logs a task that has failed. If `ends` is true, also ends the runtime. Thread: the poller, at the
+ * task's end. */
 void edo__failure_report(edo_task *task, int64_t result, bool ends);
 
 #endif

@@ -1,4 +1,4 @@
-/* Polling a future: its fate, its state, its kept futures. */
+/* Polls of futures: fates, states and kept futures. */
 #include <stdio.h>
 #include <string.h>
 
@@ -100,8 +100,8 @@ static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx 
     return end_kept(frame, cx);
 }
 
-/* Aborts if a kept future was overwritten or moved. An overwritten future is recognised by its
- * members, which are those of another future. */
+/* Aborts if a kept future was overwritten or moved. An overwritten future is recognised because its
+ * members have the values of another future. */
 void edo__check_kept(const edo_future *future)
 {
     if (!(future->flags & EDO__KEPT))
@@ -140,8 +140,9 @@ static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx 
     if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
 }
 
-/* Raises the future's fate to the fate that the polling function passes on. That is `bare` if the
- * future's first poll was before the shield, else `fate`. Returns: the fate passed on. */
+/* Raises the future's fate to the fate that the polling function passes on. The polling function
+ * passes on `bare` if the future's first poll was before the shield, else `fate`. Returns: the fate
+ * passed on. */
 static inline edo_fate take_fate(edo_future *future, const edo_cx *cx)
 {
     if (edo__unlikely(cx->overdue)) note_overdue(future, cx);
@@ -177,8 +178,8 @@ static __attribute__((noinline)) edo_poll poll_function(edo_future *future, edo_
     return poll_async(future, cx);
 }
 
-/* Polls a leaf. A user's own combinator is also a leaf: it polls other futures, and its fate is
- * passed on to them. */
+/* Polls a leaf. A user's own combinator is also a leaf. It polls other futures, and passes its fate
+ * on to them. */
 static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 {
     cx->fate = cx->bare = future->fate;
@@ -197,7 +198,7 @@ static inline edo_poll settle(edo_future *future, edo_poll poll)
 
 /* ---- first polls in a cancelled function ---- */
 
-enum { MANY_REFUSALS = 64 }; // this many in one poll at one place indicate a loop
+enum { MANY_REFUSALS = 64 }; // this number of refusals in one poll at one place indicates a loop
 
 static __attribute__((cold)) void report_refusals(const edo_cx *cx)
 {
@@ -226,8 +227,8 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
     if (++cx->refusals.count == many) report_refusals(cx);
 }
 
-/* Answers for an operation whose first poll is in a cancelled function. Without budget the
- * operation remains EDO_NEW, so that events until the next poll do not change the answer. Not
+/* Answers for an operation whose first poll is in a cancelled function. If the budget is used up,
+ * the operation remains EDO_NEW, so that events until the next poll do not change the answer. Not
  * inlined, so that other polls need no stack for this function. */
 static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
                                                        edo_fate given)
@@ -266,8 +267,8 @@ static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx 
     return settle(future, poll);
 }
 
-/* The usual case takes the short path: neither the future nor any function that polls it was
- * requested to end, so no fate has to be passed on. */
+/* The usual case takes the short path. In the usual case, neither the future nor any function that
+ * polls it has been cancelled or aborted, so no fate has to be passed on. */
 edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {
     if (future->state == EDO_DONE) return EDO_READY;

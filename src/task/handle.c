@@ -1,4 +1,4 @@
-/* The quarantine of ended tasks, and the list of ended tasks whose handle was not returned. */
+/* The quarantine of ended tasks, and the list of ended tasks whose handles were not returned. */
 #include "task/handle.h"
 
 #include <string.h>
@@ -61,7 +61,7 @@ void edo__quarantine_empty(void)
 
 /* ---- leaked handles ---- */
 
-enum { NAMED_LEAKS = 16 }; // leaked tasks that are logged in a line each
+enum { NAMED_LEAKS = 16 }; // largest number of leaked tasks that are logged, in a line each
 
 /* Ended TRACKED tasks whose handle was not returned, linked through task->registry. Guarded by
  * edo__runtimes_lock(). */
@@ -78,8 +78,8 @@ static void unlink_leak(edo_task *task)
     task->registry = (edo__node){ NULL, NULL };
 }
 
-/* The node task->registry is free for the list: the poller took the task out of the registry and
- * cleared the node before the task became COMPLETE. */
+/* The node task->registry is free for the list, because the poller took the task out of the
+ * registry and cleared the node before the task became COMPLETE. */
 void edo__handle_task_ended(edo_task *task)
 {
     edo__runtimes_lock();
@@ -88,10 +88,10 @@ void edo__handle_task_ended(edo_task *task)
     edo__runtimes_unlock();
 }
 
-/* The lock orders this function with edo__handle_task_ended(): either that function reads
- * JOIN_INTEREST after it was cleared here, or this function finds the task in the list. The load
- * acquires, because the node belongs to the poller until edo__state_complete() sets COMPLETE with
- * release. */
+/* The lock orders this function with edo__handle_task_ended(). If this function is first,
+ * edo__handle_task_ended() finds JOIN_INTEREST clear. If this function is second, it finds the task
+ * in the list. The read-modify-write acquires, because the node belongs to the poller until
+ * edo__state_complete() sets COMPLETE with release. */
 void edo__handle_returned(edo_task *task)
 {
     edo__runtimes_lock();
@@ -101,7 +101,7 @@ void edo__handle_returned(edo_task *task)
 }
 
 /* Takes a task out of the list. Also takes a reference to the task, because the handle may be
- * returned meanwhile. */
+ * returned before the caller has finished with the task. */
 static edo_task *take_leak(const edo_runtime *runtime)
 {
     edo_task *found = NULL;

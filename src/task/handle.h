@@ -1,13 +1,15 @@
 /* Handles: the checks of debug builds and of report_leaks. Thread: any.
  *
- * A handle is a pointer to its task. A stale handle, one that was returned earlier, may point to
- * memory that another task now uses, and a call would act on that task. So debug builds keep the
- * memory of ended tasks in a quarantine for a while, with overwritten frames: a call with a stale
- * handle then finds a task without references. Sanitizer builds have no quarantine: the sanitizer
- * checks freed memory itself, and the quarantine's lock would hide races from the sanitizer.
+ * A handle is a pointer to its task. A stale handle is one that was already returned. Such a handle
+ * may point to memory that another task now uses, and a call would act on that task. So debug
+ * builds keep the memory of ended tasks in a quarantine for a while, with overwritten frames. A
+ * call with a stale handle then finds a task without references. Sanitizer builds have no
+ * quarantine, because the sanitizer checks freed memory itself, and the quarantine's lock would
+ * hide races from the sanitizer.
  *
- * With edo_config.report_leaks each task with a handle is TRACKED: between its end and the return
- * of its handle the task is in a list, which edo_runtime_destroy() reports.
+ * With edo_config.report_leaks, each task with a handle is TRACKED. Between the task's end and the
+ * return of its handle, the task is in a list. edo_runtime_destroy() reports the tasks in this
+ * list.
  */
 #pragma once
 
@@ -32,8 +34,8 @@ static inline void edo__check_handle(const char *call, const edo_task *task)
 #endif
 }
 
-/* As edo__check_handle(), for calls that need no handle: those of hooks, and those of a task about
- * itself. */
+/* As edo__check_handle(), for calls that need no handle: calls made by hooks, and calls that a task
+ * makes about itself. */
 static inline void edo__check_task(const char *call, const edo_task *task)
 {
 #if EDO_DEBUG
@@ -75,7 +77,7 @@ edo_task *edo__quarantine_put(edo_task *task);
 void edo__quarantine_empty(void);
 
 /* Adds an ended TRACKED task to the list if its handle was not returned. Thread: the poller, before
- * it drops the runtime's reference. */
+ * the poller drops the runtime's reference. */
 void edo__handle_task_ended(edo_task *task);
 
 /* Returns the handle of a TRACKED task: clears JOIN_INTEREST, and takes the task out of the

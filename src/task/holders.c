@@ -10,7 +10,7 @@
 #include "task/op.h"
 #include "task/trace.h"
 
-#define DEFAULT_LIMIT 1000000000 // ns from the wake of a waiter to its poll
+#define DEFAULT_LIMIT 1000000000 // longest time from the wake of a waiter to its poll; ns
 
 uint32_t edo__locks_traced; // atomic
 
@@ -19,11 +19,11 @@ static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
 static size_t used; // 1 + the highest index in use; guarded by records_lock
 
-/* Off by default under ThreadSanitizer: the lock of the records would hide races. */
+/* Off by default under ThreadSanitizer, because the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
 
-/* Reads EDO_LOCK_TRACE. Unset or empty: the default of the build. 0: off. 1: on. A greater number:
- * on, and the limit in milliseconds. */
+/* Reads EDO_LOCK_TRACE. If the variable is unset or empty, the build's default applies. 0 means
+ * off, and 1 means on. A greater number also means on, and is the limit in milliseconds. */
 void edo__holders_prepare(void)
 {
     const char *text = getenv("EDO_LOCK_TRACE");
@@ -36,7 +36,7 @@ void edo__holders_prepare(void)
     edo_store_relaxed(&edo__locks_traced, wanted > 0);
 }
 
-/* ---- records; under the lock ---- */
+/* ---- records; called under the lock ---- */
 
 edo__record *edo__record_next(edo__record *record)
 {
@@ -53,7 +53,7 @@ static void remove_record(edo__record *record)
         used--;
 }
 
-/* Returns: the record added; NULL: no free place. */
+/* Adds a copy of a record. Returns: the copy; NULL if there is no free place. */
 static edo__record *add_record(const edo__record *record)
 {
     for (size_t i = 0; i < EDO__RECORDS; i++) {
@@ -72,7 +72,7 @@ static edo__record *find_wait(const edo_op *op)
     return NULL;
 }
 
-/* Finds a record of a holder of the object. id: 0: any holder. */
+/* Finds a record of a holder of the object. If `id` is 0, finds any holder. */
 static edo__record *find_holder(const void *object, uint32_t kind, uint64_t id)
 {
     for (edo__each_record(record))
@@ -118,8 +118,8 @@ static bool is_exclusive(uint32_t kind)
     return kind == EDO__HELD_MUTEX || kind == EDO__HELD_WRITE;
 }
 
-/* Removes stale records. If an exclusive lock is taken while a holder of it is still recorded, that
- * record is stale: the memory of an earlier lock was reused. */
+/* Removes stale records. If a task takes an exclusive lock while another holder of this lock is
+ * recorded, that record is stale. It belongs to an earlier lock whose memory was reused. */
 static void drop_stale(const void *object, uint32_t kind)
 {
     for (edo__each_record(record))
@@ -147,8 +147,8 @@ static _Noreturn void report_other_holder(const edo__record *holder, const char 
                 edo__record_describe_place(holder, where));
 }
 
-/* If this task or thread is not recorded as a holder, another holder's record is used: permits may
- * be released by any task or thread. */
+/* If this task or thread is not recorded as a holder, another holder's record is used, because any
+ * task or thread may release permits. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record holder = { 0 };
@@ -224,8 +224,8 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
-/* Searches depth first, from edges[depth].waiter, which is set. Returns: the length of a cycle
- * through the waiter of edges[0], or 0. */
+/* Searches depth first for a cycle. The caller has set edges[depth].waiter, where the search
+ * begins. Returns: the length of a cycle through the waiter of edges[0], or 0. */
 static size_t find_cycle(edo__record_edge *edges, size_t depth)
 {
     for (edo__each_record(holder)) {
@@ -307,7 +307,7 @@ bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__recor
 /* ---- mistakes without a cycle ---- */
 
 /* Whether a waiter was woken longer ago than the limit. Called under the lock. The operation exists
- * as long as its record, which its last poll removes. */
+ * as long as its record does, because the operation's last poll removes the record. */
 static bool is_overdue(edo__record *record, int64_t now)
 {
     if (!record->op || record->is_reported) return false;
@@ -321,7 +321,7 @@ static bool is_overdue(edo__record *record, int64_t now)
 }
 
 /* Copies the record of a waiter that is overdue, and marks the record as reported. Returns: whether
- * there was one. */
+ * there was such a waiter. */
 static bool take_overdue(edo__record *ret_record, int64_t now)
 {
     bool found = false;

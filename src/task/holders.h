@@ -1,11 +1,11 @@
 /* Records of the holders and waiters of locks, for reports of deadlocks and for dumps. Thread: any.
  *
- * Records are made only if they are on (EDO_LOCK_TRACE in the environment, or a debug build).
- * Each use of a lock then costs some hundred nanoseconds, because one lock guards all records. The
+ * Records are made only if EDO_LOCK_TRACE asks for them. Debug builds make records by default. Each
+ * use of a lock then costs some hundred nanoseconds, because one lock guards all records. The
  * records are in a fixed array. No memory is allocated, and if the array is full, a hold or a wait
  * is not recorded.
  *
- * A task is identified by its id. A plain thread, also inside edo_wait(), is identified by the
+ * A task is identified by its id. A plain thread, even inside edo_wait(), is identified by the
  * thread's id.
  */
 #pragma once
@@ -36,8 +36,8 @@ void edo__holders_end_wait(const edo_op *op);
 void edo__holders_drop(const void *object);
 void edo__holders_note_end(const edo_task *task);
 
-/* Records that the operation waits for the object, and reports a cycle that the wait closes. Called
- * at the end of each poll of the operation that answers EDO_PENDING, without locks. */
+/* Records that the operation waits for the object. Reports a cycle that this wait closes. Called
+ * without locks, at the end of each poll of the operation that answers EDO_PENDING. */
 static inline void edo__holders_wait(const void *object, uint32_t kind, edo_op *op)
 {
     if (edo__holders_are_wanted()) edo__holders_note_wait(object, kind, op);
@@ -64,8 +64,8 @@ static inline void edo__holders_task_ended(const edo_task *task)
 /* Reports waiters that were woken longer ago than the limit, and have not been polled. */
 void edo__holders_check(void);
 
-/* Passes to `say` one line for each waiter of the runtime, and one for each holder of the object
- * for which it waits. */
+/* Passes lines to `say`: one line for each waiter of the runtime, and one line for each holder of
+ * the object for which the waiter waits. */
 void edo__holders_describe(const edo_runtime *runtime, void (*say)(void *context, const char *line),
                            void *context);
 

@@ -1,4 +1,4 @@
-/* Waiting for the end of a task, and yielding. */
+/* The operations edo_join() and edo_yield(). */
 #include "sys/sys.h"
 #include "task/handle.h"
 #include "task/op.h"
@@ -7,7 +7,7 @@ typedef struct EDO__OVERLAY join_op {
     edo_future base;
     edo_task *task;
     uint64_t reserved[2];
-    uint64_t has_given_back; // 1: the handle was given back; the value of edo_op_progress()
+    uint64_t has_given_back; // 1: the handle was given back; edo_op_progress() returns this member
     edo__op_wait wait;
 } join_op;
 
@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* Waits until the poller of a task that is over has cleared EDO__JOIN_WAKER. The poller needs a few
- * instructions for this. */
+/* Waits until the poller of a task that is over has cleared EDO__JOIN_WAKER. The poller needs only
+ * a few more instructions to do so. */
 static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
@@ -95,9 +95,9 @@ static yield_op *yield_of(const edo_op *op)
     return (yield_op *)(uintptr_t)op;
 }
 
-/* A yield is ready in the task's next poll after the yield's first poll. Each worker counts its
- * polls separately. If the next poll is on another worker that happens to have the same count, the
- * yield takes one more poll. */
+/* A yield is ready in the poll of the task that follows the yield's first poll. Each worker counts
+ * its polls separately. If the next poll is on another worker that happens to have the same count,
+ * the yield takes one more poll. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

@@ -1,6 +1,6 @@
 /* Leaf operations: the common parts of their polls.
  *
- * A constructor builds a complete, inert operation. The first poll tries the work; each poll that
+ * A constructor builds a complete, inert operation. The first poll tries the work. Each poll that
  * answers EDO_READY uses one unit of the budget. `word` (EDO__OP_*) is the stage of the operation.
  * The completer stores the word with release, and the poll reads the word with acquire.
  */
@@ -33,8 +33,9 @@ enum {
  *     EDO__OVERLAY_FITS(sleep_op);
  *
  * `progress` has the same offset in all types, for edo_op_progress(). The last 16 bytes are the
- * same in all types. An operation that is never parked may also use the link. Larger data (message
- * headers, addresses, a file's status) is in a struct of the caller, in the frame.
+ * same in all types. An operation that is never parked may also use the 16 bytes of `link` for its
+ * own data. Larger data (message headers, addresses, a file's status) is in a struct of the caller,
+ * in the frame.
  *
  * may_alias: one object is accessed through both types. */
 #define EDO__OVERLAY __attribute__((may_alias))
@@ -71,13 +72,15 @@ static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
  * or -ECANCELED in a cancelled function. */
 edo_op edo__op_refuse(int error);
 
-/* Aborts if memory handed to an operation is on the stack of the poll in progress, that is, between
- * the caller's frame and the poll loop's frame. */
+/* Aborts for edo__check_memory(), which has found that memory handed to an operation is on the
+ * stack of the poll in progress, that is, between the caller's frame and the poll loop's frame. */
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
 
-/* Address of memory on the stack. AddressSanitizer keeps locals on a fake stack, and reports the
- * address on the real stack at which their function was entered. An address below the frame of the
- * poll loop belongs to the poll in progress. */
+/* Returns: the address that edo__check_memory() compares with the bounds of the poll's stack.
+ * AddressSanitizer keeps locals on a fake stack. For such a local, it reports the address on the
+ * real stack at which the local's function was entered. If this address is below the frame of the
+ * poll loop, the local belongs to the poll in progress, and an address within the bounds is
+ * returned. */
 #if EDO__ASAN
 void *__asan_get_current_fake_stack(void);
 void *__asan_addr_is_in_fake_stack(void *fake_stack, void *memory, void **begin, void **end);

@@ -15,7 +15,7 @@ typedef struct edo__record {
     const char *name, *function, *file; // static; may be NULL
     uint32_t line, kind, count;
     bool is_stuck;    // the task waits only for this operation
-    bool is_reported; // was reported: woken, but not polled within the limit
+    bool is_reported; // a report was made: the waiter was woken, but not polled within the limit
     bool has_ended;   // the task has ended
     int64_t since;    // ns of edo__sys_now(); start of the wait or hold
     int64_t woken_at; // ns; time when the wake was first observed; 0: not yet
@@ -28,8 +28,8 @@ typedef struct edo__record_edge {
     edo__record waiter, holder;
 } edo__record_edge;
 
-/* Returns: the next record in use after `record`, or NULL at the end. record: NULL: begin with the
- * first record. */
+/* Returns: the next record in use after `record`, or NULL at the end. If `record` is NULL, the
+ * search begins with the first record. */
 edo__record *edo__record_next(edo__record *record);
 
 #define edo__each_record(record)                                                                   \
@@ -37,20 +37,20 @@ edo__record *edo__record_next(edo__record *record);
     record;                                                                                        \
     record = edo__record_next(record)
 
-/* Copies the records of an object's holders, at most `room`. Returns: the number of holders. Takes
- * the lock. */
+/* Copies the records of an object's holders, at most `room` records. Returns: the number of all
+ * holders. Takes the lock. */
 size_t edo__records_of_holders(const void *object, edo__record *holders, size_t room);
 
-/* Searches for a waiter of the runtime from position *at on, copies its record, and advances *at.
- * Returns: whether there was a waiter. Takes the lock. */
+/* Searches for a waiter of the runtime, beginning at position *at. Copies the waiter's record, and
+ * advances *at. Returns: whether a waiter was found. Takes the lock. */
 bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__record *ret_waiter);
 
-/* ---- text; without the lock ---- */
+/* ---- text; called without the lock ---- */
 
 enum { EDO__RECORD_TEXT = 512 };
 
-/* Write into text, and return text. who: "task 'x' #5" or "thread 77". object: "mutex 0x12". place:
- * ", in 'f' at f.c:7" or "". */
+/* Write a description into `text`, and return `text`. Examples of who: "task 'x' #5", "thread 77".
+ * Example of an object: "mutex 0x12". Examples of a place: ", in 'f' at f.c:7", "". */
 const char *edo__record_describe_who(const edo__record *record, char text[EDO__RECORD_TEXT]);
 const char *edo__record_describe_object(const edo__record *record, char text[EDO__RECORD_TEXT]);
 const char *edo__record_describe_place(const edo__record *record, char text[EDO__RECORD_TEXT]);

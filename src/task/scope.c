@@ -11,13 +11,13 @@
 #include "task/wait_list.h"
 
 enum {
-    MAX_NAMES = 8,      // members named in the abort line when a scope is left early
+    MAX_NAMES = 8,      // number of members named in the abort line when a scope is left early
     JOIN_CUT_SHORT = 1, // edo_op.detail: the join was cancelled while there were members
 };
 
 /* Flags of a member. */
 enum {
-    ENDED = 1,    // IN_ORDER: ended, but in the list `live` until edo_scope_next() takes the member
+    ENDED = 1,    // IN_ORDER: has ended, but remains in `live` until edo_scope_next()
     REPLACED = 2, // a later member has the same key; the result is dropped
 };
 
@@ -57,7 +57,8 @@ static const edo_future_ops scope_ops = { .name = "scope",
                                           .poll = scope_poll,
                                           .kind = EDO_KIND_SCOPE };
 
-/* Leaves a scope that the frame still keeps and now opens again, as in a loop. */
+/* Leaves a scope that is still in the frame's list `kept`, and that the function now opens again,
+ * as in a loop. */
 static void leave_earlier(edo_scope *scope, struct edo_any_frame *frame)
 {
     edo_future **link = &frame->edo_head.kept;
@@ -125,7 +126,8 @@ static void add_to_count(edo_scope *scope, int64_t change)
     edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
 }
 
-/* Returns: the ended member that edo_scope_next() answers next, or NULL. Called under the lock. */
+/* Returns: the ended member that the next edo_scope_next() returns, or NULL. Called under the
+ * lock. */
 static edo__node *first_ended(edo_scope *scope)
 {
     bool in_order = scope->flags & EDO_SCOPE_IN_ORDER;
@@ -175,8 +177,8 @@ static void drop_all(edo__node *list)
 }
 
 /* Adds a member. Earlier members with the same key are replaced in the same critical section. So if
- * two members with one key enter concurrently, only the later one remains. key: NULL for a member
- * without a key. */
+ * two members with one key enter concurrently, only the later member remains. A member without a
+ * key has NULL as `key`. */
 static int enter(edo_scope *scope, edo_task *task, const void *key)
 {
     edo_task *chain = NULL;
@@ -253,7 +255,7 @@ int edo__scope_spawn_key(edo_scope *scope, void *key, const edo_spawn_options *o
 }
 
 /* Whether the member or the scope was cancelled. The load is relaxed, because the scope's lock
- * orders it with a cancellation of this member or of all members. */
+ * orders the load with every cancellation of members through the scope. */
 static bool was_cancelled(const edo_scope *scope, const edo_task *task)
 {
     return scope->cancelled || (edo_load_relaxed(&task->state) & (EDO__CANCELLED | EDO__ABORTED));
@@ -283,8 +285,8 @@ static bool leave_ended(edo_scope *scope, edo__task_extra *extra)
     return kept;
 }
 
-/* The scope is not accessed after the lock is released: if no member is left, the owner may return,
- * and the scope's memory may be reused. */
+/* This function does not access the scope after the release of the lock. If no member is left, the
+ * owner may then return, and the scope's memory may be reused. */
 void edo__scope_member_ended(edo_task *task)
 {
     edo__task_extra *extra = edo__task_extra_of(task);
@@ -325,7 +327,8 @@ static void drop_ended(edo_scope *scope)
 
 /* ---- joining ---- */
 
-/* A join, or a wait for the next member that ends. */
+/* A join of the scope (edo_scope_join), or a wait for the next member that ends
+ * (edo_scope_next). */
 typedef struct EDO__OVERLAY scope_op {
     edo_future base;
     edo_scope *scope;
@@ -341,7 +344,7 @@ static scope_op *scope_op_of(const edo_op *op)
     return (scope_op *)(uintptr_t)op;
 }
 
-/* Whether another operation waits already. A scope serves one waiter at a time. */
+/* Whether another operation already waits. A scope serves one waiter at a time. */
 static bool is_taken(edo_scope *scope, const edo_op *op)
 {
     return edo_load_relaxed(&op->word) == EDO__OP_IDLE &&
@@ -367,7 +370,8 @@ static edo_poll answer(edo_op *op, int64_t result)
 }
 
 /* Polls a join. Called under the lock. An abort of the join reaches the members even if no
- * cancellation preceded the abort. *ret_chain: tasks to push once the lock is released. */
+ * cancellation preceded the abort. *ret_chain is the chain of tasks to push once the lock is
+ * released. */
 static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_chain)
 {
     if (is_taken(scope, op)) return answer(op, -EBUSY);
@@ -406,7 +410,8 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
-/* EDO_KIND_OWNER: a join is polled in a cancelled function too, because it must end the members. */
+/* A join has EDO_KIND_OWNER, so that it is polled even in a cancelled function, where the join must
+ * end the members. */
 static const edo_future_ops scope_join_ops = { .name = "edo_scope_join",
                                                .poll = scope_join_poll,
                                                .kind = EDO_KIND_OWNER };
@@ -465,9 +470,9 @@ static edo_task *find_member(edo_scope *scope, uint64_t id)
     return NULL;
 }
 
-/* A member leaves the list, under the lock, before its task is freed, so a task found in the list
- * is alive. After the lock is released, the queue entry owned by this function keeps the task alive
- * until the task's poll. */
+/* A member leaves the list before its task is freed, and does so under the lock. So a task found in
+ * the list is alive. After the lock is released, the queue entry owned by this function keeps the
+ * task alive until the task's poll. */
 int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
 {
     edo_task *chain = NULL;
@@ -550,5 +555,5 @@ void edo__scope_leave(edo_future *future)
         edo__misuse(scope->owner->ops->name, "left a scope that a cancellation token is bound to: "
                                              "call edo_cancel_token_unbind() before");
     edo__lock_give(&scope->lock);
-    drop_ended(scope); // without the lock: there are no members any more
+    drop_ended(scope); // needs no lock, because there are no members any more
 }

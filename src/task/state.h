@@ -11,24 +11,28 @@
  *
  * KEPT is RUNNING with an entry in the queue. So a task that yields repeatedly needs no
  * read-modify-write, which would be half the cost of a yield. Other threads see a KEPT task as
- * running. An inspection of a KEPT task fails and sets WANTED. From then on, at the latest from the
- * task's second yield, each yield requeues the task as QUEUED for a round of the queue, until an
- * inspection succeeds and clears WANTED. A single round as QUEUED would not suffice, because an
- * inspector on the same processor may not run again for many rounds. An inspector that gives up
- * clears WANTED. Otherwise each yield would cost as much as without KEPT.
+ * running. An inspection of a KEPT task fails and sets WANTED. While WANTED is set, each yield
+ * requeues the task as QUEUED, so that an inspection can succeed while the task waits in the queue.
+ * These requeues begin at the latest with the task's second yield after WANTED was set. They end
+ * when an inspection succeeds and clears WANTED. One round of the queue as QUEUED would not
+ * suffice, because an inspector on the same processor may not run again for many rounds. An
+ * inspector that gives up clears WANTED. If WANTED remained set, each yield would cost as much as
+ * without KEPT.
  *
- * NOTIFIED means that the task is to be polled. A task has at most one queue entry. The entry
- * exists, or is about to be pushed, exactly while NOTIFIED is set, RUNNING is clear, and INSPECTED
- * was not set before the wake. A wake of a running or inspected task only sets NOTIFIED, and the
- * poller or the inspector pushes the entry later.
+ * NOTIFIED means that the task is to be polled. A task has at most one queue entry. Unless the task
+ * is KEPT, the entry exists, or is about to be pushed, exactly while NOTIFIED is set, RUNNING is
+ * clear, and INSPECTED was not set before the wake. A wake of a running or inspected task only sets
+ * NOTIFIED, and the poller or the inspector pushes the entry later.
  *
- * Orders. prepare releases the waker's work before the wake, and start acquires it. A wake that
- * finds NOTIFIED set must still be a read-modify-write, so that it joins the release sequence from
- * which start reads. pause, requeue and complete release the work of the poll, and start (on
- * another thread), inspect and join acquire it. ask releases the work of its caller, and start
- * acquires it. release hands the frames back, and the next start acquires them. A step is relaxed
- * if it only takes back a bit of its own thread, or only learns of an end that await_poller
- * (join.c) acquires.
+ * Memory orders. `prepare` releases what the waking thread did before the wake, and `start`
+ * acquires this work. A wake that finds NOTIFIED set must still be a read-modify-write, so that the
+ * wake joins the release sequence from which `start` reads. `pause`, `requeue` and `complete`
+ * release the work of the poll. `start` (on another thread), `inspect` and a join acquire this
+ * work. `ask` releases the work of its caller, and `start` acquires this work. `release` releases
+ * the inspector's accesses to the frames, and the next `start` acquires them. A step is relaxed if
+ * it only clears a bit that its own thread has set. A step is also relaxed if it only learns that
+ * the task is over, because await_poller (join.c) then acquires the end. WANTED is a request
+ * without data, and is accessed with relaxed steps.
  */
 #pragma once
 
@@ -38,21 +42,21 @@ enum {
     EDO__RUNNING = 1,
     EDO__NOTIFIED = 2,
     EDO__COMPLETE = 4,
-    EDO__CANCELLED = 8, // requested of the task; never cleared
+    EDO__CANCELLED = 8, // the task was cancelled; never cleared
     EDO__ABORTED = 16,
     EDO__INSPECTED = 32,
     EDO__JOIN_INTEREST = 64, // a handle exists
     EDO__JOIN_WAKER = 128,   // join_waker is set; the thread that clears the bit owns join_waker
     EDO__WANTED = 256,       // an inspection failed while the task ran
     EDO__GIVEN_UP = 512,     // the runtime has ended, but the task could not be ended
-    EDO__IGNORES = 1024,     // was logged as a task that continues although it is cancelled
+    EDO__IGNORES = 1024,     // the log has reported that the task ignores its cancellation
     EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // a join is ready
     EDO__REF = 1 << 16,                        // the rest of the word counts references
 };
 
 /* First step of a wake.
- * Returns: whether the caller owns a queue entry, which it must push; the task cannot end before
- * that push. If false, the caller must not touch the task again. */
+ * Returns: true if the caller owns a queue entry and must push the entry; the task cannot end
+ * before that push. If false, the caller must not touch the task again. */
 static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_or_acq_rel(state, EDO__NOTIFIED);
@@ -61,9 +65,9 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 
 /* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. The relaxed load may miss a wake
  * of a KEPT task. That wake finds the task RUNNING, and only sets NOTIFIED. CANCELLED and ABORTED
- * are acquired when they are seen, even if the wake that follows them has not arrived. No release
- * is needed: the poller has done nothing to the task yet, and this read-modify-write continues the
- * release sequence of the wakers.
+ * are acquired when they are seen, even if the wake that follows them has not arrived. This step
+ * needs no release, because the poller has done nothing to the task yet. As a read-modify-write,
+ * the step continues the release sequence of the wakers.
  * Returns: the state before. If that state contains EDO__INSPECTED, nothing has changed, and the
  * poller still owns the entry. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
@@ -108,10 +112,10 @@ static inline bool edo__state_complete(edo_atomic(uint64_t) *state)
     return (old & EDO__JOIN_WAKER) && !(old & EDO__GIVEN_UP);
 }
 
-/* Marks a task as given up: the runtime ends without waiting for the task, which may even be
- * running, and continue to run. Joins answer at once, and the task is never queued again.
- * Returns: whether the caller owns join_waker, as above. Of give_up and complete, the one that
- * comes first owns it. */
+/* Marks a task as given up. The runtime then ends without waiting for the task. The task may be
+ * running now, and may continue to run. Joins answer at once, and the task is never queued again.
+ * Returns: whether the caller owns join_waker, as above. If give_up and complete are both called,
+ * only the first caller owns join_waker. */
 static inline bool edo__state_give_up(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_or_acq_rel(state, EDO__GIVEN_UP);
@@ -135,7 +139,7 @@ static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 }
 
 /* Takes join_waker back.
- * Returns: false if the task is over; the poller may then be waking the joiner at this moment. */
+ * Returns: false if the task is over. The poller may then be waking the joiner at this moment. */
 static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -170,9 +174,9 @@ static inline void edo__state_unwant(edo_atomic(uint64_t) *state)
     edo_and_relaxed(state, ~(uint64_t)EDO__WANTED);
 }
 
-/* Ends an inspection. before: the value that edo__state_inspect() has returned.
- * Returns: whether the caller owns a queue entry, because the task had no entry and was woken
- * meanwhile. */
+/* Ends an inspection. `before` is the value that edo__state_inspect() has returned.
+ * Returns: whether the caller owns a queue entry, because the task had no entry before and was
+ * woken during the inspection. */
 static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t before)
 {
     uint64_t old = edo_sub_release(state, EDO__INSPECTED);

@@ -70,8 +70,8 @@ static edo_context *context_for(const edo_spawn_options *options)
     return task && task->context ? edo_context_ref(task->context) : NULL;
 }
 
-/* Assigns each member separately, because for a struct literal of this size compilers first zero
- * the memory in a loop. */
+/* Assigns each member separately, because compilers translate a struct literal of this size into a
+ * loop that zeroes the memory first. */
 static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_options *options,
                       const edo_site *site, uint8_t flags, bool handle)
 {

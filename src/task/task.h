@@ -1,5 +1,6 @@
-/* The task: one allocation { [extra] header | frame }. Any thread may touch the header, by the
- * rules of state.h. A comment marks members that belong to the poller or to the runtime. */
+/* The task: one allocation { [[counts] extra] header | frame }. Any thread may touch the header, by
+ * the rules of state.h. If only one thread or the holder of a lock may use a member, the member's
+ * comment names the thread or lock. */
 #pragma once
 
 #include <edo/scope.h>
@@ -30,20 +31,20 @@ struct edo_task {
     const edo_site *site;
     edo_context *context; // used by the poller
     edo_atomic(int64_t)
-        poll_start; // ns of the runtime's clock; start of the last poll; 0: not polled yet
+        poll_start; // start of the last poll; ns of the runtime's clock; 0: not polled yet
 };
 
 /* Members that only some tasks need. This struct is placed before the header. */
 typedef struct edo__task_extra {
     const char *name;
     void *user;
-    edo_scope *scope; // scope of which the task is a member; guarded by the scope's lock
+    edo_scope *scope; // the scope that has the task as a member; guarded by the scope's lock
     edo__node scope_link;
     uintptr_t scope_marks; // guarded by the scope's lock
 } edo__task_extra;
 
-/* Statistics of a COUNTED task, placed before the edo__task_extra. Each member names its writer;
- * any thread may read. */
+/* Statistics of a COUNTED task, placed before the edo__task_extra. The comment of each member names
+ * the writer. Any thread may read the members. */
 typedef struct edo__task_counts {
     edo_atomic(uint64_t) wakes;                        // number of wakes; written by any thread
     edo_atomic(uint64_t) polls;                        // number of polls; written by the poller
@@ -58,11 +59,11 @@ enum {
     EDO__TASK_TRACKED = 8, // a leaked handle of the task is reported, see handle.h
 };
 
-/* Indices in head.private_, whose elements are numbers of workers (runtime/schedule/worker.h). */
+/* Indices of head.private_. Each element has the number of a worker (runtime/schedule/worker.h). */
 enum {
     EDO__WORKER_SHARD, // worker whose registry has the task; fixed
     EDO__WORKER_WHEEL, // worker whose wheel has the task's timer; used by the poller
-    EDO__WORKER_HOME,  // 1 + the only worker that may poll the task, or 0; fixed
+    EDO__WORKER_HOME,  // 1 + the number of the only worker that may poll the task, or 0; fixed
 };
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
@@ -94,7 +95,8 @@ static inline void edo__task_prefetch_neighbours(const edo_task *task)
     __builtin_prefetch(edo_load_figure(&task->registry.prev), 1);
 }
 
-/* 1 + the only worker that may poll the task, or 0. */
+/* Returns: 1 + the number of the only worker that may poll the task; 0 if every worker may poll the
+ * task. */
 static inline uint32_t edo__task_home(const edo_task *task)
 {
     return task->head.private_[EDO__WORKER_HOME];
@@ -170,8 +172,8 @@ static inline void edo__task_note_queued(edo_task *task)
 edo_runtime *edo__spawn_runtime(const edo_spawn_options *options);
 
 /* Makes a task that its runtime has not yet adopted. The task is QUEUED, and has one reference for
- * the runtime. handle: the task has a handle, and one more reference for the handle. Returns: NULL
- * if out of memory. Thread: any. */
+ * the runtime. If `handle` is true, the task has a handle, and a second reference for the handle.
+ * Returns: NULL if out of memory. Thread: any. */
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
                            const edo_site *site, const void *args, bool handle, edo_scope *scope);
 
@@ -185,9 +187,9 @@ void edo__task_give_back(edo_task *task);
  * the quarantine. */
 void edo__task_release(edo_task *task);
 
-/* Drops a reference, and clears state bits in the same step. Releases, and acquires on the last
- * reference, so that everything that other holders did to the task precedes the next use of the
- * task's memory. */
+/* Drops a reference, and clears state bits in the same step. The subtraction releases this holder's
+ * accesses to the task. The subtraction of the last reference acquires the accesses of all other
+ * holders, so that these accesses precede the next use of the task's memory. */
 static inline void edo__task_drop(edo_task *task, uint64_t what)
 {
     uint64_t old = edo_sub_acq_rel(&task->state, what);
@@ -202,10 +204,11 @@ static inline void edo__task_unref(edo_task *task)
 /* Frees the memory of a task without references. */
 void edo__task_free(edo_task *task);
 
-/* Cancels or aborts a task. Returns: whether the caller owns a queue entry, which it must push. */
+/* Cancels or aborts a task. Returns: whether the caller owns a queue entry, and must push the
+ * entry. */
 bool edo__task_ask(edo_task *task, uint64_t fate);
 
-/* As edo__task_ask(), for several tasks under a lock. Adds a task that must be pushed to `chain`,
- * which the caller pushes after the lock is released. Returns: the chain. */
+/* As edo__task_ask(), for several tasks under a lock. If the task must be pushed, adds the task to
+ * `chain`. The caller pushes the chain after the lock is released. Returns: the chain. */
 edo_task *edo__task_ask_chained(edo_task *task, uint64_t fate, edo_task *chain);
 void edo__task_push_chain(edo_task *chain);

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* The source file of a function; for a fiber, the file of the place where it waits. */
+/* The source file of a function. For a fiber, the source file of the place where the fiber
+ * waits. */
 static const char *file_of(const edo_future *future)
 {
     const edo__places *places = future->ops->reserved[0];
@@ -34,7 +35,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
                                       .file = file_of(future),
                                       .line = is_async ? future->line : 0 });
     if (!is_async)
-        return NULL; // even an EDO_NEW function may have children, begun in its first poll
+        return NULL; // an EDO_NEW function may have children, which its first poll has begun
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     const edo_future *awaiting = frame->edo_head.awaiting;
     if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
@@ -70,7 +71,7 @@ static bool is_begun(const edo_future *future)
            const_frame_of(future)->edo_head.home == future;
 }
 
-/* Whether the function's body is running: `awaiting` is NULL between two awaits. */
+/* Whether the function's body is running. `awaiting` is NULL between two awaits. */
 static bool is_running(const edo_future *function)
 {
     return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;

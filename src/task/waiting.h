@@ -1,38 +1,38 @@
-/* A wait by edo_wait() and its variants, for one future or several. */
+/* A wait by edo_wait() or one of its variants, for one or several futures. */
 #pragma once
 
 #include <edo/async.h>
 
 typedef struct edo__waiting {
-    edo_poll (*poll)(void *frame, edo_cx *cx); // polls the futures in the frame's `awaiting`
-    edo_future *const *children;               // NULL: an array
-    edo_future *array; // first element of the array; used if children is NULL
+    edo_poll (*poll)(void *frame, edo_cx *cx); // polls the futures in the frame's list `awaiting`
+    edo_future *const *children;               // NULL: the futures are in `array`
+    edo_future *array; // first element of an array; used if `children` is NULL
     size_t stride;     // bytes of an element
     size_t count;
     int64_t deadline; // deadline of edo__poll_limited()
-    const char *file; // place of the wait
+    const char *file; // source file of the wait
     uint32_t line;
 } edo__waiting;
 
 /* Polls the one future that the frame awaits. */
 edo_poll edo__poll_one(void *frame, edo_cx *cx);
 
-/* Links the futures of a wait into the frame. The fence orders the writes of the futures before the
- * link, for a signal handler that dumps the frame. */
+/* Links the futures of a wait into the frame. The fence orders the writes to the futures before the
+ * write of the link, for a signal handler that dumps the frame. */
 static inline void edo__waiting_link(struct edo_any_frame *frame, edo_future *first)
 {
     __atomic_signal_fence(__ATOMIC_RELEASE);
     frame->edo_head.awaiting = first;
 }
 
-/* Begins a wait: links its futures into a frame. Called in a poll of the frame. */
+/* Begins a wait: links the wait's futures into a frame. Called in a poll of the frame. */
 static inline void edo__waiting_begin(const edo__waiting *waiting, struct edo_any_frame *frame)
 {
     edo_future *first = waiting->children ? edo__link(frame, waiting->count, waiting->children)
                                           : edo__link_array(frame, waiting->count, waiting->array,
                                                             waiting->stride);
     frame->edo_head.winner = -1;
-    frame->edo_head.deadline = waiting->deadline; // also resets `failure`, in the same union
+    frame->edo_head.deadline = waiting->deadline; // also resets `failure` (same union)
     edo__waiting_link(frame, first);
 }
 

@@ -1,15 +1,16 @@
-/* The time limit of a block of awaits: an edo_limit in the frame's list `kept`. A limit that has
+/* The time limit of a block of awaits is an edo_limit in the frame's list `kept`. A limit that has
  * passed acts like a cancellation of the function until the block ends:
  *
  *     OPEN -> (TRIED ->) PASSED -> closed, by the end of the block or of the function
  *
- * The limits of a function are checked after its body was polled with the old fates, so a ready
- * operation wins. A body that stopped for lack of budget may not have tried a ready operation, so
- * the limit then grants one more poll (TRIED). The limit grants no second extra poll, so that a
- * fast peer cannot postpone the limit.
+ * The limits of a function are checked after its body was polled with the old fates. So a ready
+ * operation wins over a limit. A body that stopped for lack of budget may not have tried a ready
+ * operation. So the limit then grants one more poll (TRIED). The limit grants no second extra poll,
+ * so that a fast peer cannot postpone the limit.
  *
  * A limit that was opened after edo_shield() belongs to the clean-up, and applies to all futures
- * polled there. The shield keeps the other limits from the clean-up, as it does a cancellation. */
+ * polled in the clean-up. The shield holds all other limits off the clean-up, just as it holds off
+ * a cancellation. */
 #include <edo/within.h>
 
 #include "task/within.h"
@@ -69,8 +70,8 @@ static void note_overdue(edo_future *function)
         if (limit->state == PASSED) function->flags |= EDO__OVERDUE;
 }
 
-/* Closes a limit that a goto out of its block has left open. Needed because the same block may now
- * open the limit again. */
+/* Closes a limit that a goto out of its block has left open. This is needed because the same block
+ * may now open the limit again. */
 static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
 {
     if (!unlink_limit(function, limit)) return;

@@ -1,10 +1,10 @@
-/* Delay queues: a pairing heap of the users' items (Fredman, Sedgewick, Sleator and Tarjan, "The
- * Pairing Heap", 1986), and a wait list.
+/* Delay queues. A delay queue consists of a pairing heap of the user's items (Fredman, Sedgewick,
+ * Sleator and Tarjan, "The Pairing Heap", 1986) and a wait list.
  *
- * Each waiting operation asks its task's timer for the first item's moment. An insertion that
- * changes the first item causes all waiting tasks to be polled again, so that they ask for the new
- * moment. All state is guarded by the lock, and each poll of an operation takes the lock. So when
- * the last waiting operation has ended, no other thread still uses the queue on behalf of that
+ * Each waiting operation sets its task's timer to the moment of the first item. An insertion that
+ * changes the first item causes all waiting tasks to be polled again, so that they set their timers
+ * to the new moment. The lock guards all state, and each poll of an operation takes the lock. So
+ * when the last waiting operation has ended, no other thread still uses the queue on behalf of that
  * operation. */
 #include <edo/timers.h>
 
@@ -18,14 +18,14 @@ static edo__wait_list *waiters_of(edo_delay_queue *queue)
     return (edo__wait_list *)(void *)&queue->waiters;
 }
 
-/* ---- the heap: an item has a list of children; the `prev` of the first child is the item ---- */
+/* ---- the heap; an item has a list of children, and the first child's `prev` is the item ---- */
 
 static bool is_before(const edo_delay *a, const edo_delay *b)
 {
     return a->when != b->when ? a->when < b->when : a->order < b->order;
 }
 
-/* Joins two heaps; either may be NULL. */
+/* Joins two heaps. Each of the two may be NULL. */
 static edo_delay *meld(edo_delay *a, edo_delay *b)
 {
     if (!a || !b) return a ? a : b;
@@ -38,7 +38,8 @@ static edo_delay *meld(edo_delay *a, edo_delay *b)
     return top;
 }
 
-/* Joins the heaps of a list: in pairs from left to right, then the pairs from right to left. */
+/* Joins the heaps of a list. First joins pairs of heaps from left to right, and then joins the
+ * pairs from right to left. */
 static edo_delay *meld_all(edo_delay *list)
 {
     edo_delay *pairs = NULL, *all = NULL;
@@ -97,7 +98,8 @@ static bool is_queued(const edo_delay_queue *queue, const edo_delay *item)
     return item->queue == queue;
 }
 
-/* Releases the lock. If wakes_all, then causes all waiting tasks to be polled again. Returns: 0. */
+/* Releases the lock. If `wakes_all` is true, causes all waiting tasks to be polled again. Returns:
+ * 0. */
 static int conclude(edo_delay_queue *queue, bool wakes_all)
 {
     edo__wakes wakes = { NULL, NULL };
@@ -186,7 +188,8 @@ void edo_delay_queue_deinit(edo_delay_queue *queue)
 
 /* ---- taking items ---- */
 
-/* Called under the lock. Returns: 1; 0: closed and empty; -EAGAIN. */
+/* Takes the first item if it is due. Called under the lock. Returns: 1 with the item in *ret_item;
+ * 0 if the queue is closed and empty; -EAGAIN otherwise. */
 static int take_due(edo_delay_queue *queue, int64_t now, edo_delay **ret_item)
 {
     if (!queue->first) return queue->closed ? 0 : -EAGAIN;
@@ -204,7 +207,8 @@ int edo_try_delay_queue_next(edo_delay_queue *queue, edo_delay **ret_item)
     return rc;
 }
 
-/* One step of an operation, under the lock. */
+/* Makes one step of an operation. Called under the lock. Returns: the operation's result; -EAGAIN
+ * if the operation waits. */
 static int64_t step(edo_delay_queue *queue, edo_op *op, edo_cx *cx)
 {
     bool is_parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;

@@ -1,4 +1,4 @@
-/* Sleeping: an operation that becomes ready at a moment of the runtime's clock. */
+/* The operation edo_sleep(), which becomes ready at a moment of the runtime's clock. */
 #include "task/op.h"
 
 #include <edo/time.h>

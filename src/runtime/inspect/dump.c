@@ -1,12 +1,12 @@
 /* Dumps. A dump writes all tasks of a runtime as text (report.h).
  *
- * A shard is locked only to take references to its tasks. Each task is then inspected without the
- * lock (edo_task_trace), and reported after the inspection. So no lock is held, and no task waits,
- * while the user's write function runs.
+ * A dump locks a shard only to take references to the shard's tasks. Each task is then inspected
+ * without the lock (edo_task_trace), and reported after the inspection. So while the user's write
+ * function runs, no lock is held, and no task is kept from running.
  *
- * At first each thread reports the task that it runs. A running task that no thread has reported
- * has just begun to run, or yields repeatedly and is KEPT (state.h). Such a task is marked WANTED,
- * and its inspection is tried repeatedly for at most PATIENCE. */
+ * At first, each worker's thread reports the task that it runs. A running task that no thread has
+ * reported has just begun to run, or yields repeatedly and is KEPT (state.h). Such a task is marked
+ * WANTED. The dump tries to inspect the task repeatedly, for at most PATIENCE. */
 #include <edo/dump.h>
 
 #include <stdio.h>
@@ -20,15 +20,15 @@
 #include "task/holders.h"
 
 enum {
-    SPARE = 64, // room in the list for tasks that are spawned before the shard is locked
+    SPARE = 64, // room for tasks that are spawned before the shard is locked
 };
 
-#define PATIENCE edo_ms(50)  // longest time to retry the inspection of running tasks
-#define SPIN     edo_us(200) // spinning time between two yields of the processor
+#define PATIENCE edo_ms(50)  // longest time in which inspections of running tasks are repeated
+#define SPIN     edo_us(200) // time of spinning between two yields of the processor
 
 typedef struct dump {
     edo__reporter reporter;
-    bool is_abort; // the dump is made at an abort: this thread may hold any lock
+    bool is_abort; // the dump is made at an abort, and this thread may hold any lock
     int64_t deadline;
 } dump;
 
@@ -42,8 +42,8 @@ static size_t report_each(dump *d, edo_task **tasks, size_t count)
     return left;
 }
 
-/* Reports the tasks. After the deadline only names the remaining tasks. A WANTED task can be
- * inspected only while it is queued, which lasts for some rounds of its queue. A round takes a few
+/* Reports the tasks. After the deadline, only names the remaining tasks. A WANTED task can be
+ * inspected only while it is QUEUED, that is, during a round of its queue. A round takes only a few
  * microseconds. So this thread spins, and yields the processor only once per SPIN. */
 static void report_tasks(dump *d, edo_task **tasks, size_t count)
 {
@@ -62,8 +62,8 @@ static void report_tasks(dump *d, edo_task **tasks, size_t count)
         edo__report_restless(&d->reporter, tasks[i]);
 }
 
-/* Locks a shard. At an abort the wait has a limit, because this thread may hold the lock itself.
- * Returns: whether the shard is locked. */
+/* Locks a shard. At an abort, the wait for the lock has a limit, because this thread itself may
+ * hold the lock. Returns: whether the shard is locked. */
 static bool lock_shard(const dump *d, edo__shard *shard)
 {
     if (!d->is_abort) {
@@ -88,7 +88,7 @@ static edo_task *take(edo_task *task)
 }
 
 /* Takes references to all tasks of a shard. Called under the lock. Returns: the number of tasks; 0
- * when the list is too small. */
+ * if the list is too small. */
 static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 {
     size_t count = 0;
@@ -98,7 +98,7 @@ static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
     return count;
 }
 
-/* Reports the tasks of a worker's shard. Returns: 0; -ENOMEM when tasks were left out. */
+/* Reports the tasks of a worker's shard. Returns: 0; -ENOMEM if tasks were left out. */
 static int report_shard(dump *d, edo__worker *worker)
 {
     edo__shard *shard = &worker->shard;
@@ -199,7 +199,7 @@ static void write_to_stderr(void *context, const char *line)
 
 static edo_atomic(bool) dumps_at_abort;
 
-/* Dumps all runtimes, at most once: an abort during the dump does not begin a second dump. */
+/* Dumps all runtimes, at most once. So an abort during the dump does not begin a second dump. */
 static void dump_at_abort(void)
 {
     static edo_atomic(bool) has_begun;
@@ -211,5 +211,5 @@ void edo__dump_prepare(void)
 {
     const char *wanted = getenv("EDO_DUMP_ON_ABORT");
     edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
-    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // relaxed: all callers store the same
+    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // relaxed: always the same value
 }

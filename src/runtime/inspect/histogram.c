@@ -3,8 +3,8 @@
 #include "base/base.h"
 
 enum {
-    DEFAULT_BUCKETS = 10,  // of a linear scale; all defaults are those of Tokio
-    DEFAULT_STEPS = 4,     // buckets per power of two; the error is at most a quarter
+    DEFAULT_BUCKETS = 10,  // number of buckets of a linear scale; defaults are as in Tokio
+    DEFAULT_STEPS = 4,     // number of buckets per power of two; the error is at most a quarter
     MAX_STEPS = 1024,      // as in Tokio
     MAX_BUCKETS = 1 << 16, // 512 KiB per histogram and worker
 };

@@ -8,13 +8,13 @@
 /* Number of kinds of histograms (edo_histogram). */
 enum { EDO__HISTOGRAMS = EDO_SCHEDULE_LATENCY + 1 };
 
-/* A scale. Initialised once, then constant. Thread: any.
+/* A scale. It is initialised once, and then constant. Thread: any.
  *
- * The logarithmic scale is that of H2 histograms. Every power of two has 2^bits buckets of the same
- * width, so a bucket is never wider than 1/2^bits of the values in it. Each value below 2^bits has
- * its own bucket. Bucket 0 of the scale is the bucket of `min`. */
+ * The logarithmic scale is the scale of H2 histograms. Every power of two has 2^bits buckets of the
+ * same width, so a bucket is never wider than 1/2^bits of the values in it. Each value below 2^bits
+ * has its own bucket. Bucket 0 of the scale is the bucket of `min`. */
 typedef struct edo__scale {
-    uint32_t buckets; // 0: off
+    uint32_t buckets; // number of buckets; 0: off
     bool is_log;
     uint8_t bits;
     uint32_t first; // number of logarithmic buckets below the bucket of `min`

@@ -1,12 +1,12 @@
-/* Makers of streams and listeners, and the quarantine of ended streams and listeners. All state of
- * this file is guarded by edo__runtimes_lock(), which the child of a fork can take. */
+/* Makers of streams and listeners, and the quarantine of ended streams and listeners.
+ * edo__runtimes_lock() guards all state of this file. The child of a fork can take this lock. */
 #include "runtime/inspect/maker.h"
 
 #include "runtime/runtimes.h"
 
 /* ---- makers ---- */
 
-enum { NAMED_LEAKS = 16 }; // number of leaks that have a log line each; the others are counted
+enum { NAMED_LEAKS = 16 }; // greatest number of leaks with a log line each; the others are counted
 
 struct edo__maker {
     edo__node node;
@@ -20,8 +20,8 @@ struct edo__maker {
 static edo__node makers = { &makers, &makers };
 static uint32_t makers_generation; // fork generation of the process that filled the list
 
-/* Takes the lock. In the child of a fork the first call empties the list, which the fork may have
- * copied during a change. */
+/* Takes the lock. In the child of a fork, the first call empties the list, because the fork may
+ * have copied the list during a change. */
 static void lock_makers(void)
 {
     edo__runtimes_lock();
@@ -30,7 +30,7 @@ static void lock_makers(void)
     makers_generation = generation;
 }
 
-/* Finds the innermost async function in which the task waits. If a function polls several siblings,
+/* Finds the innermost async function in which the task waits. If a function awaits several futures,
  * the search ends at that function. */
 static const edo_future *innermost(const edo_future *future)
 {
@@ -71,8 +71,8 @@ void edo__maker_destroy(edo__maker *maker)
     edo__free(maker, sizeof *maker);
 }
 
-/* Copies the next leak and marks it as reported. The copy is needed because the stream may be
- * closed as soon as the lock is released. Returns: false when there is no further leak. */
+/* Copies the next leak, and marks the leak as reported. The copy is needed because the stream may
+ * be closed as soon as the lock is released. Returns: false if there is no further leak. */
 static bool take_leak(const edo_runtime *runtime, edo__maker *ret_maker)
 {
     bool found = false;
@@ -122,8 +122,9 @@ static void exchange(block *one, uint32_t place)
     *one = before;
 }
 
-/* Frees memory by way of the quarantine. If the process has no runtime, the memory is freed at
- * once, because only the end of a runtime empties the quarantine. */
+/* Puts memory into the quarantine, and frees the oldest memory in the quarantine. If the process
+ * has no runtime, the memory is freed at once, because only the end of a runtime empties the
+ * quarantine. */
 void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };

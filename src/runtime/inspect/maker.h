@@ -1,11 +1,11 @@
 /* Makers of streams and listeners, for edo_config.report_leaks, and the quarantine of debug builds.
- * A maker is the task, function and line that made the object. Thread: any.
+ * A maker is the function and line that made a stream or listener. Thread: any.
  *
  * A stale pointer to a closed stream may point to memory of another stream, and a call would act on
  * that stream. So debug builds keep the memory of ended streams in a quarantine for a while. In
- * this memory the word of claims still shows that the stream was closed. Sanitizer builds have no
- * quarantine, because the sanitizer checks freed memory itself, and the quarantine's lock would
- * hide races from the sanitizer. */
+ * this memory, the stream's word of claims still shows that the stream was closed. Sanitizer builds
+ * have no quarantine, because the sanitizer checks freed memory itself, and the quarantine's lock
+ * would hide races from the sanitizer. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -44,9 +44,9 @@ static inline void edo__free_all_closed(void) {}
 
 #else
 
-/* Creates the maker of a stream or listener that the current task makes. kind: "stream",
- * "listener" or "socket". Returns: NULL outside of tasks, without report_leaks, or if
- * memory is short. */
+/* Creates the maker of a stream or listener that the current task makes. `kind` is "stream",
+ * "listener" or "socket". Returns: NULL outside of a task, if report_leaks is off, or if out of
+ * memory. */
 edo__maker *edo__maker_create(const char *kind, int fd);
 
 /* Frees the maker of an ended stream or listener. NULL is ignored. */

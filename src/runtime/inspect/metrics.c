@@ -17,8 +17,8 @@ static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_si
 
 /* ---- a worker ---- */
 
-/* Reads the counters of a worker's driver, under the lock because the driver may be closed
- * meanwhile. */
+/* Reads the counters of a worker's driver. Takes the lock, because another thread may be closing
+ * the driver. */
 static edo__io_counters io_of(edo__worker *worker)
 {
     edo__io_counters io;
@@ -62,7 +62,7 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
 /* ---- the runtime ---- */
 
 /* Number of tasks that were handed to a worker and not yet taken. The loads of the two counts are
- * not ordered, so `taken` may be greater than the other count. */
+ * not ordered, so the loaded `taken` may be greater than the loaded `handed`. */
 static uint64_t handed_depth(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
@@ -76,8 +76,8 @@ static uint64_t handed_depth(const edo__worker *worker)
 
 #define ADD(name) sum->name += metrics.name;
 
-/* Adds the metrics of a worker to a sum. Alive tasks are read before spawned tasks, so that there
- * are never more alive tasks than spawned tasks. */
+/* Adds the metrics of a worker to a sum. The number of alive tasks is read before the number of
+ * spawned tasks, so that the sum never has more alive tasks than spawned tasks. */
 static void add_worker(edo_metrics *sum, edo__worker *worker)
 {
     edo_worker_metrics metrics = read_worker(worker);

@@ -153,8 +153,8 @@ static void note(void *context, const edo_trace_line *line)
     t->line_count++;
 }
 
-/* Inspects a task again until all lines of its backtrace have room, or memory is short. Returns: as
- * edo_task_trace(). */
+/* Inspects a task, and repeats the inspection with more room until all lines of the backtrace have
+ * room, or memory is short. Returns: as edo_task_trace(). */
 static int inspect(edo__reporter *t, edo_task *task)
 {
     inspection l = { .reporter = t, .task = task };
@@ -191,7 +191,7 @@ static void say_task(edo__reporter *t, const edo_task *task)
     say_trace(t, t->lines, kept, t->line_count - kept);
 }
 
-/* Drops the reference to a task that was not inspected and may still be WANTED. */
+/* Clears WANTED, and drops the reference to a task that was not inspected. */
 static void leave(edo_task *task)
 {
     edo__state_unwant(&task->state);
@@ -211,7 +211,8 @@ bool edo__report_task(edo__reporter *t, edo_task *task)
     return true;
 }
 
-/* Writes the name of the task's function, because the name of the task may no longer be valid. */
+/* Writes the name of the task's function instead of the task's name, which may no longer be
+ * valid. */
 void edo__report_restless(edo__reporter *t, edo_task *task)
 {
     if (!is_reported(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))

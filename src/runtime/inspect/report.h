@@ -1,9 +1,9 @@
-/* The text of a dump: lines for a runtime, and lines for each of its tasks. dump.c determines the
- * order of the lines, and takes the locks.
+/* The text of a dump, which consists of lines for a runtime and lines for each of its tasks. dump.c
+ * determines the order of the lines, and takes the locks.
  *
  * The dump's reference to a task keeps the task's memory valid, but not the task's name, which
- * belongs to the user. So the name is read only while the task cannot end. Each thread reports the
- * task that it runs (snapshot.h). */
+ * belongs to the user. So the name is read only while the task cannot end. Each worker's thread
+ * reports the task that it runs (snapshot.h). */
 #pragma once
 
 #include <edo/dump.h>
@@ -12,11 +12,11 @@
 #include "runtime/inspect/snapshot.h"
 
 enum {
-    EDO__REPORTER_LINES = 64, // lines of a backtrace that need no allocated memory
-    EDO__REPORTER_SEEN = 256, // running tasks that are recorded; others may be reported twice
+    EDO__REPORTER_LINES = 64, // number of lines of a backtrace that need no allocated memory
+    EDO__REPORTER_SEEN = 256, // number of recorded running tasks; others may be reported twice
 };
 
-/* State of one dump; only the dumping thread touches it. */
+/* State of one dump. Only the dumping thread uses this struct. */
 typedef struct edo__reporter {
     edo_runtime *runtime;
     edo_dump_fn *write;
@@ -31,12 +31,12 @@ typedef struct edo__reporter {
     int64_t poll_start;
     char name[EDO__SNAPSHOT_NAME];
     edo_trace_line few[EDO__REPORTER_LINES], *lines;
-    size_t line_capacity, line_count; // count > capacity: the lines beyond the capacity are lost
+    size_t line_capacity, line_count; // if count > capacity, the lines beyond the capacity are lost
 } edo__reporter;
 
 void edo__reporter_init(edo__reporter *t, edo_runtime *runtime, edo_dump_fn *write, void *context);
 
-/* Frees the memory of a reporter. Returns: 0; -ENOMEM when lines of a backtrace were lost. */
+/* Frees the memory of a reporter. Returns: 0; -ENOMEM if lines of a backtrace were lost. */
 int edo__reporter_deinit(edo__reporter *t);
 
 /* Writes one line. */
@@ -44,12 +44,13 @@ void edo__say(edo__reporter *t, const char *format, ...) EDO_PRINTF(2, 3);
 
 void edo__report_runtime(edo__reporter *t);
 
-/* Reports the tasks that workers run. tasks: the tasks to report; NULL: all running tasks. */
+/* Reports tasks that workers are running. `tasks` has the tasks to report. If `tasks` is NULL,
+ * reports all running tasks. */
 void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count);
 
 /* Reports a task, unless the task is running or being inspected. Returns: false if the task is
- * running or being inspected; otherwise true, and the caller's reference is dropped. */
+ * running or being inspected. If true, this function has dropped the caller's reference. */
 bool edo__report_task(edo__reporter *t, edo_task *task);
 
-/* Reports a task that was running at every inspection. Drops the caller's reference. */
+/* Reports a task that was running at each attempt to inspect it. Drops the caller's reference. */
 void edo__report_restless(edo__reporter *t, edo_task *task);

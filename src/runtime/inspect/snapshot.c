@@ -7,9 +7,9 @@
 #include "task/trace.h"
 
 enum {
-    OWN_FRAMES = 2,   // frames of capture() and its callee, at the top of the stack
-    HANDLER = 2,      // next in the stack: frames of the handler and of its return trampoline
-    SHOWN_DEPTH = 40, // greatest indentation; deeper lines are indented equally
+    OWN_FRAMES = 2,   // number of frames of capture() and its callee, at the top of the stack
+    HANDLER = 2,      // number of the next frames, of the handler and its return trampoline
+    SHOWN_DEPTH = 40, // greatest depth that is indented; deeper lines are indented equally
 };
 
 #define PATIENCE edo_ms(100) // longest wait for the thread, which may be in a system call
@@ -23,8 +23,8 @@ static void note_line(void *context, const edo_trace_line *line)
         s->more_lines++;
 }
 
-/* Finds the task that this thread is polling. In edo_block_in_place() the thread has left its
- * worker, so the task is taken from the worker's cx. */
+/* Finds the task that this thread is polling. In edo_block_in_place(), the thread has no worker, so
+ * the task is read from the worker's cx. */
 static const edo_task *task_here(const edo__worker *worker)
 {
     if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return worker->cx.task;
@@ -40,8 +40,8 @@ static void drop_own_frames(edo__snapshot *s)
     memmove(s->stack, s->stack + own, s->stack_count * sizeof *s->stack);
 }
 
-/* Fills the snapshot. Called on the worker's thread, in a signal handler unless that thread takes
- * the snapshot itself. */
+/* Fills the snapshot. Called on the worker's thread. Called in a signal handler, unless the
+ * worker's thread itself takes the snapshot. */
 static void capture(void *context)
 {
     edo__snapshot *s = context;

@@ -1,5 +1,5 @@
-/* Snapshots. A snapshot shows the task that a worker is polling, and the stack of the worker's
- * thread. Only that thread may read the task's frames and its own stack. So a signal interrupts the
+/* Snapshots. A snapshot has the task that a worker is polling, and the stack of the worker's
+ * thread. Only that thread may read the task's frames and the stack. So a signal interrupts the
  * thread, and the signal handler fills the snapshot. */
 #pragma once
 
@@ -27,7 +27,7 @@ typedef struct edo__snapshot {
 } edo__snapshot;
 
 /* Takes a snapshot. Thread: any, including the worker's thread.
- * Returns: 0; -ETIMEDOUT when the worker's thread does not respond; -ESRCH when the worker has no
+ * Returns: 0; -ETIMEDOUT if the worker's thread does not respond; -ESRCH if the worker has no
  * thread. */
 int edo__snapshot_take(edo__snapshot *snapshot, edo__worker *worker);
 

@@ -3,8 +3,8 @@
 
 #include "runtime/runtime.h"
 
-/* Logs the task that the worker has been polling for `duration`, with the task's async backtrace
- * and the thread's stack, and calls the hooks. Called by the monitor.
- * Returns: the duration of the poll at which to call this again; EDO_NEVER when the report is
- * complete. */
+/* Logs the task that the worker has been polling for `duration`. The log has the task's async
+ * backtrace and the thread's stack. Also calls the stall hooks. Called by the monitor.
+ * Returns: the duration of the poll at which the monitor calls this function again; EDO_NEVER if
+ * the report is complete. */
 int64_t edo__stall_report(edo__worker *worker, int64_t duration);

@@ -11,9 +11,9 @@
 
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
-/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use, but
- * too few to exhaust memory if all of them block because the server of a network file system hangs.
- * "dns" has few threads, because a program makes few look-ups at a time. */
+/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. But
+ * the threads are too few to exhaust memory if they all block because the server of a network file
+ * system hangs. "dns" has few threads, because a program makes few look-ups at a time. */
 enum { USER, FILES, DNS };
 
 static const edo_pool_config usual_pools[] = {
@@ -29,7 +29,7 @@ static const edo_pool_config *find_usual(const char *name)
     return NULL;
 }
 
-/* Finds a pool that has been made. Called under the lock. */
+/* Finds an existing pool by its name. Called under the lock. */
 static edo_pool *find_made(const edo__blocking *blocking, const char *name)
 {
     edo_pool *pool = blocking->first;
@@ -38,8 +38,8 @@ static edo_pool *find_made(const edo__blocking *blocking, const char *name)
     return pool;
 }
 
-/* Finds the member that gives quick access to a pool. Returns: NULL: the pool has no such
- * member. */
+/* Finds the member of the struct that gives quick access to a pool. Returns: NULL if the pool has
+ * no such member. */
 static edo_atomic(edo_pool *) *known_pool(edo__blocking *blocking, const char *name)
 {
     if (!strcmp(name, usual_pools[USER].name)) return &blocking->user;
@@ -94,8 +94,8 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
-/* Sums up the statistics of all pools. The loop may use the pools in the list, because a pool is
- * freed only after `closed` was set under the lock. */
+/* Sums up the statistics of all pools. The loop may use the pools in the list, because `closed` is
+ * set under the lock before a pool is freed. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -163,7 +163,7 @@ static int bring(edo_op *job, edo_pool *pool, edo_cx *cx)
     if (rc < 0) return rc;
     edo_add_relaxed(&cx->runtime->blocking.jobs, 1);
     if (!(job->detail & (EDO__JOB_ROOM | EDO__JOB_OPERATION)))
-        job->base.result = (intptr_t)cx->runtime; // edo__job_op
+        job->base.result = (intptr_t)cx->runtime; // see edo__job_op
     rc = edo__pool_submit(pool, job, cx->waker);
     if (rc < 0) leave(job, pool, cx);
     return rc;
@@ -206,7 +206,7 @@ edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx)
     return rc < 0 ? edo__op_finish(op, cx, rc) : EDO_PENDING;
 }
 
-/* Polls an edo_pool_room(). It is ready in its first poll if the queue has a place. */
+/* Polls an edo_pool_room(), which is ready in its first poll if the queue has a place. */
 static edo_poll room_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -248,10 +248,10 @@ int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, c
 
 /* ---- operations that run themselves ---- */
 
-enum { POOL_BITS = 0xff << 16 }; // of edo_op.detail
+enum { POOL_BITS = 0xff << 16 }; // bits of edo_op.detail
 
-/* Submits an operation to the pool "files". This pool never needs a reference. Its operations end
- * before the pool. */
+/* Submits an operation to the pool "files". The operation needs no reference to this pool, because
+ * it ends before the pool does. */
 int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx)
 {
     edo_pool *pool;

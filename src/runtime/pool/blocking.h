@@ -10,25 +10,27 @@
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 
 /* Ends the pools of a runtime whose tasks have ended or were given up. Joins the pools' threads,
- * except threads that are running a job. Such a thread ends by itself after the job. */
+ * except threads that are running a job. A thread that is running a job is detached, and ends after
+ * the job. */
 void edo__blocking_close(edo_runtime *runtime);
 
 /* ---- operations that run themselves ----
  *
- * An operation that has no room for the members of a job can be a job nevertheless. Its function
- * gets the operation, on a thread of the pool "files". The caller's members are object, data,
- * length and progress, and the lower half of detail. The pool uses the link, the waker, the word
- * and base.result. */
+ * An operation that has no room for the members of a job can still be a job. A thread of the pool
+ * "files" passes the operation to the operation's function. The caller may use the members object,
+ * data, length and progress, and the lower half of detail. The pool uses the link, the waker, the
+ * word and base.result. */
 
 typedef int64_t edo__files_fn(edo_op *op);
 
-/* Submits an operation whose word is EDO__OP_IDLE, inside a poll. edo__files_poll() then polls it.
- * Returns: 0, or a negative errno with which the operation ends. */
+/* Submits an operation whose word is EDO__OP_IDLE, inside a poll. edo__files_poll() then polls the
+ * operation. Returns: 0, or a negative errno with which the operation ends. */
 int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx);
 
 /* Polls a submitted operation. An operation that was cancelled before its function began answers
- * -ECANCELED. insists: the function runs even if the operation was cancelled. Returns: EDO_PENDING,
- * or EDO_READY with the result in base.result. After EDO_READY the word is EDO__OP_IDLE again. */
+ * -ECANCELED. If `insists` is true, the function runs even if the operation was cancelled. Returns:
+ * EDO_PENDING, or EDO_READY with the result in base.result. After EDO_READY the word is
+ * EDO__OP_IDLE again. */
 edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists);
 
 /* The function of a submitted operation. Thread: the pool's. */
@@ -64,7 +66,7 @@ static inline edo__files_fn *edo__files_function(const edo_op *op)
  *     }
  */
 typedef struct edo__detached {
-    edo_op op; // operation that is submitted to the pool, with this struct as arg
+    edo_op op; // operation that is submitted to the pool, with this struct as `arg`
     void (*release)(struct edo__detached *);
     uint8_t is_abandoned, reserved[7]; // guarded by the pool's lock
 } edo__detached;
@@ -75,9 +77,9 @@ typedef struct edo__detached {
 void edo__detached_init(edo__detached *job, edo_blocking_fn run,
                         void (*release)(edo__detached *job));
 
-/* Polls a job; the first poll submits the job. The operation that made the job calls this in each
- * of its polls. The call uses no budget. pool: a pool of the runtime, the same in all polls.
- * Returns: EDO_PENDING; or EDO_READY with the result in *ret_result. After EDO_READY the caller
- * frees *job. If the operation was cancelled before the job's end, the result is -ECANCELED, *job
- * is set to NULL, and the pool releases the job. */
+/* Polls a job. The first poll submits the job. The operation that made the job calls this function
+ * in each of its polls. The call uses no budget. `pool` is a pool of the runtime, and must be the
+ * same in all polls. Returns: EDO_PENDING; or EDO_READY with the result in *ret_result. After
+ * EDO_READY the caller frees *job. If the operation was cancelled before the job's end, the result
+ * is -ECANCELED, *job is set to NULL, and the pool releases the job. */
 edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result);

@@ -49,15 +49,16 @@ void edo__pool_unref(edo_pool *pool)
     if (edo_sub_acq_rel(&pool->refs, 1) == 1) edo__free(pool, sizeof *pool);
 }
 
-/* ---- jobs in the lists; under the lock ---- */
+/* ---- jobs in the lists; called under the lock ---- */
 
 static uint32_t stage_of(const edo_op *job)
 {
     return job->detail & EDO__JOB_STAGE;
 }
 
-/* Atomic, because a poll of the job's operation may read the other bytes without the lock. All other
- * accesses are plain, so for the model checker the word is a figure. */
+/* Changes the stage of a job. The store is atomic, because a poll of the job's operation may read
+ * the other bytes of the word without the lock. All other accesses to the word are plain, so the
+ * model checker treats the word as a figure. */
 static void set_stage(edo_op *job, uint32_t stage)
 {
     edo_store_figure(&job->detail, (job->detail & ~(uint32_t)EDO__JOB_STAGE) | stage);
@@ -88,8 +89,8 @@ static void unlink_job(edo_pool *pool, edo_op *job)
         pool->waiters--;
 }
 
-/* Ends a job. After the store the job's operation may end, so the pool no longer uses the job. The
- * store releases; partner: the load in edo__pool_poll. */
+/* Ends a job. After the last store, the job's operation may end, so the pool no longer uses the
+ * job. The store releases. Its partner is the load in edo__pool_poll. */
 static void end_job(edo_op *job, int64_t result, edo__wakes *wakes)
 {
     edo_plain_write(&job->base.result);
@@ -105,8 +106,8 @@ static bool has_place(const edo_pool *pool)
 }
 
 /* Moves jobs that wait for a place into the queue, while the queue has places. Ends at most one
- * edo_pool_room() per call, although an edo_pool_room() takes no place. The next one ends when
- * another job has left the queue. */
+ * edo_pool_room() per call, although an edo_pool_room() takes no place. The next edo_pool_room()
+ * ends when another job has left the queue. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
     bool found_room = false;
@@ -121,9 +122,9 @@ static void promote(edo_pool *pool, edo__wakes *wakes)
     }
 }
 
-/* ---- jobs and threads; under the lock ---- */
+/* ---- jobs and threads; called under the lock ---- */
 
-/* Calls a thread if there is work and no called thread is on its way. */
+/* Calls a thread if there is work and `coming` is 0. */
 static void call_thread(edo_pool *pool, edo__after *after)
 {
     if (!edo__pool_has_work(pool) || pool->coming) return;
@@ -173,14 +174,14 @@ void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *a
         end_job(job, result, &after->wakes);
 }
 
-/* ---- without the lock ---- */
+/* ---- called without the lock ---- */
 
 void edo__pool_after(edo_pool *pool, edo__after *after)
 {
     edo__wakes_commit(&after->wakes);
     if (after->called) {
         edo__sys_futex_wake(&after->called->called);
-        edo_plain_read(&after->called->pool);        // for the checker: the last access
+        edo_plain_read(&after->called->pool);        // tells the checker about the last access
         edo_sub_release(&after->called->callers, 1); // partner: the load in free_thread
     }
     if (after->start) edo__pool_start_thread(pool);
@@ -203,7 +204,8 @@ void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
 /* ---- jobs and polls ---- */
 
 /* Adds a new job to the queue, or to the list of jobs that wait for a place. If the queue has a
- * place, an edo_pool_room() ends at once, and the poll that has submitted it finds the end. */
+ * place, an edo_pool_room() ends at once. The poll that has submitted this edo_pool_room() then
+ * finds its end. */
 static void enter(edo_pool *pool, edo_op *job)
 {
     bool at_once = has_place(pool) && !pool->waiters;
@@ -226,15 +228,15 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
         return -ESHUTDOWN;
     }
     enter(pool, job);
-    pool->refused = false; // try again: the system may now allow another thread
+    pool->refused = false; // the system may now allow another thread
     call_thread(pool, &after);
     edo__lock_give(&pool->lock);
     edo__pool_after(pool, &after);
     return 0;
 }
 
-/* Cancels a job. Called under the lock. Returns: whether the operation ends now; false if the
- * operation has to wait for the end of the running job. */
+/* Cancels a job. Called under the lock. Returns: true if the operation ends now; false if the
+ * operation must wait for the end of the running job. */
 static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_gone)
 {
     if (stage_of(job) != EDO__JOB_RUNNING) {

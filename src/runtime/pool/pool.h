@@ -12,10 +12,10 @@
  *     WAITING or QUEUED --- cancelled ----------------> NEW
  *     WAITING or QUEUED --- failed -------------------> ENDED
  *
- * Threads and the queue. A thread that finds the queue empty becomes idle, under the lock. `coming`
- * counts the threads that were called or are being started, and that have not taken the lock since
- * then. A submit or take that leaves work in the queue calls a thread, unless `coming` is above 0.
- * The call is for the idle thread that began to sleep last. If no thread is idle, a new thread is
+ * A thread that finds the queue empty becomes idle, under the lock. `coming` is the number of
+ * threads that were called or are being started, and that have not taken the lock since then. A
+ * submit or take that leaves work in the queue calls a thread, unless `coming` is above 0. The
+ * called thread is the idle thread that began to sleep last. If no thread is idle, a new thread is
  * started. So the following holds:
  *
  *     there is work  =>  a thread is coming, or all threads are busy and there are max_threads
@@ -23,10 +23,10 @@
  *
  * A busy thread takes the next job in the step that ends its previous job. So jobs in the queue are
  * taken even when all threads are busy and no thread is called. There is no thundering herd,
- * because only one thread is called at a time, and that thread calls the next one. A call sets a
- * word of the called thread, under the lock, so no other thread can take the call. A call is not
- * lost if the thread's sleep ends at that moment, because the thread checks its word under the lock
- * before it ends.
+ * because only one thread is called at a time, and that thread calls the next thread. A call sets
+ * the word `called` of the called thread, under the lock, so no other thread can take the call. A
+ * call is not lost if the thread's keep_alive ends at the same time, because the thread checks
+ * `called` under the lock before it ends.
  */
 #pragma once
 
@@ -36,8 +36,8 @@
 #include "task/op.h"
 #include "task/wait_list.h"
 
-/* Stage and flags of a job: the third byte of edo_op.detail. The pool's lock guards the byte while
- * the job is in the pool. */
+/* The stage and flags of a job, which are in the third byte of edo_op.detail. The pool's lock
+ * guards the byte while the job is in the pool. */
 enum {
     EDO__JOB_NEW,
     EDO__JOB_WAITING = 1 << 16,
@@ -51,16 +51,17 @@ enum {
     EDO__JOB_OPERATION = 1 << 22 // the job is an operation of edo__files_run()
 };
 
-/* A job. progress is 1 after fn has run. Until a job that has an fn has ended, base.result holds
- * the runtime of the waiting task. A job with the flag EDO__JOB_OPERATION is another type of
- * operation: only `link` and `state` match this type, and base.result holds the function. */
+/* A job. `progress` is 1 after `fn` has run. If the job has an `fn`, base.result holds the runtime
+ * of the waiting task until the job ends. A job with the flag EDO__JOB_OPERATION is an operation of
+ * another type. Only its `link` and `state` match this type, and its base.result holds the
+ * function. */
 typedef struct EDO__OVERLAY edo__job_op {
     edo_future base;
     edo_pool *pool; // NULL: the runtime's pool "user", which the first poll stores here
     void *arg;
     edo_blocking_fn fn;
     uint64_t progress;
-    void *link[2]; // in the queue, or in the list of jobs that wait for a place
+    void *link[2]; // link in the queue, or in the list of jobs that wait for a place
     edo__op_state state;
 } edo__job_op;
 
@@ -75,17 +76,17 @@ static inline edo__job_op *edo__job_of(const edo_op *op)
 
 typedef struct edo__pool_thread {
     edo_pool *pool;
-    edo__node link, idle_link; // in pool->threads and pool->idle; guarded by the pool's lock
+    edo__node link, idle_link; // links in pool->threads and pool->idle; guarded by the pool's lock
     edo__sys_thread handle;
     edo_atomic(uint32_t) called;  // 1 after a call; a futex; written under the lock
-    edo_atomic(uint32_t) callers; // callers that still use this struct after releasing the lock
+    edo_atomic(uint32_t) callers; // number of callers that still use this struct without the lock
     bool busy;                    // whether the thread runs a job
     bool is_detached;             // set at the pool's end; the thread then frees this struct
     bool ends;
 } edo__pool_thread;
 
-/* A pool. References are held by the owner, by operations of other runtimes, and by detached
- * threads. */
+/* A pool. The owner, operations of other runtimes, and detached threads hold references to the
+ * pool. */
 struct edo_pool {
     edo_pool_config config;
     char thread_name[16];
@@ -102,8 +103,8 @@ struct edo_pool {
     uint32_t queued, waiters, running;
     edo__node threads, idle;
     uint32_t thread_count, idle_count;
-    edo__pool_thread *ended;       // last thread that ended after keep_alive; not joined yet
-    edo_atomic(uint32_t) arrivals; // number of starts, also failed ones; a futex for the pool's end
+    edo__pool_thread *ended;       // last thread that ended after keep_alive; not yet joined
+    edo_atomic(uint32_t) arrivals; // number of starts, even failed ones; a futex for the pool's end
 };
 
 /* Actions to take after the lock is released. */
@@ -114,11 +115,11 @@ typedef struct edo__after {
     bool start;
 } edo__after;
 
-/* Makes a pool. runtime: its owner, or NULL. Returns: 0, -EINVAL or -ENOMEM. */
+/* Makes a pool. `runtime` is the pool's owner, or NULL. Returns: 0, -EINVAL or -ENOMEM. */
 int edo__pool_create(const edo_pool_config *config, edo_runtime *runtime, edo_pool **ret_pool);
 
-/* Ends all jobs that have not begun, and all threads. wait: whether to wait for threads that are
- * running a job; otherwise such threads are detached. */
+/* Ends all jobs that have not begun, and all threads. If `wait` is true, waits for threads that are
+ * running a job. Otherwise such threads are detached. */
 void edo__pool_close(edo_pool *pool, bool wait);
 
 void edo__pool_ref(edo_pool *pool);
@@ -133,7 +134,7 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker);
  * with the result in base.result (-ECANCELED if *ret_gone). */
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone);
 
-/* ---- under the lock ---- */
+/* ---- called under the lock ---- */
 
 static inline bool edo__pool_has_work(const edo_pool *pool)
 {
@@ -147,7 +148,7 @@ edo_op *edo__pool_take(edo_pool *pool, edo__after *after);
 /* Ends a job that has run. */
 void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *after);
 
-/* ---- without the lock ---- */
+/* ---- called without the lock ---- */
 
 /* Takes the actions that had to wait until the lock was released. */
 void edo__pool_after(edo_pool *pool, edo__after *after);

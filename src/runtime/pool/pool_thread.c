@@ -1,5 +1,5 @@
-/* The threads of a pool. A thread is started on demand, and ends after being idle for keep_alive.
- * An ended thread is joined by the next thread that ends. */
+/* The threads of a pool. A thread is started on demand, and ends after it has been idle for
+ * keep_alive. The next thread that ends joins the ended thread. */
 #include "runtime/pool/pool.h"
 
 #include "runtime/pool/pool_thread.h"
@@ -18,28 +18,28 @@ static void arrive(edo__pool_thread *self)
     self->pool->coming--;
 }
 
-/* Decides the next step of a thread that has found no job. Called under the lock. Returns: AGAIN if
- * there is work (the take has ended an edo_pool_room(), and more such operations may wait); END if
- * the pool is closed; SLEEP otherwise. */
+/* Decides the next step of a thread that has found no job. Called under the lock. There may still
+ * be work, because the take may have ended one edo_pool_room() while more of them wait. Returns:
+ * AGAIN if there is work; END if the pool is closed; SLEEP otherwise. */
 static step without_job(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
     if (edo__pool_has_work(pool)) return AGAIN;
     if (pool->closed) return END;
-    edo__list_push(pool->idle.next, &self->idle_link); // at the front, to be called first
+    edo__list_push(pool->idle.next, &self->idle_link); // at the front, so that it is called first
     pool->idle_count++;
     return SLEEP;
 }
 
-/* Gives the runtime that waits for a job. */
+/* Returns: the runtime of the task that waits for a job. */
 static const edo_runtime *served_by(const edo_pool *pool, const edo_op *job)
 {
     if (job->detail & EDO__JOB_OPERATION) return pool->runtime;
     return (const edo_runtime *)(intptr_t)job->base.result;
 }
 
-/* Makes one step. *job: the job that has ended with `result`, or NULL; on return the next job to
- * run, or NULL. Returns: the next step. */
+/* Makes one step. On entry, *job is NULL or the job whose function has returned `result`. On
+ * return, *job is the next job to run, or NULL. Returns: the next step. */
 static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 {
     edo_pool *pool = self->pool;
@@ -58,8 +58,8 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 
 /* ---- sleeping ---- */
 
-/* Frees a thread's struct after all callers have finished using the struct. A caller needs a few
- * instructions for that. Partner: the release in edo__pool_after. */
+/* Frees a thread's struct, after all callers have finished their use of the struct. A caller needs
+ * only a few more instructions. The partner of the acquire is the release in edo__pool_after. */
 static void free_thread(edo__pool_thread *thread)
 {
     uint32_t tries = 0;
@@ -75,8 +75,9 @@ static void join_thread(edo__pool_thread *thread)
     free_thread(thread);
 }
 
-/* Ends an idle thread after keep_alive. Called under the lock. Returns: END, with the thread that
- * ended previously in *ret_before, which the caller must join; AGAIN if there is work. */
+/* Ends an idle thread after keep_alive, unless there is work. Called under the lock. Stores the
+ * thread that ended before in *ret_before. The caller must join that thread. Returns: END; AGAIN if
+ * there is work. */
 static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 {
     edo_pool *pool = self->pool;
@@ -122,8 +123,8 @@ static step sleep_until_called(edo__pool_thread *self)
 
 /* ---- a thread's life ---- */
 
-/* Adds the new thread to the pool's list, and wakes the end of the pool, which may be waiting for
- * the new thread. */
+/* Adds the new thread to the pool's list. Wakes the thread that ends the pool, which may be waiting
+ * for the new thread. */
 static void enter_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -220,8 +221,8 @@ static void call_idle_threads(edo_pool *pool)
     }
 }
 
-/* Waits for a thread that is being started and is in no list yet. Called under the lock, which is
- * released during the wait. */
+/* Waits for a thread that is being started and is not yet in a list. Called under the lock. The
+ * lock is released during the wait. */
 static void wait_for_starting(edo_pool *pool)
 {
     while (pool->starting) {
@@ -232,8 +233,9 @@ static void wait_for_starting(edo_pool *pool)
     }
 }
 
-/* Removes the first thread from the pool's list, and detaches it if it runs a job and !wait.
- * Returns: the thread, which the caller must join, or NULL if the thread was detached. */
+/* Removes the first thread from the pool's list. Detaches the thread if it is running a job and
+ * `wait` is false. Returns: the thread, which the caller must join; NULL if the thread was
+ * detached. */
 static edo__pool_thread *dismiss_first(edo_pool *pool, bool wait)
 {
     edo__pool_thread *thread = edo__container(pool->threads.next, edo__pool_thread, link);

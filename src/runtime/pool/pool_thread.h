@@ -6,6 +6,6 @@
 /* Starts the thread that the pool has called and counted. */
 void edo__pool_start_thread(edo_pool *pool);
 
-/* Ends all threads and joins them. If !wait, threads that are running a job are detached
- * instead. */
+/* Ends all threads and joins them. If `wait` is false, threads that are running a job are detached,
+ * and not joined. */
 void edo__pool_end_threads(edo_pool *pool, bool wait);

@@ -13,11 +13,11 @@ typedef struct edo__blocking {
     edo_pool *first;              // list of the runtime's pools; guarded by the lock
     edo_atomic(edo_pool *) user;  // the pool "user"; NULL until that pool exists
     edo_atomic(edo_pool *) files; // as above, for the pool "files"
-    bool closed;                  // whether the pools are ended; guarded by the lock
+    bool closed;                  // whether the pools have been ended; guarded by the lock
 } edo__blocking;
 
-/* Whether a task of the runtime waits for a job. A test clock must not advance by itself meanwhile.
- * The count decreases only when the task has taken the result. */
+/* Whether a task of the runtime waits for a job. While a task waits, a test clock must not advance
+ * automatically. The count decreases only when the task has taken the job's result. */
 static inline bool edo__blocking_is_busy(const edo__blocking *blocking)
 {
     return edo_load_relaxed(&blocking->jobs) > 0;

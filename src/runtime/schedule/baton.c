@@ -3,29 +3,29 @@
 #include "base/duration.h"
 #include "runtime/time/clock.h"
 
-/* Number of quiet laps after which all workers are idle; see baton.h. */
+/* Number of quiet laps in a row that prove that all workers are idle; see baton.h. */
 enum { QUIET_LAPS = 2 };
 
 /* Length of a poll, in real time, after which the worker loses the baton. The length is large,
- * because a poll may also wait for a processor, and such waits must not change the order. */
+ * because a poll may also wait for a processor, and such a wait must not change the order. */
 #define PATIENCE edo_s(1)
 
-/* ---- the gate; under the lock ---- */
+/* ---- the gate; called under the lock ---- */
 
 static uint32_t gate_of(const edo__worker *worker)
 {
     return edo_load_relaxed(&worker->gate);
 }
 
-/* Changes a worker's place at the gate. Release: publishes the earlier turns. Partner: the acquire
- * in edo__baton_take. */
+/* Changes a worker's place at the gate. The release publishes the earlier turns. Its partner is the
+ * acquire in edo__baton_take. */
 static void set_gate(edo__worker *worker, uint32_t state)
 {
     edo_store_release(&worker->gate, state);
     edo__sys_futex_wake(&worker->gate);
 }
 
-/* Whether no worker is outside the gate. without_stuck: stuck workers do not count. */
+/* Whether no worker is outside the gate. If `without_stuck` is true, stuck workers do not count. */
 static bool are_all_here(const edo_runtime *runtime, bool without_stuck)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
@@ -45,7 +45,7 @@ static void disperse(edo_runtime *runtime)
     runtime->baton.quiet = 0;
 }
 
-/* ---- laps; under the lock ---- */
+/* ---- laps; called under the lock ---- */
 
 /* splitmix64 */
 static uint64_t draw(edo__baton *baton)
@@ -70,8 +70,8 @@ static edo__worker *draw_next(edo_runtime *runtime)
     return drawn;
 }
 
-/* Gives the baton to a worker. Also seeds the worker's random numbers, which choose victims of
- * theft and serve the worker's tasks. */
+/* Gives the baton to a worker. Also seeds the worker's random numbers, which are used to choose
+ * victims of theft, and by the worker's tasks. */
 static void give_to(edo__worker *worker)
 {
     edo__baton *baton = &worker->runtime->baton;
@@ -139,8 +139,8 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* Enters the gate. The first worker at the gate wakes the others. The park word of a worker that is
- * not yet asleep stores the wake, so that worker does not fall asleep. */
+/* Enters the gate. The first worker at the gate wakes the other workers. The `park` word of a
+ * worker that is not yet asleep stores the wake, so that worker does not fall asleep. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -208,12 +208,12 @@ static void send_outside(edo__worker *worker, uint32_t state)
     if (runtime->baton.holder == worker)
         hand_on(runtime);
     else
-        begin_lap(runtime); // the others may have waited for this worker
+        begin_lap(runtime); // the other workers may have waited for this worker
 }
 
-/* Takes the baton from a stuck worker. Before its next poll the worker checks under the same lock
- * that it holds the baton (edo__baton_is_held). So one of two cases holds: the poll `beat` has
- * ended, or the worker polls no further task in this turn. */
+/* Takes the baton from a stuck worker. Before each poll, a worker checks under the same lock that
+ * it holds the baton (edo__baton_is_held). So if this function takes the baton, the worker polls no
+ * further task in this turn. If the poll `beat` has already ended, the worker keeps the baton. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;
@@ -234,7 +234,7 @@ void edo__baton_leave(edo__worker *worker)
 void edo__baton_end(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->baton.lock);
-    if (!runtime->baton.holder) disperse(runtime); // otherwise the holder does so
+    if (!runtime->baton.holder) disperse(runtime); // else the holder calls disperse()
     edo__lock_give(&runtime->baton.lock);
 }
 

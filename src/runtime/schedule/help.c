@@ -3,8 +3,8 @@
 #include "runtime/schedule/work.h"
 #include "runtime/time/timers.h"
 
-/* Helps one stuck worker. The owner of that worker may return at any moment. The owner then waits
- * until the helper has finished its turn of the driver or its use of the wheel. */
+/* Helps one stuck worker. The owner of that worker may return from its poll at any moment. The
+ * owner then waits until the helper has finished the turn of the driver or the use of the wheel. */
 static void help(edo__worker *worker, edo__worker *victim)
 {
     if (edo__lock_try(&victim->turn_lock)) {

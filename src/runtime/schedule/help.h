@@ -3,6 +3,6 @@
 
 #include "runtime/runtime.h"
 
-/* Serves all stuck workers: their drivers (unless a helper turns them already), timers and tasks.
- * Thread: the owner of `worker`. */
+/* Serves the drivers, timers and tasks of all stuck workers. A driver that another helper is
+ * turning is left out. Thread: the owner of `worker`. */
 void edo__worker_help(edo__worker *worker);

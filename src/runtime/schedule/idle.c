@@ -2,7 +2,7 @@
 
 #include "runtime/runtime.h"
 
-/* ---- sleepers; under the lock ---- */
+/* ---- sleepers; called under the lock ---- */
 
 static void list(edo__idle *idle, edo__worker *worker)
 {
@@ -25,8 +25,8 @@ static void delist(edo__idle *idle, edo__worker *worker)
     edo_store_relaxed(&idle->sleeping, idle->sleeping - 1);
 }
 
-/* Takes a sleeper out of the list. The sleeper counts as a searcher from now on, so no other
- * worker is woken meanwhile. */
+/* Takes a sleeper out of the list. From now on the sleeper counts as a searcher, so no other worker
+ * is woken until its search ends. */
 static edo__worker *take_sleeper(edo__idle *idle)
 {
     edo__worker *worker = idle->sleepers;
@@ -37,7 +37,7 @@ static edo__worker *take_sleeper(edo__idle *idle)
     return worker;
 }
 
-/* Wakes a sleeping worker, unless a worker is searching. The loads are relaxed: a stale value costs
+/* Wakes a sleeping worker, unless a worker is searching. The loads are relaxed. A stale value costs
  * time, but no wake is lost; see edo__idle_enter. */
 void edo__idle_wake_one(edo_runtime *runtime)
 {
@@ -82,7 +82,7 @@ size_t edo__inject_take(edo__worker *worker, size_t most)
     return taken;
 }
 
-/* ---- going to sleep ---- */
+/* ---- before a sleep ---- */
 
 static bool is_work_elsewhere(const edo__worker *worker)
 {
@@ -109,12 +109,13 @@ static bool enter_list(edo__worker *worker)
     return enters;
 }
 
-/* Enters the worker into the list of sleepers, unless there is work. The fence is the partner of
- * the fence in edo__worker_consider_waking (work.c). Either this worker sees the pushed task, or
- * the pusher sees this worker among the sleepers and no longer as a searcher. */
+/* Enters the worker into the list of sleepers, unless there is work. The partner of the fence is
+ * the fence in edo__worker_consider_waking (work.c). Because of the two fences, either this worker
+ * sees the pushed task, or the pusher sees this worker among the sleepers and no longer as a
+ * searcher. */
 bool edo__idle_enter(edo__worker *worker)
 {
-    if (worker->is_spare) return !edo_load_relaxed(&worker->runtime->is_stopping); // in no list
+    if (worker->is_spare) return !edo_load_relaxed(&worker->runtime->is_stopping); // never listed
     if (!enter_list(worker)) return false;
     edo_fence_seq_cst();
     if (!is_work_elsewhere(worker)) return true;
@@ -132,7 +133,7 @@ void edo__idle_leave(edo__worker *worker)
 
 /* ---- searching ---- */
 
-/* At most half of the workers search at a time, but at least one worker may. */
+/* At most half of the workers may search at a time, but always at least one worker. */
 bool edo__idle_begin_search(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -144,9 +145,9 @@ bool edo__idle_begin_search(edo__worker *worker)
     return true;
 }
 
-/* Ends a search. A push to the inject queue wakes no worker during a search, so the end of the
- * search wakes one for the remaining tasks. The lock orders the end with pushes: an earlier push is
- * seen here, and a later push finds no searcher. */
+/* Ends a search. A push to the inject queue wakes no worker during a search. So the end of the
+ * search wakes a worker for the remaining tasks. The lock orders the end of the search with pushes.
+ * This function sees the task of an earlier push, and a later push finds no searcher. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

@@ -1,18 +1,19 @@
-/* The monitor: one thread per runtime with workers. The monitor finds workers that are stuck in a
- * poll, and helpers for these workers.
+/* The monitor: one thread per runtime with workers. The monitor detects workers that are stuck in a
+ * poll, and finds helpers for these workers.
  *
  * The monitor inspects each worker once per period. The period is short while long polls are
- * frequent and no worker watches (watch.c). A worker reports by two counters. `beat` is odd while a
- * task is polled. `turns` counts the turns of the worker's driver. A worker is stuck if its beat is
- * odd and unchanged since the last inspection. So a poll of more than two periods is always found.
- * Workers that are awake help in their next turn (edo__worker_help). If no worker is awake, the
- * monitor wakes a sleeping worker, or else a spare worker, or else makes a new spare worker. If a
- * worker polls many tasks without a turn of its driver, the monitor only sets is_hurried.
+ * frequent and no worker watches (watch.c). Each worker maintains two counters for the monitor.
+ * `beat` is odd while a task is polled. `turns` is the number of turns of the worker's driver. A
+ * worker is stuck if its beat is odd and unchanged since the last inspection. So a poll of more
+ * than two periods is always found. Workers that are awake help in their next turn
+ * (edo__worker_help). If no other worker is awake, the monitor wakes a sleeping worker. If no
+ * worker sleeps, the monitor wakes a spare worker, or makes a new spare worker. If a worker polls
+ * many tasks without a turn of its driver, the monitor only sets is_hurried.
  *
- * After some inspections without any change the monitor sleeps until a worker wakes up. Monitor and
- * worker each write a word of their own, then read the word of the other, with a seq_cst fence
- * between the two steps. Either the monitor sees the worker awake, or the worker sees the monitor
- * asleep (edo__monitor_note_awake).
+ * After some inspections without any change, the monitor sleeps until a worker wakes up. The
+ * monitor writes `asleep`, and then reads the workers' `park`. A worker writes `park`, and then
+ * reads `asleep`. Both have a seq_cst fence between the write and the read. So either the monitor
+ * sees the worker awake, or the worker sees the monitor asleep (edo__monitor_note_awake).
  */
 #include <string.h>
 
@@ -31,19 +32,19 @@ enum {
 #ifdef EDO_MODEL
     IDLE_ROUNDS = 1,
 #else
-    IDLE_ROUNDS = 10, // inspections without any change before the monitor sleeps
+    IDLE_ROUNDS = 10, // number of inspections without any change before the monitor sleeps
 #endif
 };
 
 /* Time between two inspections. */
 #define PERIOD edo_ms(3)
 
-/* Time between two inspections after recent long polls, while no worker watches because all have
- * work. For the first stuck worker the monitor then wakes a spare worker, which becomes the
- * watcher. */
+/* Time between two inspections after recent long polls, while no worker watches because all workers
+ * have work. When the monitor then finds the first stuck worker, it wakes a spare worker, which
+ * becomes the watcher. */
 #define CLOSE_PERIOD edo_us(500)
 
-/* Longest time counted between two inspections; see elapsed(). */
+/* Longest time that counts as the time between two inspections; see elapsed(). */
 #define MOST_COUNTED (4 * PERIOD)
 
 typedef struct seen {
@@ -60,15 +61,15 @@ struct edo__monitor {
     edo_atomic(bool) asleep;
     edo_atomic(bool) stops;
     uint32_t idle_rounds;
-    int64_t inspected_at; // ns of edo__sys_now(), at the last inspection
+    int64_t inspected_at; // ns of edo__sys_now(); time of the last inspection
     seen seen[];          // one per worker
 };
 
 /* ---- marks ---- */
 
 /* Marks a worker as stuck. The thread that sets the first bit of `stuck` increments the count of
- * stuck workers, and the thread that clears the last bit decrements the count. So a stuck worker
- * counts once. The operation is relaxed, because a helper acquires by its wake. */
+ * stuck workers, and the thread that clears the last bit decrements the count. So each stuck worker
+ * is counted once. The operation is relaxed, because the wake of a helper orders the mark. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -82,12 +83,12 @@ static void unmark(edo__worker *worker, uint32_t why)
 
 static void kick(edo__monitor *monitor)
 {
-    edo_add_release(&monitor->word, 1); // the mark
+    edo_add_release(&monitor->word, 1); // publishes the mark, or `stops`
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* Marks a worker as stuck in a turn. A helper may read the new mark together with an older turn.
- * Such a helper does not help until its next inspection. */
+/* Marks a worker as stuck in a turn. A helper may read the new mark together with an older value of
+ * stuck_turn. Such a helper does not help before it reads stuck_turn again. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -121,7 +122,7 @@ void edo__monitor_note_awake(edo_runtime *runtime)
     if (!monitor) return;
     edo_fence_seq_cst();
     if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
-    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // one of several threads kicks
+    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // only one thread kicks
 }
 
 /* ---- helpers ---- */
@@ -131,7 +132,7 @@ static bool is_healthy(const edo__worker *worker)
     return !edo_load_relaxed(&worker->stuck);
 }
 
-/* Whether stuck workers get help without a wake: from the watcher, or from a worker that takes
+/* Whether stuck workers get help without a wake, from the watcher or from a worker that takes
  * turns. */
 static bool is_help_under_way(edo__monitor *monitor)
 {
@@ -145,8 +146,8 @@ static bool is_help_under_way(edo__monitor *monitor)
     return false;
 }
 
-/* Wakes a spare worker, whose thread is started if an earlier start failed. Returns: whether a
- * spare worker exists that is not stuck. */
+/* Wakes a spare worker. Starts the worker's thread if an earlier start failed. Returns: whether
+ * there is a spare worker that is not stuck. */
 static bool wake_spare(edo_runtime *runtime)
 {
     bool any = false;
@@ -201,9 +202,9 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* Time since the last inspection, at most MOST_COUNTED, because the process may have been stopped.
- * Because of this limit a stall is reported late if the monitor had no processor while the worker
- * ran. */
+/* Time since the last inspection, at most MOST_COUNTED. The time is limited because the process may
+ * have been stopped. Because of this limit, a stall is reported late if the monitor had no
+ * processor while the worker ran. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
     int64_t since = now - monitor->inspected_at;
@@ -251,8 +252,7 @@ static void inspect_all(edo__monitor *monitor)
 
 /* ---- the thread ---- */
 
-/* Whether a worker sleeps. A spare worker without a thread, whose start has failed, counts as
- * asleep. */
+/* Whether a worker sleeps. A spare worker whose thread could not be started counts as asleep. */
 static bool sleeps(const edo__worker *worker)
 {
     return (worker->is_spare && !worker->has_thread) ||
@@ -305,8 +305,8 @@ static size_t size_of(const edo_runtime *runtime)
     return sizeof(edo__monitor) + runtime->worker_limit * sizeof(seen);
 }
 
-/* Starts the monitor, if the runtime needs one. A current-thread runtime has a monitor only for
- * stall reports, and only if they are configured. */
+/* Starts the monitor, if the runtime needs a monitor. A current-thread runtime has a monitor only
+ * if stall reports are configured. */
 int edo__monitor_start(edo_runtime *runtime)
 {
     if (!runtime->has_threads && runtime->config.stall_limit == EDO_NEVER) return 0;

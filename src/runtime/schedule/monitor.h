@@ -10,8 +10,8 @@ void edo__monitor_free(edo_runtime *runtime);
 /* Wakes the monitor from its long sleep, because a worker is awake again. Thread: any. */
 void edo__monitor_note_awake(edo_runtime *runtime);
 
-/* Marks a worker as stuck in the turn that `turns` counts. Thread: any. Returns: whether the mark
- * is new. */
+/* Marks a worker as stuck in the turn with the number `turns`. Thread: any. Returns: whether the
+ * mark is new. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns);
 
 /* Clears the mark of a turn that has ended. Thread: the worker's, or the monitor. */

@@ -1,17 +1,17 @@
-/* The run queue of a worker: a ring of 256 tasks. Its owner pushes at the tail; the owner and
- * thieves take from the head. (The algorithm is that of Go's scheduler, with indices that never
- * wrap.)
+/* The run queue of a worker is a ring of 256 tasks. The owner pushes at the tail. The owner and
+ * thieves take from the head. The algorithm is the one of Go's scheduler, but with indices that
+ * never wrap.
  *
- * tail: written by the owner alone, with release. A reader that acquires the tail sees the slots
- * below the tail, and the state of the tasks in them.
- * head: moved by compare-and-swap, which takes the entries between the old and the new head. The
- * move is a release, which orders it after the reads of the slots. The owner reads the head with
- * acquire before it fills a slot again. So no slot is overwritten while a thief that will succeed
- * reads it. A thief that has read an overwritten slot fails its compare-and-swap, because the head
- * has moved and indices never wrap.
+ * tail: only the owner writes the tail, with release. A reader that acquires the tail sees the
+ * slots below the tail, and the state of the tasks in these slots.
+ * head: a compare-and-swap moves the head, and thereby takes the entries between the old and the
+ * new head. The compare-and-swap is a release, so the reads of the slots precede it. The owner
+ * reads the head with acquire before it fills a slot again. So no slot is overwritten while a thief
+ * reads the slot and will succeed. If a thief has read an overwritten slot, its compare-and-swap
+ * fails, because the head has moved and indices never wrap.
  *
- * A task in the ring may be RUNNING: it yielded and is KEPT (task/state.h). The taker of the entry
- * owns the task. */
+ * A task in the ring may be RUNNING, because a task that yields can be KEPT (task/state.h). The
+ * thread that takes the entry owns the task. */
 #pragma once
 
 #include "task/task.h"
@@ -22,13 +22,13 @@ enum {
 #else
     EDO__QUEUE_SLOTS = 256,
 #endif
-    EDO__QUEUE_HALF = EDO__QUEUE_SLOTS / 2, // most tasks of a theft or a spill
+    EDO__QUEUE_HALF = EDO__QUEUE_SLOTS / 2, // greatest number of tasks of a theft or a spill
     EDO__CACHE_LINE = 64,
 };
 
 typedef struct edo__queue {
     edo_atomic(uint64_t) head;
-    char gap[EDO__CACHE_LINE - sizeof(uint64_t)]; // keeps the head and the tail apart
+    char gap[EDO__CACHE_LINE - sizeof(uint64_t)]; // puts head and tail on different cache lines
     edo_atomic(uint64_t) tail;
     edo_atomic(edo_task *) slots[EDO__QUEUE_SLOTS];
 } edo__queue;
@@ -37,7 +37,7 @@ typedef struct edo__queue {
 static inline uint64_t edo__queue_length(const edo__queue *queue)
 {
     uint64_t head = edo_load_acquire(&queue->head);
-    uint64_t tail = edo_load_relaxed(&queue->tail); // read after the head, so never below it
+    uint64_t tail = edo_load_relaxed(&queue->tail); // read after the head, so never below the head
     return tail - head;
 }
 
@@ -57,7 +57,7 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Pops the oldest task, or NULL. Thread: the owner. */
+/* Pops the oldest task. Thread: the owner. Returns: NULL if the ring is empty. */
 static inline edo_task *edo__queue_pop(edo__queue *queue)
 {
     uint64_t tail = edo_load_own(&queue->tail), head = edo_load_relaxed(&queue->head);
@@ -68,28 +68,29 @@ static inline edo_task *edo__queue_pop(edo__queue *queue)
     return NULL;
 }
 
-/* A list of tasks through queue_next: an overflow list, a yielded list, or the inject queue. A
- * lock of the list's user guards the list. */
+/* A list of tasks, linked through queue_next. Overflow lists, yielded lists and the inject queue
+ * are such lists. A lock of the list's user guards the list. */
 typedef struct edo__backlog {
     edo_task *first, *last;     // NULL: empty
     edo_atomic(uint64_t) count; // changed under the lock
 } edo__backlog;
 
-/* Appends a list. */
+/* Appends a list of `count` tasks. */
 void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last, uint64_t count);
 
-/* Moves at most `most` of the oldest tasks to `mine`, which has room. Thread: the owner of `mine`.
- * Returns: their number. */
+/* Moves at most `most` of the oldest tasks to `mine`, which must have room for them. Thread: the
+ * owner of `mine`. Returns: the number of moved tasks. */
 uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
 
 /* Removes at most `most` of the oldest tasks. Returns: a list of the removed tasks. */
 edo__backlog edo__backlog_split(edo__backlog *backlog, uint64_t most);
 
-/* Moves half of another queue, rounded up, to `mine`, as far as there is room. Thread: the owner of
- * `mine`.
- * Returns: the number of moved tasks; 0 when the queue was empty, or other thieves were faster. */
+/* Moves half of the tasks of `victim`, rounded up, to `mine`, as far as `mine` has room. Thread:
+ * the owner of `mine`.
+ * Returns: the number of moved tasks; 0 if `victim` was empty, or if another thread took tasks
+ * first. */
 uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine);
 
 /* Takes the older half out of a full queue, as a list through queue_next. Thread: the owner.
- * Returns: the number of tasks; 0 when thieves have made room meanwhile. */
+ * Returns: the number of tasks; 0 if thieves have made room meanwhile. */
 uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **ret_last);

@@ -15,7 +15,7 @@
 static void settle_in(edo__worker *worker)
 {
     const edo_config *config = &worker->runtime->config;
-    char name[16]; // size of thread names on Linux
+    char name[16]; // 16: size of a thread's name on Linux
     snprintf(name, sizeof name, "%.10s-%u", config->name, worker->index % 10000);
     edo__sys_thread_name(name);
     if (config->cpu_count && !worker->is_spare)
@@ -54,15 +54,16 @@ int edo__worker_start(edo__worker *worker)
 
 static void ask_to_leave(edo_runtime *runtime)
 {
-    edo__lock_take(&runtime->idle.lock); // closes the list of sleepers
+    edo__lock_take(&runtime->idle.lock); // no worker enters the list of sleepers from now on
     edo_store_relaxed(&runtime->is_stopping, true);
     edo__lock_give(&runtime->idle.lock);
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
         edo__worker_notify(runtime->workers[i]);
 }
 
-/* Waits for the end of a worker's thread. Only a worker that is stuck in user code does not end.
- * A worker may enter such code during the wait, so the worker is inspected from time to time. */
+/* Waits for the end of a worker's thread. A worker's thread does not end if the worker is stuck in
+ * user code. A worker may get stuck during the wait, so the worker is inspected from time to
+ * time. */
 static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {
@@ -98,7 +99,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 
 int edo__threads_start(edo_runtime *runtime)
 {
-    int rc = edo__monitor_start(runtime); // first, because workers may need it at once
+    int rc = edo__monitor_start(runtime); // first, because workers may need the monitor at once
     for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->workers[i]);
     if (rc == 0 && runtime->config.dump_on_quit) {

@@ -3,8 +3,8 @@
 
 #include "runtime/runtime.h"
 
-/* The first function starts the workers and the monitor, and the second one stops them. The stop
- * returns false if threads of stuck workers still run. */
+/* edo__threads_start() starts the workers and the monitor, and edo__threads_stop() stops them.
+ * edo__threads_stop() returns false if threads of stuck workers still run after `deadline`. */
 int edo__threads_start(edo_runtime *runtime);
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
 

@@ -19,15 +19,15 @@
 /* Target length of a turn, so that sockets and timers are served in time. */
 #define TURN_TARGET edo_us(500)
 
-/* Cost of waking a worker. No worker is woken for less work than this. */
+/* Cost of waking a worker. No worker is woken for less work than this cost. */
 #define WAKE_COST edo_us(20)
 
-/* Least work per task that pays for a move to another core: twice the cost of the cache misses
- * there. */
+/* Least work per task for which a move to another core pays. It is twice the cost of the cache
+ * misses on the other core. */
 #define MOVE_WORTH edo_us(1)
 
-/* Longest delay of timers that fire together. If more than DENSE timers fire per GATHER_TIME, a
- * sleep before each timer would cost more than its firing. */
+/* Longest time by which timers are delayed to fire together. If more than DENSE timers fire per
+ * GATHER_TIME, a sleep before each timer would cost more than the timer's firing. */
 #define GATHER_TIME edo_us(250)
 enum { DENSE = 32 };
 
@@ -39,11 +39,11 @@ enum { DENSE = 32 };
 
 /* ---- one poll ---- */
 
-/* The functions of a poll are inlined into their loop, for two reasons. First, polls without
- * observation then cost one test. Second, after a fiber has run, the processor mispredicts each
- * return up to that loop (docs/internals/fiber.md). */
+/* The functions of a poll are inlined into their loop, for two reasons. First, a poll without
+ * observation then costs only one more test. Second, after a fiber has run, the processor
+ * mispredicts each return up to the loop (docs/internals/fiber.md). */
 
-/* Applies a fate that was requested for the task, and the deadline of the task's context. */
+/* Applies a cancellation or abort of the task, and the deadline of the task's context. */
 static edo__always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 {
     edo_future *frame = edo__task_frame(task);
@@ -73,8 +73,8 @@ static edo__always_inline void begin_poll(edo__worker *worker, edo_task *task)
     edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
-/* Reports locks of edo that the thread took during the poll and still holds. Such a lock would
- * be released later, possibly by another thread. */
+/* Aborts if the thread still holds a lock of edo that it took during the poll. Such a lock would be
+ * released later, possibly by another thread. */
 static inline void check_locks(uint32_t held_before)
 {
     if (edo__thread_locks_held > held_before) edo_load_relaxed (&edo__at_kept_lock)();
@@ -124,7 +124,7 @@ static edo__always_inline void push_again(edo__worker *worker, edo_task *task,
     push(worker, task);
 }
 
-/* Ends, requeues or parks a task after its poll. push: queues a task that is ready again. */
+/* Ends, requeues or parks a task after its poll. `push` queues a task that is ready again. */
 static edo__always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
                                       void (*push)(edo__worker *, edo_task *))
 {
@@ -139,8 +139,8 @@ static edo__always_inline void settle(edo__worker *worker, edo_task *task, edo_p
         push_again(worker, task, push);
 }
 
-/* Times a poll, but only after recent long polls, because a read of the clock costs as much as a
- * short poll.
+/* Measures the time of a poll. Does so only after recent long polls, because a read of the clock
+ * costs as much as a short poll.
  * Returns: whether the poll was long, which ends the turn. */
 static bool was_long(edo__worker *worker)
 {
@@ -153,8 +153,8 @@ static bool was_long(edo__worker *worker)
 }
 
 /* Polls a task that is observed or timed. A task that is ready again right after a long poll is
- * queued behind tasks that events and timers are about to make ready. Otherwise each of those
- * tasks would wait for one poll of every task with long polls. */
+ * queued behind the tasks that events and timers are about to make ready. Otherwise each of the
+ * latter tasks would wait for one poll of every task with long polls. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {
@@ -170,7 +170,7 @@ static edo__always_inline void poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        uint32_t tries = EDO__BRIEF_TRIES;   // no spinning: each turn tries again
+        uint32_t tries = EDO__BRIEF_TRIES;   // makes the wait sleep at once
         edo__worker_push_back(worker, task); // an inspection is short
         edo__sys_wait_briefly(&tries);
         return;
@@ -187,7 +187,7 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
     poll_task(worker, task);
 }
 
-/* Publishes counters. popped: tasks popped in this turn. */
+/* Publishes the counters. `popped` is the number of tasks popped in this turn. */
 static void publish(edo__worker *worker, uint32_t popped)
 {
     edo__counters *counters = &worker->counters;
@@ -197,9 +197,9 @@ static void publish(edo__worker *worker, uint32_t popped)
     edo_store_figure(&counters->local_depth, worker->local.count);
 }
 
-/* Polls one interval of tasks. Stops early after a poll that has used up its time slice, because
- * driver and timers have waited during that poll. Returns: whether a task has ended, because the
- * caller of the turn may wait for the end of a task. */
+/* Polls at most `interval` tasks. Stops early after a poll that has used up its time slice, because
+ * the driver and the timers have waited during that poll. Returns: whether a task has ended. The
+ * caller of the turn may be waiting for the end of a task. */
 static bool run_ready(edo__worker *worker)
 {
     uint64_t ended = worker->ended;
@@ -219,8 +219,8 @@ static bool run_ready(edo__worker *worker)
 /* ---- the driver ---- */
 
 /* Turns the driver. While a helper turns the driver, the owner waits for the lock. The helper may
- * consume the event of a wake that was meant to end the owner's sleep. The owner finds such a wake,
- * because it reads the park word under the lock. */
+ * consume the event of an unpark that was meant to end the owner's sleep. The owner notices such an
+ * unpark, because it reads `park` under the lock. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
     edo_store_figure(&worker->turned_at, worker->awake_since);
@@ -234,7 +234,8 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* Whether timers have been dense since the last sleep. Most sleeps follow only a few timers. */
+/* Whether timers have been dense since the last sleep. Usually only a few timers have fired, and
+ * the clock is not read. */
 static bool gathers(const edo__worker *worker)
 {
     if (edo__likely(worker->fired <= DENSE)) return false;
@@ -242,8 +243,8 @@ static bool gathers(const edo__worker *worker)
     return worker->fired > DENSE * (1 + (uint64_t)(awake / GATHER_TIME));
 }
 
-/* Shortest sleep for a timer. The configuration sets it; otherwise it depends on the density of
- * timers. */
+/* Shortest sleep for a timer. The time is edo_config.timer_slack, if set. Otherwise the time
+ * depends on the density of timers. */
 static int64_t slack_of(const edo__worker *worker)
 {
     int64_t slack = worker->runtime->config.timer_slack;
@@ -251,8 +252,8 @@ static int64_t slack_of(const edo__worker *worker)
 }
 
 /* Time until the next timer, at most `limit`. The timers of a paused clock end no sleep, so the
- * time is then `limit`. There is one exception: another worker may have advanced the clock past a
- * timer of this worker that was armed after the last firing. In this case the time is 0. */
+ * time is then `limit`. There is one exception. Another worker may have advanced the clock past a
+ * timer that this worker armed after its last firing of timers. In this case the time is 0. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -269,8 +270,8 @@ static void note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the begin of a sleep. If there are several workers, the worker has read the clock in its
- * turn just before. */
+/* Notes the begin of a sleep. A worker of a runtime with threads has read the clock just before, in
+ * its turn. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -297,7 +298,7 @@ static bool sleeps_on(const edo__worker *worker, int64_t now)
            edo__watch_is_close(worker->runtime, now);
 }
 
-/* Sleeps in pieces, and inspects the other workers before each piece. */
+/* Sleeps for short periods, and inspects the other workers before each period. */
 static void sleep_watching(edo__worker *worker, int64_t timeout)
 {
     int64_t now = worker->awake_since, end = edo__later(now, timeout), period;
@@ -315,7 +316,7 @@ static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
 {
     uint32_t park = EDO__AWAKE;
     if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
-        timeout = 0; // a push came meanwhile; the swap below acquires the pusher's work
+        timeout = 0; // there was a push; the swap below acquires the pusher's work
     if (timeout) note_sleep(worker);
     if (timeout && watches)
         sleep_watching(worker, timeout);
@@ -333,8 +334,7 @@ static bool is_anything_ready(const edo__worker *worker)
     return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
-/* Whether a test clock skips to the next deadline, instead of a sleep, when all workers are
- * idle. */
+/* Whether, when all workers are idle, the clock skips to the next deadline instead of a sleep. */
 static bool does_clock_skip(const edo_runtime *runtime)
 {
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);
@@ -390,8 +390,7 @@ static bool search(edo__worker *worker)
     return found;
 }
 
-/* Turns the driver, or sleeps. One of several workers searches the queues of the others before
- * it sleeps. */
+/* Turns the driver, or sleeps. Before a sleep, searches the queues of the other workers. */
 static void wait_among_others(edo__worker *worker)
 {
     if (edo__worker_has_tasks(worker) || search(worker))
@@ -415,11 +414,11 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended /= 2;
 }
 
-/* Decides whether tasks are shared. Tasks with less work than MOVE_WORTH are kept on their worker,
- * because two workers that share such tasks spend more time per task, up to the cost of the moves.
- * A task that costs less than MOVE_WORTH while it is shared costs less than that on one worker too.
- * So the test is valid for figures measured with and without sharing, and corrects a wrong
- * decision. */
+/* Decides whether the worker shares its tasks with other workers. Tasks with less work than
+ * MOVE_WORTH are not shared. If two workers share such tasks, each task takes more time, up to the
+ * cost of its moves. A task that costs less than MOVE_WORTH while it is shared costs even less
+ * without sharing. So the test is valid for figures measured with and without sharing, and a wrong
+ * decision is corrected later. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -456,9 +455,9 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
-/* Does the same as run_ready, but in an order that does not depend on the speed of the machine. The
- * workers divide the interval among them. So a step of the clock waits for about one interval of
- * polls, as in a current-thread runtime. */
+/* Does the same as run_ready, but in an order that does not depend on the speed of the machine.
+ * Each worker polls at most an equal part of event_interval. So a step of the clock waits for about
+ * event_interval polls, as in a current-thread runtime. */
 static void run_repeatably(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -6,8 +6,8 @@
 /* Polls a task whose queue entry was popped. Thread: the owner. */
 void edo__poll_task(edo__worker *worker, edo_task *task);
 
-/* These functions begin and end the worker's use of the calling thread. The time in between counts
- * as busy. */
+/* These functions begin and end the worker's use of the calling thread. The time between the two
+ * calls counts as busy. */
 void edo__worker_begin(edo__worker *worker);
 void edo__worker_pause(edo__worker *worker);
 

@@ -1,18 +1,20 @@
-/* The watcher: an idle worker that inspects the busy ones.
+/* The watcher: an idle worker that inspects the busy workers.
  *
- * The monitor finds a stuck worker only after 3 to 6 ms, because its inspections are rare: each
- * inspection costs a wake of its thread. That is too late if polls of some milliseconds are
- * frequent. Each such poll holds up the sockets and timers of one worker while another worker may
- * be idle. So after recent long polls (watch_until) one idle worker sleeps in pieces, and inspects
- * the other workers between the pieces. The watcher marks a worker as stuck if the worker is awake
- * and its driver has had no turn for LONG_POLL. The monitor would set the same mark later. The
- * watcher helps (edo__worker_help) in its next turn.
+ * The monitor finds a stuck worker only after 3 to 6 ms. Its inspections are rare, because each
+ * inspection costs a wake of the monitor's thread. The delay is too long if polls of some
+ * milliseconds are frequent. Each such poll holds up the sockets and timers of one worker, while
+ * another worker may be idle. So after recent long polls (watch_until), one idle worker becomes the
+ * watcher. It sleeps for short periods, and inspects the other workers between these periods. The
+ * watcher marks a worker as stuck if the worker is awake and its driver has had no turn for
+ * LONG_POLL. The monitor would set the same mark later. The watcher helps (edo__worker_help) in its
+ * next turn.
  *
- * Idle workers carry the cost. A busy worker only notes the end of each long turn. After LATELY
- * without long polls no worker watches, and an idle runtime has no timer running.
+ * Idle workers bear the cost. A busy worker only notes the end of each long turn. After the time
+ * LATELY without long polls, no worker watches, and an idle runtime has no timer running.
  *
- * One worker at a time watches: the worker that has set has_watcher. All words here are figures,
- * and order nothing. A stale figure delays help, or causes help for a worker that needs none.
+ * Only one worker at a time watches, namely the worker that has set has_watcher. All atomic words
+ * in this file are figures, and order nothing. A stale figure delays help, or causes help for a
+ * worker that needs no help.
  */
 #include "runtime/schedule/watch.h"
 #include "base/duration.h"
@@ -21,36 +23,38 @@
 #include "runtime/schedule/monitor.h"
 #include "runtime/time/timers.h"
 
-/* Shortest turn that counts as one with a long poll: twice the target length of turns. */
+/* Shortest turn that is taken to contain a long poll. It is twice the target length of turns. */
 #define LONG_TURN edo_ms(1)
 
-/* Time without a turn of its driver after which a worker is helped. The time is several times
- * the cost of help. */
+/* A worker is helped when its driver has had no turn for this time. The time is several times the
+ * cost of help. */
 #define LONG_POLL edo_us(100)
 
-/* Duration of watching after a long poll. Ten long polls per second keep a watcher active. */
+/* Time for which a watcher is active after a long poll. Ten long polls per second keep a watcher
+ * active all the time. */
 #define LATELY edo_ms(100)
 
-/* Time between two inspections. A shorter period brings help earlier, but each inspection costs a
- * wake of the thread. */
+/* Time between two inspections. With a shorter period, help would begin earlier, but each
+ * inspection costs a wake of the thread. */
 #define PERIOD edo_us(200)
 
-/* Time between two inspections after several inspections that led to no poll. */
+/* Longest time between two inspections, reached after several inspections that led to no poll. */
 #define MAX_PERIOD edo_ms(2)
 
-/* Wakes a sleeper as watcher if there is none. The wake is necessary because a worker reads
- * watch_until only before its sleep. */
+/* If there is no watcher, wakes a sleeping worker, which then becomes the watcher. The wake is
+ * necessary because a worker reads watch_until only before its sleep. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;
     if (edo__likely(duration < LONG_TURN)) return;
     edo_store_figure(&runtime->watch_until, now + LATELY);
-    edo__watch_inspect(worker, now); // others may be in long polls
+    edo__watch_inspect(worker, now); // the other workers may be in long polls
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
-/* Time until the next timer of any other worker that is awake, because that worker may be stuck by
- * then. At least PERIOD, because the owner or a helper serves a timer that is due sooner. */
+/* Time until the next timer of any other worker that is awake, because that worker may be stuck
+ * when the timer is due. The time is at least PERIOD, because the owner or a helper serves a timer
+ * that is due sooner. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -65,9 +69,9 @@ static int64_t until_timers(const edo__worker *worker)
 }
 
 /* Time until the next inspection. The time is finite even if no worker is stuck any more, because
- * the monitor relies on the watcher. The time doubles while the watcher polls no tasks. So the
- * first event of a socket that was quiet for a long time may be served late. Timers are not served
- * late. */
+ * the monitor relies on the watcher. The time doubles with each inspection as long as the watcher
+ * polls no tasks. So the first event of a socket that was quiet for a long time may be served late.
+ * Timers are not served late, because the time also ends at the next timer of another worker. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;

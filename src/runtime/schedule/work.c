@@ -1,4 +1,4 @@
-/* Choice of the next task: from the slot, the ring, the lists, or other workers. */
+/* Choice of the next task, from the slot, the ring, the lists, or other workers. */
 #include "runtime/schedule/work.h"
 #include "base/duration.h"
 #include "runtime/runtime.h"
@@ -7,11 +7,12 @@
 #include "runtime/time/clock.h"
 
 enum {
-    LONGEST_STREAK = 3, // tasks from the slot in a row; as in Tokio
+    LONGEST_STREAK = 3, // number of tasks from the slot in a row; as in Tokio
     LEAST_SHARE = 8,    // a share is at least turn / LEAST_SHARE polls
 };
 
-/* Time within which each yielding task that does not fit into the ring gets a poll. */
+/* Target time within which each yielding task is polled once if the tasks do not fit into the
+ * ring. */
 #define ROUND edo_ms(10)
 
 /* Bounds of the time between two exchanges. An exchange costs time, and separates tasks that are
@@ -36,8 +37,8 @@ static void append(edo__worker *worker, edo__backlog *to, edo_task *first, edo_t
     edo__lock_give(&worker->overflow_lock);
 }
 
-/* Moves the older half of a full ring to the overflow, and then appends `with`. Returns: false
- * if thieves have made room meanwhile. */
+/* Moves the older half of a full ring to the overflow list, and appends `with`, unless it is NULL.
+ * Returns: false if thieves have made room meanwhile. */
 static bool spill(edo__worker *worker, edo_task *with)
 {
     edo_task *first, *last;
@@ -60,12 +61,13 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* Wakes another worker if the waiting tasks are worth it. notify_at doubles with each wake until
- * the end of the turn, so that one long queue does not wake all other workers at once.
+/* Wakes another worker if the waiting tasks are worth the cost of a wake. Each wake sets notify_at
+ * to twice the queue's length until the end of the turn, so that one long queue does not wake all
+ * other workers at once.
  *
- * The fence is the partner of the fence in edo__idle_enter. Either a worker on its way to sleep
- * sees the tasks pushed before and the value of keeps_ready, or this function sees that worker
- * among the sleepers. */
+ * The partner of the fence is the fence in edo__idle_enter. Because of the two fences, one of two
+ * cases holds. Either a worker that is about to sleep sees the tasks and the value of keeps_ready
+ * that were written before the fence. Or this function sees that worker among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
     uint64_t length = edo__worker_length(worker);
@@ -82,7 +84,7 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
 }
 
 /* Queues a task that is ready again after a long poll, and wakes another worker. Each yielded task
- * is worth a wake. The fence is as in edo__worker_consider_waking. */
+ * is worth the cost of a wake. The fence has the same purpose as in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -94,10 +96,10 @@ void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
     edo__idle_wake_one(worker->runtime);
 }
 
-/* ---- the next-task slot: the last woken or spawned task runs next, with warm caches ---- */
+/* ---- the next-task slot; the last woken or spawned task runs next, with warm caches ---- */
 
-/* Puts a task into the slot. Only the owner fills the slot, but a helper may empty it. Release:
- * publishes the task. Partner: the acquire in take_next. */
+/* Puts a task into the slot. Only the owner fills the slot, but a helper may empty the slot. The
+ * release publishes the task. Its partner is the acquire in take_next. */
 static void push_next(edo__worker *worker, edo_task *task)
 {
     edo_task *old = edo_load_relaxed(&worker->next);
@@ -144,11 +146,11 @@ bool edo__worker_has_tasks(const edo__worker *worker)
                                  edo_load_relaxed(&worker->yielded.count));
 }
 
-/* ---- from elsewhere ---- */
+/* ---- tasks of other lists and workers ---- */
 
-/* Number of tasks to take from a backlog in this turn: the backlog's proportional share of the
- * polls, but at most the polls that the ring does not need. A minimum share, about 1 / LEAST_SHARE
- * of the turn, keeps the backlog from starving. */
+/* Number of tasks to take from a backlog in this turn. The number is the backlog's proportional
+ * share of the turn's polls, but at most the number of polls that the ring does not need. A minimum
+ * share of about 1 / LEAST_SHARE of the turn keeps the backlog from starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -167,10 +169,10 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
     return count;
 }
 
-/* Exchanges the older half of the ring with the head of the overflow, from time to time. Otherwise
- * tasks of the overflow would starve, because a ring with yielding tasks always has enough tasks
- * for a turn. Between two exchanges the worker makes one poll for each place of the ring. So a task
- * that enters the ring is polled before an exchange can remove it. */
+/* Exchanges the older half of the ring with the head of the overflow list, from time to time.
+ * Otherwise tasks of the overflow list would starve, because a ring with yielding tasks always has
+ * enough tasks for a turn. Between two exchanges, the worker makes at least one poll for each slot
+ * of the ring. So a task that enters the ring is polled before an exchange can remove the task. */
 static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
     int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
@@ -182,9 +184,9 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
-/* Takes one yielded task if the ring is empty, otherwise one per LEAST_SHARE turns. A long poll
- * of that task ends the turn. So a task that becomes ready meanwhile waits for one such poll,
- * not for a poll of each yielded task. */
+/* Takes one yielded task if the ring is empty. Otherwise takes one yielded task in every
+ * LEAST_SHARE turns. A long poll of that task ends the turn. So a task that becomes ready meanwhile
+ * waits for one such poll, not for a poll of each yielded task. */
 void edo__worker_take_yielded(edo__worker *worker)
 {
     if (!edo_load_relaxed(&worker->yielded.count)) return;
@@ -226,7 +228,8 @@ static bool note_stolen(edo__worker *worker, uint64_t count)
     return true;
 }
 
-/* Moves tasks from a list of another worker to a list of this worker. Returns: their number. */
+/* Moves tasks from a list of another worker to a list of this worker. Returns: the number of moved
+ * tasks. */
 static uint64_t move(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from,
                      uint64_t most)
 {
@@ -244,8 +247,9 @@ static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
     return move(worker, &worker->yielded, victim, &victim->yielded, most);
 }
 
-/* Steals half of the victim's ring, half of its overflow, and half of its yielded list. At most
- * half a ring is taken from the overflow, because the lock is held while the list is walked. */
+/* Steals half of the victim's ring, half of its overflow list, and half of its yielded list. Takes
+ * at most half a ring of tasks from the overflow list, because the lock is held while the list is
+ * walked. */
 static bool steal_from(edo__worker *worker, edo__worker *victim)
 {
     uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
@@ -257,7 +261,7 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
     return note_stolen(worker, count);
 }
 
-/* Searches the workers in order. The first one is random, so that thieves choose different
+/* Searches the workers in order. The first victim is random, so that thieves begin with different
  * victims. */
 static bool steal(edo__worker *worker)
 {
@@ -284,10 +288,10 @@ bool edo__worker_search(edo__worker *worker)
     return found;
 }
 
-/* ---- from other threads ---- */
+/* ---- tasks pushed by other threads ---- */
 
-/* Pushes a task to a worker's inject stack. Release: the pusher's work happens before the poll.
- * Partner: the acquire in take_inject. */
+/* Pushes a task to a worker's inject stack. The release orders the pusher's work before the poll.
+ * Its partner is the acquire in take_inject. */
 static void hand_to(edo__worker *worker, edo_task *task)
 {
     edo_task *head = edo_load_relaxed(&worker->inject);
@@ -309,7 +313,7 @@ static edo_task *take_inject(edo__worker *of)
 {
     if (!edo_load_relaxed(&of->inject)) return NULL;
     edo_task *stack = edo_swap_acquire(&of->inject, NULL), *queue = NULL;
-    while (stack) { // newest first; reversed here
+    while (stack) { // the stack has the newest task first; the loop reverses the order
         edo_plain_write(&stack->queue_next);
         edo_task *next = stack->queue_next;
         stack->queue_next = queue;
@@ -334,21 +338,21 @@ void edo__worker_drain_inject(edo__worker *worker)
  *
  * If n tasks were queued before a task, the task is polled after at most n polls of its workers,
  * even if helpers take the task several times. A helper takes tasks of a ring only if its own ring
- * is empty. So the tasks keep their order, and the helper polls the first of them before it can
- * itself be found stuck. Otherwise a helper could queue the tasks behind a long task of its own,
- * another helper could take them again before any of them has run, and this could repeat without
- * end. The same rule holds for the lists. A mark that was set for an earlier turn does not count
- * (edo__worker_is_stuck()). */
+ * is empty. So the tasks keep their order, and the helper polls the first of these tasks before the
+ * helper itself can be found stuck. Without this rule, a helper could queue the tasks behind a long
+ * task of its own. Another helper could then take the tasks again before any of them has run. This
+ * could repeat without end. The same rule applies to the lists. A mark that was set for an earlier
+ * turn does not count (edo__worker_is_stuck()). */
 
-/* Takes a whole list if the helper's own list of that kind is empty. */
+/* Takes a whole list of the victim if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
 {
     if (edo_load_relaxed(&from->count) && !edo_load_relaxed(&to->count))
         note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
 }
 
-/* Takes both lists. If the helper's ring is then empty, also takes half of the ring, the slot,
- * and the inject stack except pinned tasks. */
+/* Takes the overflow list and the yielded list. If the helper's ring is empty, also takes half of
+ * the victim's ring, the victim's slot, and the victim's inject stack without the pinned tasks. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
     rob_list(worker, &worker->overflow, victim, &victim->overflow);

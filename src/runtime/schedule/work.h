@@ -22,7 +22,7 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task);
  * may run first (edo__worker_take_yielded). Thread: the owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
-/* Queues a task behind the others. Thread: the owner. */
+/* Queues a task behind the worker's other tasks. Thread: the owner. */
 static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task))
@@ -31,8 +31,8 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
         edo__worker_push_shared(worker, task);
 }
 
-/* Pops a task of the local list. The caller updates the count, once per turn if all tasks come from
- * this list. */
+/* Pops a task of the local list. The caller updates the count. In a current-thread runtime, the
+ * caller does so once per turn. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
     edo_task *task = worker->local.first;
@@ -44,7 +44,7 @@ static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 
 edo_task *edo__worker_pop_shared(edo__worker *worker);
 
-/* The worker's next own task, or NULL. Thread: the owner. */
+/* Pops the worker's next task, or returns NULL if the worker has no tasks. Thread: the owner. */
 static inline edo_task *edo__worker_pop(edo__worker *worker)
 {
     return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
@@ -54,7 +54,7 @@ static inline edo_task *edo__worker_pop(edo__worker *worker)
 bool edo__worker_has_tasks(const edo__worker *worker);
 
 /* Searches other workers' queues and the inject queue, and moves found tasks to the worker's
- * queues. Thread: the owner. Returns: whether the worker has tasks then. */
+ * queues. Thread: the owner. Returns: whether the worker has tasks after the search. */
 bool edo__worker_search(edo__worker *worker);
 
 /* Wakes another worker if the waiting tasks of this worker are worth the cost of a wake. Thread:
@@ -65,7 +65,7 @@ void edo__worker_consider_waking(edo__worker *worker);
  * the owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
-/* Takes a share of the overflow list. now: of edo__sys_now(). Thread: the owner. */
+/* Takes a share of the overflow list. `now` is the time of edo__sys_now(). Thread: the owner. */
 void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 
 /* Takes a share of the runtime's inject queue. Thread: the owner. */

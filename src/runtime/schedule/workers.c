@@ -52,7 +52,7 @@ fail_histograms:
     return rc;
 }
 
-/* Closes the worker's driver, after a copy of its counters to the worker. */
+/* Copies the driver's counters to the worker, and closes the driver. */
 static void close_driver(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;

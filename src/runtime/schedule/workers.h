@@ -3,7 +3,8 @@
 
 #include "runtime/runtime.h"
 
-/* Makes a worker, with driver and heap. Returns: as edo_runtime_create(). */
+/* Makes a worker with a driver and a heap. Returns: 0, or a negative errno as
+ * edo_runtime_create(). */
 int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
 
 /* Ends the drivers and heaps of all workers. edo__workers_free() frees the other memory of the

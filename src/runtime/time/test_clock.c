@@ -34,9 +34,9 @@ static int change(int (*how)(edo_runtime *, edo__clock *))
     return rc;
 }
 
-/* Wakes all workers after a change of the clock. After a pause or an advance, a turn may have to
- * move the clock. After a resume, sleepers must consider their timers, which they ignored while the
- * clock was paused. */
+/* Wakes all workers after a change of the clock. After a pause or an advance, a worker may have to
+ * advance the clock in a turn. After a resume, sleeping workers must heed their timers, which they
+ * ignored while the clock was paused. */
 static void wake_all(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)

@@ -1,18 +1,19 @@
 /* Timers of tasks, one per task.
  *
- * A timer lies in the wheel of the worker that armed it; the task stores that worker's number
+ * A timer is in the wheel of the worker that armed the timer. The task stores that worker's number
  * (EDO__WORKER_WHEEL). Only the task's poller arms and disarms the timer. The thread of any worker
- * may fire the timer: helpers fire the wheels of stuck workers. The wheel's lock guards the links,
- * except in a runtime with one thread.
+ * may fire the timer, because helpers fire the timers of stuck workers. The wheel's lock guards the
+ * links, except in a current-thread runtime.
  *
- * Firing first prepares the task's wake, under the lock, and then clears pprev (release). A poller
- * that finds pprev clear (acquire) knows that the timer is no longer used, and may end the task. If
- * the wake owns the queue entry, the task cannot end before that entry is pushed and polled. */
+ * The thread that fires a timer first prepares the task's wake, under the lock. It then clears
+ * `pprev` (release). A poller that finds `pprev` clear (acquire) knows that no thread uses the
+ * timer any more, and may end the task. If the wake owns the queue entry, the task cannot end
+ * before that entry is pushed and the task is polled. */
 #include "runtime/time/timers.h"
 #include "runtime/runtime.h"
 #include "runtime/time/clock.h"
 
-enum { LEAST_FIRED = 64 }; // timers per firing; more than the default event interval
+enum { LEAST_FIRED = 64 }; // timers that may always fire; more than the default event interval
 
 static void lock_wheel(edo__worker *of)
 {
@@ -43,12 +44,12 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* Arms the timer again only if the timer must fire earlier. So a limit that is renewed all the time
- * costs one useless poll per period. The timer is put into the wheel of the poller's worker. That
- * worker is awake, so no sleep must be shortened. */
+/* Arms the timer again only if the timer must fire earlier. So a limit that is renewed in every
+ * poll costs one useless poll per period. The timer is put into the wheel of the poller's worker.
+ * That worker is awake, so no sleep has to be shortened. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
-    if (deadline < 0) deadline = 0; // long past; INT64_MIN has a meaning for take_out
+    if (deadline < 0) deadline = 0; // long past; only edo__timer_cancel_slow() passes INT64_MIN
     if (take_out(task, deadline)) return;
     task->head.private_[EDO__WORKER_WHEEL] = (uint16_t)worker->index;
     lock_wheel(worker);
@@ -69,8 +70,8 @@ int64_t edo__timers_next(edo__worker *of)
     return next;
 }
 
-/* Expires due timers, under the lock. Returns: a list of tasks whose queue entries the caller
- * owns. */
+/* Expires due timers. Called under the lock. Returns: a list of tasks whose queue entries the
+ * caller owns. */
 static edo_task *expire(edo__worker *of, int64_t now, size_t most)
 {
     edo_task *first = NULL, **end = &first;
@@ -112,8 +113,9 @@ static edo_task *merge(edo_task *a, edo_task *b)
     return first;
 }
 
-/* Sorts by deadline, then by task id. A wheel has no order within a slot, and the bounds of its
- * slots depend on the moment at which the clock was paused. */
+/* Sorts tasks by deadline, and tasks with one deadline by id. The sort is needed because a wheel
+ * has no order within a slot, and the bounds of its slots depend on the moment at which the clock
+ * was paused. */
 static edo_task *sort(edo_task *list)
 {
     edo_task *halves[2] = { NULL, NULL };
@@ -129,10 +131,10 @@ static edo_task *sort(edo_task *list)
 
 /* ---- firing ---- */
 
-/* Number of timers to fire. Timers without room in the ring stay in the wheel, in order, ahead of
- * tasks that become ready meanwhile. LEAST_FIRED timers fire even if the ring is full, so that a
- * full ring cannot delay timers. Their tasks are so few that they are still in the caches when they
- * are polled. */
+/* Number of timers to fire. Timers whose tasks have no room in the ring remain in the wheel, in
+ * order. So these timers keep their place ahead of tasks that become ready meanwhile. LEAST_FIRED
+ * timers fire even if the ring is full, so that a full ring cannot delay timers. These few tasks
+ * are still in the caches when they are polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;
@@ -140,7 +142,7 @@ static size_t room_for(const edo__worker *worker)
     return room > LEAST_FIRED ? room : LEAST_FIRED;
 }
 
-/* Pushes a list of tasks. Returns: their number. */
+/* Pushes a list of tasks. Returns: the number of tasks. */
 static uint64_t push_all(edo_runtime *runtime, edo_task *task)
 {
     uint64_t count = 0;

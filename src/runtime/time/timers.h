@@ -19,13 +19,13 @@ static inline void edo__timer_cancel(edo_task *task)
     if (edo__timer_is_armed(&task->timer)) edo__timer_cancel_slow(task);
 }
 
-/* Fires all timers after a jump of the clock. The tasks arm their timers again. Only in a runtime
- * without threads. Thread: the owner. */
+/* Fires all timers after a jump of the clock. The tasks then arm their timers again. Used only in a
+ * current-thread runtime. Thread: the owner. */
 void edo__timers_restart(edo__worker *of);
 
-/* Moment at which a worker's wheel has to be fired next; INT64_MAX: none. */
+/* Moment at which timers of a worker's wheel must be fired next; INT64_MAX: the wheel is empty. */
 int64_t edo__timers_next(edo__worker *of);
 
-/* Fires the due timers of the wheel of `of`. Queues their tasks with `worker`, on whose thread this
- * function runs. */
+/* Fires the due timers in the wheel of the worker `of`. Queues their tasks on `worker`. Thread: the
+ * owner of `worker`. */
 void edo__fire_timers(edo__worker *worker, edo__worker *of);

@@ -15,8 +15,8 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now)
     wheel->tick = tick_of(now);
 }
 
-/* Level of a timer: the highest group of eight bits in which the timer's tick differs from the
- * wheel's tick. All higher groups are equal, so in that level the timer's slot lies ahead of the
+/* Level of a timer. It is the highest group of eight bits in which the timer's tick differs from
+ * the wheel's tick. All higher groups are equal. So in this level the timer's slot is ahead of the
  * wheel's slot, and no level wraps around. */
 static unsigned level_of(uint64_t now, uint64_t tick)
 {
@@ -39,7 +39,7 @@ static unsigned list_of(const edo__timer *timer)
 static void put(edo__wheel *wheel, edo__timer *timer)
 {
     uint64_t tick = tick_of(timer->when);
-    if (tick < wheel->tick) tick = wheel->tick; // overdue: the next expiry takes the timer
+    if (tick < wheel->tick) tick = wheel->tick; // overdue, so the next expiry takes the timer
     unsigned level = level_of(wheel->tick, tick);
     unsigned slot = slot_in(level, tick);
     edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot][list_of(timer)];
@@ -106,8 +106,8 @@ static int first_occupied(const uint64_t *words, unsigned from)
     return (int)(i * WORD_BITS) + __builtin_ctzll(word);
 }
 
-/* Finds the earliest occupied slot, which lies in the lowest occupied level. Returns: the index of
- * the slot, with its first tick in *ret_tick; or NO_SLOT. */
+/* Finds the earliest occupied slot, which is in the lowest occupied level. Stores the slot's first
+ * tick in *ret_tick. Returns: the index of the slot, or NO_SLOT. */
 static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
 {
     for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
@@ -131,8 +131,8 @@ static int64_t earliest_in(edo__timer *const *lists)
 }
 
 /* Finds the moment of the next expiry. If the next slot is in the lowest level, the result is the
- * moment of the earliest timer. In a higher level the result is the beginning of the slot, because
- * the slot must be spread at that time. */
+ * moment of the earliest timer. In a higher level, the result is the begin of the slot, because the
+ * slot's timers must be spread over lower levels at that moment. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
@@ -142,7 +142,7 @@ int64_t edo__wheel_next(const edo__wheel *wheel)
     return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
 }
 
-/* Spreads the first timer of each list. Returns: false when all lists are empty. */
+/* Spreads the first timer of each list. Returns: false if all lists are empty. */
 static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, edo__timer **due)
 {
     bool any = false;
@@ -162,9 +162,10 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
     return any;
 }
 
-/* Spreads a slot whose first tick has been reached. Due timers of the lowest level are added to
- * *due. All other timers are put back into the wheel, in a lower level or for later in the same
- * tick. So due timers of higher levels pass through the lower levels, which sorts them. */
+/* Spreads the timers of a slot whose first tick has been reached. If the slot is in the lowest
+ * level, its due timers are added to *due. All other timers are put back into the wheel: into a
+ * lower level, or for a later moment of the same tick. So due timers of higher levels pass through
+ * the lower levels, which sorts these timers. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *lists[EDO__WHEEL_LISTS];

@@ -1,14 +1,14 @@
-/* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 6
- * levels of 256 slots, the lowest of 65.5 microseconds each. Deadlines are exact: timers hold
- * moments in nanoseconds, and a timer fires at the first call of edo__wheel_expire() at or after
- * its moment, never before.
+/* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987).
+ * The wheel has 6 levels of 256 slots. A slot of the lowest level covers 65.5 microseconds.
+ * Deadlines are exact. Timers hold moments in nanoseconds. A timer fires at the first call of
+ * edo__wheel_expire() at or after its moment, and never before.
  *
- * With many timers, each level that a timer passes costs a cache miss. So each level has many
- * slots, and the two lowest levels hold all timers of the next 4.3 s. A slot has several lists,
- * which are spread in parallel, so that several misses overlap.
+ * If there are many timers, each level through which a timer passes costs a cache miss. So each
+ * level has many slots, and the two lowest levels hold all timers of the next 4.3 s. A slot has
+ * several lists, which are spread in parallel, so that several cache misses overlap.
  *
- * Only one thread at a time may use a wheel; timers.c describes the locks. Arming and disarming
- * take constant time and allocate nothing. */
+ * Only one thread at a time may use a wheel. timers.c describes the locks. To arm or disarm a timer
+ * takes constant time and allocates no memory. */
 #pragma once
 
 #include "task/task.h"
@@ -34,30 +34,32 @@ typedef struct edo__wheel {
 
 void edo__wheel_init(edo__wheel *wheel, int64_t now);
 
-/* Arms a timer that is in no wheel. when: ns of the runtime's clock, less than EDO_NEVER. */
+/* Arms a timer that is in no wheel. `when` is in ns of the runtime's clock, and less than
+ * EDO_NEVER. */
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // no effect on an unarmed timer
 
 /* Whether the timer is in a wheel, or its firing has not ended yet. The call needs no lock. If the
- * result is false, the load has acquired the writes of the firing; partner:
- * edo__timer_release(). */
+ * result is false, the load has acquired the writes of the thread that fired the timer. The partner
+ * is edo__timer_release(). */
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {
     return edo_load_acquire(&timer->pprev) != NULL;
 }
 
-/* Ends the firing of a timer that was taken out of the wheel. From this store on, the timer's task
- * may end. Partner: edo__timer_is_armed(). */
+/* Ends the firing of a timer that was taken out of the wheel. After this store, the timer's task
+ * may end. The partner is edo__timer_is_armed(). */
 static inline void edo__timer_release(edo__timer *timer)
 {
     edo_store_release(&timer->pprev, NULL);
 }
 
-/* Moment of the next necessary expiry, which is the first deadline or earlier. INT64_MAX for an
- * empty wheel. */
+/* Moment of the next necessary expiry, which is the first deadline or earlier; INT64_MAX: the wheel
+ * is empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
-/* Takes due timers out of the wheel, tick by tick, until `most` or more are taken. Due timers of
- * later ticks remain in the wheel. The taken timers count as armed until edo__timer_release().
- * Returns: the taken timers, linked by `next`, in the order of their ticks. */
+/* Takes due timers out of the wheel, tick by tick, until `most` or more timers are taken. Due
+ * timers of later ticks then remain in the wheel. The taken timers count as armed until
+ * edo__timer_release(). Returns: the taken timers, linked by `next`, in the order of their
+ * ticks. */
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most);
