@@ -16,7 +16,7 @@
 
 enum {
     EDO__HEAP_GRAIN = 16, // alignment of every block, sufficient for max_align_t
-    EDO__HEAP_MAX = 1024, // larger blocks are allocated by the memory hooks one by one
+    EDO__HEAP_MAX = 1024, // the memory hooks allocate each larger block separately
     EDO__HEAP_CLASSES = EDO__HEAP_MAX / EDO__HEAP_GRAIN,
 #ifdef EDO_MODEL
     EDO__SLAB_ALIGN = 4 * 1024, // three blocks of the largest class
