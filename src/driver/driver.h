@@ -134,7 +134,7 @@ typedef struct edo__side {
     edo_atomic(bool) is_shared; // read side only: a short read does not prove that the next read
                                 // would block; see edo__has_met_end
     uint8_t mark;               // low bits of the waiters' edo__lock_mark; guarded by the lock
-    edo_atomic(int) visit;      // descriptor + 1 of a visit, or 0; guarded by the lock
+    edo_atomic(int) visit;      // descriptor of a visit, plus 1; 0: no visit; guarded by the lock
     bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
     bool polls_edges;           // the next poll for all waiters is multishot; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
@@ -420,7 +420,7 @@ static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 /* Bits of edo_op.detail above the request. */
 enum {
     EDO__DETAIL_WRITE_SIDE = 1 << 8,
-    EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
+    EDO__DETAIL_WHOLE = 1 << 9,       // the operation ends when all bytes were transferred
     EDO__DETAIL_CLAIMED = 1 << 10,    // the operation has claimed its side
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring itself makes the call; guard: the source's lock

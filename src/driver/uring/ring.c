@@ -152,8 +152,8 @@ static bool has_op(const struct io_uring_probe *probe, unsigned op)
     return op < probe->ops_len && (probe->ops[op].flags & IO_URING_OP_SUPPORTED) != 0;
 }
 
-/* Probes which operations the kernel has. Also finds optional features: an operation that is as old
- * as the feature shows that the kernel has the feature. */
+/* Probes which operations the kernel has. Also finds an optional feature: OP_SOCKET is as old as
+ * POLL_FIRST, so a kernel that has the operation also has the feature. */
 static int check_ops(struct edo__ring *ring, const char **ret_reason)
 {
     alignas(struct io_uring_probe) unsigned char
@@ -365,8 +365,8 @@ static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wa
     return sys_enter(ring, to_submit, wait_nr, ring->enter_flags | IORING_ENTER_EXT_ARG, &arg);
 }
 
-/* The release pairs with the kernel's acquire of sq_tail. So the kernel sees SQEs that are filled
- * in. */
+/* The release pairs with the kernel's acquire of sq_tail. So the kernel reads SQEs that are
+ * completely filled in. */
 unsigned edo__ring_publish(struct edo__ring *ring)
 {
     edo_store_release(ring->sq_tail, ring->sq_next);

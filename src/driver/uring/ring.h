@@ -19,7 +19,7 @@
  *     2. For each operation: edo__ring_sqe, one of the edo__sqe_* helpers, and edo__sqe_tag.
  *     3. edo__ring_enter: submits the prepared SQEs and waits.
  *     4. edo__ring_peek, handling of the completions, edo__ring_advance; repeated until peek
- *     returns 0.
+ *        returns 0.
  *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation.
  *        Otherwise the kernel ends remaining operations in the background, and may write to their
  *        buffers meanwhile.

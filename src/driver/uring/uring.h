@@ -15,8 +15,8 @@ typedef struct edo__uring_watch {
     bool once;  // single poll, armed only while the owner sleeps in the ring
 } edo__uring_watch;
 
-/* A request of another thread that the owner cancel an operation. Guard: the driver's lock, while
- * the request is in the list. Shared rings have no requests. */
+/* A request by which another thread makes the owner cancel an operation. Guard: the driver's lock,
+ * while the request is in the list. Shared rings have no requests. */
 typedef struct edo__uring_request {
     struct edo__uring_request *next;
     edo_op *op;
@@ -105,7 +105,7 @@ static inline edo__source *edo__uring_source_of(const edo_op *op)
 /* Whether this thread owns the ring. */
 bool edo__uring_is_owner(const edo__uring *driver);
 
-/* Whether this thread may prepare SQEs. A thread that may not makes requests to the owner. */
+/* Whether this thread may prepare SQEs. If not, the thread makes requests to the owner. */
 static inline bool edo__uring_is_usable(const edo__uring *driver)
 {
     return driver->shared || edo__uring_is_owner(driver);
