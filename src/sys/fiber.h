@@ -19,8 +19,9 @@
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 
 /* Suspends the current context, and resumes context `to`. In `to`, the suspended call returns
- * `value`. Stores the current context in *ret_from before the switch. Returns, perhaps on another
- * thread, when a later switch resumes *ret_from. Returns: the `value` of that later switch. */
+ * `value`. Stores the current context in *ret_from before the switch. The call ends when a later
+ * switch resumes *ret_from, perhaps on another thread. Returns: the `value` of that later
+ * switch. */
 int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value);
 
 /* As edo__sys_context_switch(), but with an int result, so that a function that returns int can end

@@ -36,8 +36,8 @@ typedef struct edo__file_id {
     uint64_t device, inode;
 } edo__file_id;
 
-/* Binds a socket to a name. If the name is a path, it gets the rights when it is created, or at the
- * latest before the socket can listen. On failure, the path is removed. */
+/* Binds a socket to a name. If the name is a path, the path gets the rights when it is created, or
+ * at the latest before the socket can listen. On failure, the path is removed. */
 int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights);
 
 /* Copies the path of an address, and adds a NUL. Returns: whether the address has a path. */

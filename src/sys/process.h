@@ -38,7 +38,8 @@ int edo__sys_child_kill_group(int32_t pid, int signal);
 
 enum { EDO__SIGNAL_NUMBER_TERMINATE = 15, EDO__SIGNAL_NUMBER_KILL = 9 };
 
-/* Whether the system drops the status of children, because this process has set SIGCHLD so. */
+/* Whether the system drops the status of children, because this process ignores SIGCHLD or has set
+ * SA_NOCLDWAIT. */
 bool edo__sys_children_are_ignored(void);
 
 /* Returns: the blocked signals of the calling thread, as bits in the system's order. */

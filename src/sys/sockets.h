@@ -187,15 +187,15 @@ int edo__sys_pollable_kind(edo_fd fd);
  * check. */
 int edo__sys_check_pollable(edo_fd fd);
 
-/* Other processes may share the open file of a terminal or a named pipe. Opens the terminal or the
- * named pipe again, non-blocking, and replaces the shared open file by the private one under the
- * same descriptor number. Has no effect on other kinds of files, or if the file cannot be opened
- * again. Called before a driver first uses the descriptor. */
+/* Opens a terminal or a named pipe again, as a private non-blocking file. Replaces the old open
+ * file, which other processes may share, under the same descriptor number. Has no effect on other
+ * kinds of files, or if the file cannot be opened again. Called before a driver first uses the
+ * descriptor. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
 
-/* Opens a terminal or a pipe again, as a private non-blocking file under a new descriptor, closed
- * by exec. Also supports unnamed pipes. Returns: the descriptor; or a negative errno if the file
- * is of another kind, or if the process has no right to open the file again. */
+/* Opens a terminal, a named pipe or an unnamed pipe again, as a private non-blocking file. Returns:
+ * a new descriptor, closed by exec; or a negative errno if the file is of another kind, or if the
+ * process has no right to open the file again. */
 edo_fd edo__sys_open_private(edo_fd fd, edo__file_kind kind);
 
 /* Clears O_NONBLOCK on the open file of a descriptor if edo has set that flag. Called after the

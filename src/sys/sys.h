@@ -29,10 +29,10 @@ bool edo__sys_futex_wake_all(uint32_t *word);
  * sleep ends; INT64_MAX: no limit. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
 
-/* Waits in a loop until another thread has run a few instructions. The first calls in the loop
- * yield the processor. From the EDO__BRIEF_TRIES-th call on, each call sleeps longer than the call
- * before, up to a millisecond. Without the sleep, a waiter of higher priority on the same processor
- * would prevent the other thread from running.
+/* Waits briefly. Called in a loop that ends when another thread has run a few instructions. The
+ * first EDO__BRIEF_TRIES calls in the loop yield the processor. Each later call sleeps longer than
+ * the call before, up to a millisecond. Without the sleep, a waiter of higher priority on the same
+ * processor would prevent the other thread from running.
  * *tries: number of calls in this loop; begins at 0. */
 void edo__sys_wait_briefly(uint32_t *tries);
 

@@ -27,7 +27,8 @@ int edo__tcp_get(edo_fd fd, edo__tcp_option option); // the value, >= 0
 
 int edo__tcp_set_congestion(edo_fd fd, const char *name);
 
-/* Returns: length of the name; -ENOSPC for a buffer that is too small. */
+/* Reads the name of the congestion control. Returns: length of the name; -ENOSPC if the buffer is
+ * too small. */
 int edo__tcp_congestion(edo_fd fd, char *buffer, size_t size);
 
 int edo__tcp_info(edo_fd fd, edo_tcp_info *ret_info);

@@ -29,8 +29,8 @@ typedef struct edo__terminal_modes {
 int edo__terminal_enter(edo_fd fd, edo__terminal **ret_terminal);
 void edo__terminal_leave(edo__terminal *terminal);
 
-/* change: changes some modes, and stores all earlier modes in *ret_before. set_modes: sets all
- * modes. Never stop or block the process. */
+/* edo__terminal_change changes some modes, and stores all earlier modes in *ret_before.
+ * edo__terminal_set_modes sets all modes. Neither function stops or blocks the process. */
 int edo__terminal_change(edo__terminal *terminal, edo_terminal_setting setting,
                          edo__terminal_modes *ret_before);
 int edo__terminal_set_modes(edo__terminal *terminal, const edo__terminal_modes *modes);

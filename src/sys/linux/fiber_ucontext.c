@@ -45,7 +45,7 @@ void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
     self->entry = entry;
     self->arg = arg;
     self->base.context.uc_link = NULL;
-    /* At least this range is below `self`. makecontext() uses only the end of the range. */
+    /* At least these bytes are below `self`. makecontext() uses only the end of the range. */
     self->base.context.uc_stack.ss_size = EDO__CONTEXT_SIZE;
     self->base.context.uc_stack.ss_sp = (char *)self - EDO__CONTEXT_SIZE;
     uint64_t place = (uintptr_t)self;

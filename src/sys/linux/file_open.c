@@ -144,9 +144,9 @@ static int open_cached(const edo__file_call *call, uint64_t more_flags)
 
 enum { CHANGES = MAKES | EDO_OPEN_TRUNCATE };
 
-/* Whether an open file is a named pipe. The quickest check is whether the file has a position,
- * which a named pipe has not. Also clears O_NONBLOCK on other files without a position, such as
- * terminals, because the flag has an effect on them. */
+/* Whether an open file is a named pipe. The first check is whether the file has a position, because
+ * this check is the quickest and a named pipe has no position. Also clears O_NONBLOCK on other
+ * files without a position, such as terminals, because the flag has an effect on them. */
 static bool is_named_pipe(int fd)
 {
     struct stat file;

@@ -37,7 +37,7 @@ enum {
     STACK_SIZE = 64 << 10, // bytes; enough, because the stack use of the child is known
     SET_SIZE = 8,          // bytes of the kernel's set of signals
     LAST_SIGNAL = 64,
-    MOST_CLOSED = 65536, // descriptors closed one by one, on kernels before 5.9
+    MOST_CLOSED = 65536, // limit of descriptors to close one by one, on kernels before 5.9
     STATUS_LOST = 127,
 };
 
@@ -100,9 +100,9 @@ static void join_group(const birth *b)
         check(b, EDO_STEP_TERMINAL, syscall(SYS_ioctl, command->terminal, TIOCSCTTY, 0));
 }
 
-/* First duplicates all sources to numbers above the targets, so that no target overwrites a source
- * that is still needed. If the source and the target have the same number, only the close-on-exec
- * flag is cleared. */
+/* First duplicates each source in the range of the targets to a number above the range, so that no
+ * target overwrites a source that is still needed. If a source and its target have the same number,
+ * only the close-on-exec flag is cleared. */
 static void move_descriptors(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
