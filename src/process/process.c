@@ -11,7 +11,7 @@
 #include <edo/blocking.h>
 
 #define DEFAULT_GRACE edo_s(5)
-#define FIRST_PAUSE   edo_ms(1)  // before the first retry after -ETXTBSY; each pause doubles
+#define FIRST_PAUSE   edo_ms(1)  // pause before the first retry after -ETXTBSY; doubled each time
 #define LAST_PAUSE    edo_ms(64) // longest pause
 
 /* ---- the object ---- */

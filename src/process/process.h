@@ -10,9 +10,9 @@
 /* A child process. The lock guards the members after the lock, up to the next blank line.
  *
  * References: the handle has one reference, which the release of the source drops. The reaper has
- * one reference while the child is in the reaper's list (reaper.h). The end of the last reference
- * closes the descriptor of the child. So the number of the descriptor and the pid remain valid for
- * the handle and the reaper. The source only borrows the descriptor. */
+ * one reference while the child is in the reaper's list (reaper.h). When the last reference is
+ * dropped, the descriptor of the child is closed. So the number of the descriptor and the pid
+ * remain valid for the handle and the reaper. The source only borrows the descriptor. */
 struct edo_process {
     edo__source source; // readable when the child has ended; used by edo_process_wait()
     edo_atomic(uint32_t) refs;
