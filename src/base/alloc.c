@@ -1,4 +1,4 @@
-/* Memory hooks, and the number of bytes that edo has in use through the hooks. */
+/* Memory hooks, and the number of bytes that edo has allocated through the hooks. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -44,8 +44,8 @@
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
 
-/* Compare and swap. On failure *expected receives the value found: _acq_rel reads that value with
- * acquire, and the other variants read the value relaxed. */
+/* Compare and swap. On failure *expected receives the value found. The _acq_rel variant reads that
+ * value with acquire; the other variants read the value relaxed. */
 #define edo_cas_acq_rel(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define edo_cas_relaxed(p, expected, v)                                                            \
@@ -55,8 +55,8 @@
 #define edo_cas_acquire(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 
-/* On x86-64, clang compiles a fence to mfence, and gcc compiles it to a locked instruction. mfence
- * costs three times as much, and orders nothing more here.
+/* On x86-64, clang compiles a fence to mfence, and gcc compiles a fence to a locked instruction.
+ * mfence costs three times as much, and orders nothing more here.
  *
  * gcc warns that ThreadSanitizer does not see fences. No fence of edo orders plain memory. Each
  * fence separates a store to one atomic word from a load of a second atomic word, while another
@@ -77,11 +77,12 @@ static inline void edo_fence_seq_cst(void)
 #endif
 }
 
-/* Orders the accesses of a thread relative to those of signal handlers on the same thread. */
+/* Orders the accesses of a thread relative to the accesses of signal handlers on the same
+ * thread. */
 #define edo_fence_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* Report an access to plain memory to the model checker, which verifies that atomic operations
- * order it against the accesses of other threads. */
+/* Report an access to plain memory to the model checker. The checker verifies that atomic
+ * operations order the access against the accesses of other threads. */
 #define edo_plain_read(p)  ((void)0)
 #define edo_plain_write(p) ((void)0)
 

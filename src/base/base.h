@@ -15,19 +15,18 @@ void edo__free_aligned(void *memory, size_t size, size_t align);
 
 void edo__log(edo_log_level level, const char *format, ...) EDO_PRINTF(2, 3);
 
-/* Logs one line of output that a caller requested. The call may wait for a slow reader of
- * stderr. */
+/* Logs a line that a caller has explicitly requested. May wait for a slow reader of stderr. */
 void edo__log_patiently(edo_log_level level, const char *line);
 
 /* Writes a line to stderr. Waits for room for at most a second, then drops the line. */
 void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
 
-/* Reads from the environment which levels of log lines are written to stderr. Without this call,
- * the first log line reads the environment. */
+/* Reads the log level for stderr from the environment. Without this call, the first log line reads
+ * the environment. */
 void edo__log_read_environment(void);
 
-/* Writes one line that names the call, the broken rule and the task that is being polled, then
- * aborts the process. For a misuse that cannot be reported as an error. */
+/* Reports a misuse that cannot be returned as an error. Writes one line that names the call, the
+ * broken rule and the task that is being polled, then aborts the process. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);
 
 /* Describes the task that the calling thread polls. Set by the runtime. */

@@ -14,7 +14,7 @@ typedef struct slab {
     edo__node all;  // link in heap->slabs
     edo__heap *heap;
     block *free;
-    uint32_t used, fresh, capacity; // blocks; the blocks from index `fresh` on were never used
+    uint32_t used, fresh, capacity; // in blocks; blocks with index >= fresh were never used
     uint32_t size_class;
     bool listed;
 } slab;
@@ -181,7 +181,7 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(s->heap, memory);
 }
 
-/* Number of blocks in use. Called only at the close, because no running total is kept. Thread: the
+/* Counts the blocks in use. Called only at the close, because no running total is kept. Thread: the
  * owner. */
 static int64_t count_used(const edo__heap *heap)
 {

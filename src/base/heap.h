@@ -5,8 +5,8 @@
  * its blocks are free, unless no other slab of its class has a free block. Blocks may outlive the
  * ownership: after edo__heap_close(), the free of the last block frees the heap.
  *
- * Slabs are aligned to the next power of two, so that the address of a block gives its slab and
- * heap. */
+ * A slab is aligned to the next power of two above its size. So the slab, and with it the heap, can
+ * be computed from the address of a block. */
 #pragma once
 
 #include "base/list.h"
@@ -16,7 +16,7 @@
 
 enum {
     EDO__HEAP_GRAIN = 16, // alignment of every block, sufficient for max_align_t
-    EDO__HEAP_MAX = 1024, // larger blocks are allocated by the memory hooks one by one
+    EDO__HEAP_MAX = 1024, // the memory hooks allocate each larger block separately
     EDO__HEAP_CLASSES = EDO__HEAP_MAX / EDO__HEAP_GRAIN,
 #ifdef EDO_MODEL
     EDO__SLAB_ALIGN = 4 * 1024, // three blocks of the largest class
@@ -31,9 +31,9 @@ typedef struct edo__heap edo__heap;
 
 edo__heap *edo__heap_create(void); // NULL: out of memory
 
-/* Size of the largest block that may be taken from a heap. Returns: EDO__HEAP_MAX; 0 in a program
- * with AddressSanitizer, which could not detect the use of a freed block after the heap has reused
- * the block. */
+/* Size of the largest block that may be taken from a heap. Returns: EDO__HEAP_MAX, or 0 in a
+ * program with AddressSanitizer. AddressSanitizer could not detect the use of a freed block that
+ * the heap has reused. */
 size_t edo__heap_max(void);
 
 /* Takes a block of at most EDO__HEAP_MAX bytes. Thread: the owner. Returns: NULL if out of

@@ -40,9 +40,9 @@ void edo__log_read_environment(void)
 /* Number of lines dropped since the last written line. */
 static edo_atomic(uint32_t) dropped;
 
-/* Writes a line, or drops the line after waiting `patience` ns for a slow reader. After a dropped
- * line, lines are tried without a wait until one of them is written. The number of dropped lines is
- * written before that one. */
+/* Writes a line. Waits `patience` ns for a slow reader, then drops the line. After a dropped line,
+ * the next lines do not wait for the reader. The first line that is written after dropped lines has
+ * their number before it. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

@@ -3,18 +3,20 @@
  * A driver belongs to one runtime, which turns the driver on one thread at a time. In a runtime
  * with workers, the turning thread need not be the thread of the driver's worker, and other threads
  * may call drive and cancel during the turn. The contract is completion-shaped: drive starts an
- * operation, and the operation ends in some later turn. A readiness driver (epoll, kqueue) starts
- * an operation by making the call, and parks it when the call would block; a ring submits it.
+ * operation, and the operation ends in some later turn. A readiness driver (epoll, kqueue) makes
+ * the call of an operation, and parks the operation when the call would block. A ring submits the
+ * operation to the kernel.
  *
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
- * the wait list of its side, where the driver may touch it only under the source's lock. A
- * completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
+ * the wait list of its side. The driver may access a parked operation only under the source's lock.
+ * A completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
  * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. A poll of a
  * woken operation takes the lock, or finds the lock free (edo__wait_is_over).
  *
- * All waiters of a side wait with one driver. A stream has at most one waiter per side, and its two
+ * All waiters of a side wait with one driver. A stream has at most one waiter per side, and the two
  * sides may wait in different runtimes. A source with EDO__SOURCE_SEVERAL belongs to one runtime
- * while any operation waits on it: an operation of a second runtime answers -EXDEV.
+ * while operations wait on the source. Meanwhile, an operation of a second runtime fails with
+ * -EXDEV.
  */
 #pragma once
 
@@ -33,7 +35,7 @@ typedef struct edo__source edo__source;
 
 /* Request of an operation to a driver: the low byte of edo_op.detail. */
 typedef enum edo__request {
-    EDO__READ, // an edo__transfer_op, from progress on
+    EDO__READ, // an edo__transfer_op; the call begins at byte `progress`
     EDO__WRITE,
     EDO__READV, // the first slice is not empty
     EDO__WRITEV,
@@ -42,8 +44,8 @@ typedef enum edo__request {
     EDO__RECV,   // an edo__datagram_op; result: true size of the datagram
     EDO__SEND,
     EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
-    EDO__SEND_MESSAGES, // from progress on; on UDP sockets, or with SINGLES
-    EDO__SEND_SEGMENTS, // one message, whose only buffer is cut into datagrams; result: bytes
+    EDO__SEND_MESSAGES, // begins at message `progress`; only on UDP sockets, or with SINGLES
+    EDO__SEND_SEGMENTS, // one message; its only buffer is cut into datagrams; result: bytes
 } edo__request;
 
 /* A read, a write, a readv or a writev. */
@@ -69,7 +71,7 @@ static inline edo__transfer_op *edo__transfer_of(const edo_op *op)
 /* A poll. */
 typedef struct EDO__OVERLAY edo__poll_op {
     edo_future base;
-    void *own[2];    // the operation's own; not used by drivers
+    void *own[2];    // private to the kind of operation; not used by drivers
     uint64_t events; // requested events, as for poll(2)
     uint64_t progress;
     edo__op_wait wait;
@@ -88,7 +90,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes
-    edo_address *address; // address of the peer, or NULL; after the end `progress`
+    edo_address *address; // address of the peer, or NULL; overwritten with `progress` at the end
     edo__op_wait wait;
 } edo__datagram_op;
 
@@ -99,7 +101,7 @@ static inline edo__datagram_op *edo__datagram_of(const edo_op *op)
     return (edo__datagram_op *)(uintptr_t)op;
 }
 
-/* Messages, in the memory of the caller. */
+/* A transfer of messages. The messages are in the caller's memory. */
 typedef struct EDO__OVERLAY edo__message_op {
     edo_future base;
     void *socket; // not used by drivers
@@ -123,24 +125,25 @@ enum { EDO__READ_SIDE, EDO__WRITE_SIDE, EDO__SIDES };
 enum {
     EDO__READY_NOW = 1,   // a call may succeed
     EDO__READY_FINAL = 2, // hang-up or error: a call never blocks again
-    EDO__READY_EVENT = 4, // one more event
+    EDO__READY_EVENT = 4, // unit of the number of events
 };
 
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // used only by drivers that report readiness
     uint16_t way;               // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
-    edo_atomic(bool) is_shared; // read side only: short reads prove nothing, for a reason that
-                                // edo__has_met_end gives
+    edo_atomic(bool) is_shared; // read side only: a short read does not prove that the next read
+                                // would block; see edo__has_met_end
     uint8_t mark;               // low bits of the waiters' edo__lock_mark; guarded by the lock
-    edo_atomic(int) visit;      // descriptor + 1 of a visit, or 0; guarded by the lock
+    edo_atomic(int) visit;      // descriptor of a visit, plus 1; 0: no visit; guarded by the lock
     bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
-    bool polls_edges;           // the last such poll reported only errors; guarded by the lock
+    bool polls_edges;           // the next poll for all waiters is multishot; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
     edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
 
-/* The wait list of a side. In the child of a fork, a list of the parent may be half written. This
- * function then empties the list and follows none of its links. Called under the source's lock. */
+/* Returns: the wait list of a side. In the child of a fork, a list of the parent may be half
+ * written. The child's first call empties such a list, and follows none of its links. Called under
+ * the source's lock. */
 static inline edo__wait_list *edo__side_waiters(edo__side *side)
 {
     if (edo__unlikely(side->mark != (uint8_t)edo__lock_mark)) {
@@ -152,19 +155,19 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
 }
 
 /* Ways to prevent a call from blocking, and a write from raising SIGPIPE, on a descriptor other
- * than a socket. FLAGS: flags of the call. MASK: the same flags with the signal masked. STATUS: the
- * status of the open file. A side begins with FLAGS, and uses the next way when the kernel refuses
- * one. */
+ * than a socket. FLAGS: flags of the call. MASK: a flag of the call, and a mask for the signal.
+ * STATUS: the status of the open file, and a mask for the signal. A side begins with FLAGS. When
+ * the kernel refuses one way, the side uses the next way. */
 enum { EDO__BY_FLAGS, EDO__BY_MASK, EDO__BY_STATUS };
 
-/* Bits of edo__source.state: the claims of operations in flight. A side has one claim; with
- * EDO__SOURCE_SEVERAL the operations are counted. */
+/* Bits of edo__source.state: the claims of operations in flight. A side has one claim. A source
+ * with EDO__SOURCE_SEVERAL counts its operations instead. */
 enum {
     EDO__SOURCE_CLOSED = 1,
     EDO__SOURCE_READING = 2,
     EDO__SOURCE_WRITING = 4,
-    EDO__SOURCE_COUNTS = 16, // counts operations, in units of USER; see EDO__SOURCE_SEVERAL
-    EDO__SOURCE_USER = 32,
+    EDO__SOURCE_COUNTS = 16, // the source counts its operations, in units of USER
+    EDO__SOURCE_USER = 32,   // one operation
 };
 
 /* Bits of edo__source.traits, constant from the source's creation. */
@@ -173,18 +176,18 @@ enum {
     EDO__SOURCE_LISTENER = 2,   // accepts connections
     EDO__SOURCE_BORROWED = 4,   // the descriptor is closed by its owner, not by edo
     EDO__SOURCE_TCP = 8,        // has the options of TCP
-    EDO__SOURCE_MADE = 16,      // TCP or Unix stream made by this library: see edo__has_met_end
+    EDO__SOURCE_MADE = 16,      // TCP or Unix stream made by this library; see edo__has_met_end
     EDO__SOURCE_WRAPPED = 32,   // other processes may share the open file, and change its status
     EDO__SOURCE_LATCHED = 64,   // a poll consumes the event that it reports
     EDO__SOURCE_SEVERAL = 128,  // several operations per side at once, served in their order
     EDO__SOURCE_DATAGRAM = 256, // messages have boundaries, and may be cut
-    EDO__SOURCE_RECORDS = 512,  // a connection of records (seqpacket); with DATAGRAM
-    EDO__SOURCE_FIFO = 1024,    // a reader, perhaps opened before any writer
+    EDO__SOURCE_RECORDS = 512,  // a connection of records (seqpacket); DATAGRAM is set too
+    EDO__SOURCE_FIFO = 1024,    // read end of a FIFO, perhaps opened before any writer
     EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
 };
 
-/* The drivers' view of a descriptor; part of an edo_io or a listener. Thread: any. The lock guards
- * waiters and registration. */
+/* A descriptor, as drivers see it; a member of an edo_io or a listener. Thread: any. The lock
+ * guards the waiters and the registration. */
 struct edo__source {
     edo_fd fd;
     edo_atomic(uint32_t) state;
@@ -201,10 +204,10 @@ struct edo__source {
     void (*release)(edo__source *); // frees the object that contains the source
 };
 
-/* Counts of a driver's work. Written by one thread at a time, read by any. */
+/* Counts of a driver's work. One thread at a time writes the counts; any thread may read them. */
 typedef struct edo__io_counters {
     edo_atomic(uint64_t) registered, deregistered; // registrations with the kernel, and their ends
-    edo_atomic(uint64_t) ready;                    // events of descriptors, completions
+    edo_atomic(uint64_t) ready;                    // events of descriptors, and completions
 } edo__io_counters;
 
 /* Copies the counts. Thread: any, also while another thread counts. */
@@ -218,71 +221,71 @@ static inline void edo__driver_counters_copy(edo__io_counters *to, const edo__io
 struct edo_driver {
     const struct edo_driver_ops *ops;
     edo_runtime *runtime;
-    edo_atomic(uint32_t) pins; // uses by other threads; close waits until there are none
+    edo_atomic(uint32_t) pins; // number of uses by other threads; close waits for 0
     edo__io_counters counters;
 };
 
-/* Drivers outlive all operations of their runtime. Sources may outlive their driver: other threads
- * find and pin the driver under the lock of the source. Owner: the thread that turns the driver.
- * With workers the owner may change from turn to turn, and close is called when no worker is
- * left. */
+/* Drivers outlive all operations of their runtime. Sources may outlive their driver, so other
+ * threads find and pin the driver under the lock of the source. Owner: the thread that turns the
+ * driver. With workers, the owner may change from turn to turn, and close is called after all
+ * workers have ended. */
 typedef struct edo_driver_ops {
     const char *name;
 
-    /* Opens a driver. argument: the text behind "name:" in the config, or NULL. *ret_reason: reason
-     * of a failure, as text. Thread: the owner. */
+    /* Opens a driver. argument: the text after "name:" in the config, or NULL. *ret_reason: text
+     * that explains a failure. Thread: the owner. */
     int (*open)(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
                 const char **ret_reason);
 
-    /* Closes a driver. All operations of the runtime have ended; sources lose their registration.
+    /* Closes a driver. All operations of the runtime have ended. Sources lose their registration.
      * Waits until no thread pins the driver. In the child of a fork, only closes descriptors.
      * Thread: the owner. */
     void (*close)(edo_driver *driver);
 
     /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns: EDO_READY
-     * with the result in base.result; or EDO_PENDING, and the driver will then wake the waker.
-     * Parks the operation under the source's lock, unless the source is closed. The caller checks
-     * fate and budget. */
+     * with the result in base.result; or EDO_PENDING, and the driver later wakes the task through
+     * waker. Parks the operation under the source's lock, unless the source is closed. The caller
+     * has checked the fate and the budget. */
     edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Resumes an operation that the driver has woken, inside a poll of its task. The operation's
-     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN for a new try. Returns: as
-     * drive. */
+     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN if the operation must be
+     * tried again. Returns: as drive. */
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation that is parked, or that the driver has woken (word and
-     * base.result as for resume). Called inside a poll of its task. Returns: EDO_PENDING while the
-     * kernel still uses the operation; or EDO_READY with the result in base.result: the operation's
-     * own result, or -ECANCELED if it had no effect. May be called again. */
+     * base.result as for resume). Called inside a poll of its task. May be called again. Returns:
+     * EDO_PENDING while the kernel still uses the operation; or EDO_READY with a result in
+     * base.result. That is the result of the call, or -ECANCELED if the operation had no effect. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No
-     * source is involved. op->link.at.driver becomes this driver, and the rest of the link and the
-     * word belong to it. Returns: EDO_PENDING, and poll_call then polls the call; or EDO_READY with
+     * source is involved. Sets op->link.at.driver to this driver, which also uses the rest of the
+     * link and the word. Returns: EDO_PENDING, and poll_call then polls the call; or EDO_READY with
      * -EAGAIN in base.result if the driver cannot make this call now. The function is NULL in
      * drivers without such calls. */
     edo_poll (*call)(edo_driver *driver, edo_op *op, const edo__file_call *call,
                      edo_wakeable *waker);
 
-    /* Polls a started call. ending: the operation was cancelled. Returns: EDO_PENDING; or EDO_READY
-     * with the result in base.result: the call's result, -ECANCELED if the call had no effect, or
-     * -EAGAIN if the call must be made in another way. Called inside a poll of the task. */
+    /* Polls a started call, inside a poll of the task. ending: the operation was cancelled.
+     * Returns: EDO_PENDING; or EDO_READY with a result in base.result. That is the call's result,
+     * -ECANCELED if the call had no effect, or -EAGAIN if the call must be made in another way. */
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
-    /* Ends a source to which no operation refers any more. Closes the descriptor unless it is
-     * borrowed, and calls source->release when no event can refer to the source. Called for sources
-     * of this driver, with the driver pinned. Thread: any. */
+    /* Ends a source to which no operation refers any more. Closes the descriptor, unless the
+     * descriptor is borrowed. Calls source->release when no event can refer to the source. Called
+     * for sources of this driver, with the driver pinned. Thread: any. */
     void (*forget)(edo_driver *driver, edo__source *source);
 
-    /* Fetches events and completes operations; if there is no event, waits at most timeout
-     * nanoseconds (0: no wait; INT64_MAX: no limit). Returns: the number of events. Runs no user
-     * code. Thread: the owner. */
+    /* Fetches events and completes operations. Without an event, waits at most timeout nanoseconds
+     * (0: no wait; INT64_MAX: no limit). Runs no user code. Returns: the number of events. Thread:
+     * the owner. */
     int (*turn)(edo_driver *driver, int64_t timeout);
 
     /* Ends the wait of a turn, or of the next turn. Thread: any. Async-signal-safe. */
     void (*unpark)(edo_driver *driver);
 
-    /* Returns: a descriptor that is readable when a turn would find events; -EOPNOTSUPP. Thread:
+    /* Returns: a descriptor that is readable when a turn would find events; or -EOPNOTSUPP. Thread:
      * the owner. */
     edo_fd (*fd)(edo_driver *driver);
 
@@ -293,9 +296,9 @@ typedef struct edo_driver_ops {
 
 /* ---- functions for all drivers ---- */
 
-/* Closes the descriptor of a source, unless the descriptor is borrowed. A wait for a borrowed
- * descriptor has not changed the descriptor's status, and another stream may depend on the
- * status. */
+/* Closes the descriptor of a source, unless the descriptor is borrowed. First puts back the status
+ * of the open file. Leaves the status of a borrowed descriptor alone if this source has not changed
+ * the status, because another stream may depend on the status. */
 static inline void edo__source_close_fd(edo__source *source)
 {
     bool is_borrowed = source->traits & EDO__SOURCE_BORROWED;
@@ -308,20 +311,21 @@ static inline void edo__source_close_fd(edo__source *source)
 
 /* Checks whether an operation may park, and with which driver. The closer of a source sets CLOSED,
  * and then takes the lock to wake the waiters. So either the closer finds the waiter, or the poll
- * that parks finds the bit. Called under the source's lock.
+ * that wants to park finds the bit. Called under the source's lock.
  * Returns: 0; -ECANCELED: the source is closed; -EXDEV: operations of another runtime wait.
- * *driver: the driver of the poll; on return, the driver with which operations of the same runtime
- * already wait, if any. */
+ * *driver: the driver of the poll. If operations of the same runtime already wait on the side with
+ * another driver, *driver is set to that driver. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
-/* Parks an operation at the end of the wait list. An operation that was woken and not served parks
- * at the front, so that waiters are served in their order. Called under the source's lock. */
+/* Parks an operation at the end of the wait list. An operation that was woken but not served is
+ * parked at the front, so that waiters are served in their order. Called under the source's
+ * lock. */
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
 
 /* Ends the wait of a parked operation. Called under the source's lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
-/* Polls an operation that has begun. Called inside a poll of its task. */
+/* Polls an operation that has already started. Called inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
 /* Polls an operation. here: the driver that starts the operation. Called inside a poll of its
@@ -353,33 +357,33 @@ static inline bool edo__is_message(edo__request request)
     return request >= EDO__RECV;
 }
 
-/* Makes the system call of a request that moves datagrams or messages, as edo__try() does. Sets
- * errno on failure. The ring does not make such calls, because the operation has no memory for the
- * system's form of a message: datagrams and their addresses are in the caller's memory. */
+/* Makes the system call of a request that moves datagrams or messages, for edo__try(). Sets errno
+ * on failure. The ring does not make such calls, because they need a struct msghdr until their end,
+ * and an operation has no room for one. */
 int64_t edo__message_try(const edo__source *source, const edo_op *op);
 
-/* Takes one message from the error queue of a socket, without waiting. Returns: bytes in the
- * buffers; -EAGAIN; another negative errno. */
+/* Takes one message from the error queue of a socket, without waiting. Returns: number of bytes in
+ * the buffers; -EAGAIN if the queue is empty; or another negative errno. */
 int64_t edo__message_take_error(const edo__source *source, edo_message *message);
 
-/* Bytes that a received message has in its buffers. */
+/* Returns: number of bytes of a received message that are in its buffers. */
 int64_t edo__message_bytes(const edo_message *message);
 
 /* Greatest number of messages per call. */
 enum { EDO__MAX_MESSAGES = 64 };
 
-/* Greatest number of bytes per call. The kernel continues a call as long as the peer is fast.
+/* Greatest number of bytes per call. A call continues in the kernel as long as the peer keeps pace.
  * Without this limit, a call with gigabytes would occupy the thread for hundreds of
  * milliseconds. */
 enum { EDO__MAX_TRANSFER = 256 * 1024 };
 
-/* First byte for the next call, in the buffer of a read or write. */
+/* Returns: the place in the buffer of a read or write at which the next call begins. */
 static inline char *edo__rest_of(const edo_op *op)
 {
     return edo__transfer_of(op)->data + edo__transfer_of(op)->progress;
 }
 
-/* Number of bytes in the next call. */
+/* Returns: number of bytes that the next call requests. */
 static inline size_t edo__asked(const edo_op *op)
 {
     const edo__transfer_op *transfer = edo__transfer_of(op);
@@ -390,21 +394,24 @@ static inline size_t edo__asked(const edo_op *op)
 /* Whether the last transfer proves that a further transfer would block. The proof saves the call
  * that would answer EAGAIN.
  *
- * A short transfer is no proof by itself. TCP ends a read at an urgent mark. kTLS ends a read at
- * the end of a record. Reads and writes end at memory of the program that cannot be accessed. A
- * short read is a proof on a connection that this library made, if the program does not have the
- * descriptor. kTLS cannot be set up there. An urgent mark is reported by an event. As long as the
- * urgent byte is unread, the event still has EPOLLPRI, which keeps the side ready until a call
- * would block. A read of the urgent byte sets is_shared. An event after the side's word was read
- * prevents the clearing of readiness. edo_read_exact() is excepted: its next step uses the rest of
- * the buffer, and that rest may be the memory that cannot be accessed.
+ * In general a transfer may be short for three other reasons. TCP ends a read at an urgent mark.
+ * kTLS ends a read at the end of a record. Any read or write ends at memory that the program cannot
+ * access.
  *
- * A Unix stream also ends a read behind a message with descriptors, and between messages of
- * different senders if the socket asks for credentials. The read itself reports that descriptors
- * came (see receive_noting in try.c). Each of the two cases sets is_shared. */
+ * A short read is a proof only on a connection that this library made, and only while the program
+ * does not have the descriptor. kTLS cannot be set up on such a connection. An urgent mark causes
+ * an event. While the urgent byte is unread, the event has EPOLLPRI, which keeps the side ready
+ * until a call would block. A read of the urgent byte sets is_shared. Readiness is not cleared if
+ * an event has come since the side's word was read. A read of edo_read_exact() is never a proof,
+ * because its next call uses the rest of the buffer, and that rest may be the memory that cannot be
+ * accessed.
+ *
+ * A Unix stream also ends a read after a message with descriptors. If the socket asks for
+ * credentials, the stream also ends a read between messages of different senders. Both cases set
+ * is_shared. In the first case, receive_noting in try.c sets it when a read reports descriptors. */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
-    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // not a read, or WHOLE
+    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // set in requests other than READ, and by WHOLE
     return (source->traits & EDO__SOURCE_MADE) && !(op->detail & NO_PROOF) && op->base.result > 0 &&
            (uint64_t)op->base.result < edo__asked(op) &&
            !edo_load_relaxed(&source->sides[EDO__READ_SIDE].is_shared);
@@ -413,18 +420,18 @@ static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 /* Bits of edo_op.detail above the request. */
 enum {
     EDO__DETAIL_WRITE_SIDE = 1 << 8,
-    EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
+    EDO__DETAIL_WHOLE = 1 << 9,       // the operation ends when all bytes were transferred
     EDO__DETAIL_CLAIMED = 1 << 10,    // the operation has claimed its side
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
-    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call; guarded by the source's lock
+    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring itself makes the call; guard: the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket
     EDO__DETAIL_SINGLES = 1 << 14,    // the kernel must not cut buffers into datagrams
     EDO__DETAIL_WOKEN = 1 << 15,      // woken, but not served yet; set by the poller
-    EDO__DETAIL_OWN = 1 << 16,        // for the kind of operation; not used by drivers
-    EDO__DETAIL_OWN_UNIT = 1 << 17, // unit of a number for the kind of operation, in the bits above
+    EDO__DETAIL_OWN = 1 << 16,        // a flag private to the kind of operation
+    EDO__DETAIL_OWN_UNIT = 1 << 17,   // unit of a number private to the kind, in the highest bits
 };
 
-/* The side of an operation. */
+/* Returns: the side of an operation, an index of edo__source.sides. */
 static inline unsigned edo__side_of(const edo_op *op)
 {
     return op->detail >> 8 & 1;

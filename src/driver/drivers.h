@@ -3,15 +3,15 @@
 
 #include "driver/driver.h"
 
-/* The driver for a runtime whose config names none, and the replacement for a driver that the
- * kernel refuses. */
+/* DEFAULT: the driver of a runtime whose config names none. FALLBACK: the driver that is used when
+ * the kernel refuses the configured driver. */
 #define EDO__DEFAULT_DRIVER  "epoll"
 #define EDO__FALLBACK_DRIVER "epoll"
 
 extern const edo_driver_ops edo__epoll_driver, edo__uring_driver;
 
-/* The driver of that name, or NULL. */
+/* Returns: the driver with this name, or NULL. */
 const edo_driver_ops *edo__driver_named(const char *name);
 
-/* Adds a driver under its name, for tests; only before main(). */
+/* Adds a driver, for tests. Called while no runtime is being created. */
 void edo__driver_register(const edo_driver_ops *ops);

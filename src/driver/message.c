@@ -1,5 +1,5 @@
-/* System calls of datagrams and messages. The system's form of a message is on the stack during one
- * call. */
+/* System calls of datagrams and messages. Each call has its struct msghdr or struct mmsghdr on the
+ * stack. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -164,11 +164,11 @@ static int64_t send_one(const edo__source *source, edo_message *message)
 
 /* ---- segments: datagrams that the kernel cuts out of one buffer ---- */
 
-/* Limits of one call: datagrams (64 before Linux 6.9), and bytes of one IPv4 packet without its
- * headers. */
+/* Limits of one call. MOST_SEGMENTS: number of datagrams, which is 64 before Linux 6.9. MOST_BYTES:
+ * bytes of one IPv4 packet without its headers. */
 enum { MOST_SEGMENTS = EDO__MAX_MESSAGES, MOST_BYTES = 65507 };
 
-/* Control message with the size of the segments, which has 16 bits. */
+/* A control message with the segment size, which is a 16-bit number. */
 typedef union segment_record {
     struct cmsghdr head;
     char bytes[CMSG_SPACE(sizeof(uint16_t))];
@@ -237,8 +237,9 @@ static int64_t try_segments(const edo__source *source, const edo_op *op)
 /* ---- batches of sends ----
  *
  * Consecutive messages of a batch that have the same address and the same size form a run. The last
- * message of a run may be shorter. The kernel takes a run as one buffer and cuts the buffer. That
- * is cheaper, because most of the cost of a datagram is its way through the kernel. */
+ * message of a run may be shorter. The kernel takes a run as one buffer, and cuts the buffer into
+ * datagrams late. That is cheaper, because most of the cost of a datagram is its path through the
+ * kernel, and a run takes that path once. */
 
 typedef struct out_batch {
     struct mmsghdr headers[EDO__MAX_MESSAGES];
@@ -279,8 +280,8 @@ static unsigned length_of_run(const edo_message *messages, unsigned count)
     return length;
 }
 
-/* Adds a run. first: index of the run's first message in the batch, and index of that message's
- * vectors. */
+/* Adds a run. first: index of the run's first message in the batch, and of that message's
+ * vector. */
 static void add_run(out_batch *batch, const edo_message *messages, unsigned first, unsigned length)
 {
     const edo_message *message = &messages[first];

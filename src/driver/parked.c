@@ -4,8 +4,8 @@
 
 /* ---- parking ---- */
 
-/* Whether another runtime has an operation waiting on a side, or a registration for that side.
- * Called under the source's lock. */
+/* Whether an operation of another runtime waits on a side, or another runtime has a registration
+ * for that side. Called under the source's lock. */
 static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
     bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) || side->visit;
@@ -35,8 +35,8 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 
 /* ---- waking ---- */
 
-/* Wakes an operation. The links of a woken operation are unused, so they hold the driver for the
- * next poll. That poll reads the driver only after the lock was released (still_waits). */
+/* Wakes an operation. A woken operation is in no list, so its links hold the driver for the next
+ * poll. That poll reads the driver only after the lock was released (still_waits). */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);
@@ -64,9 +64,9 @@ void edo__note_ready(edo__side *side, uint32_t final)
 
 /* ---- polling ---- */
 
-/* Whether a started operation still waits. *ret_driver: the driver with which it waits, or which
- * has woken it. The thread that wakes an operation writes the driver before it releases the lock,
- * and edo__wait_is_over() acquires that release, so the usual case takes no lock. */
+/* Whether a started operation still waits. *ret_driver: the driver with which the operation waits,
+ * or by which it was woken. The thread that wakes an operation writes the driver, then releases the
+ * lock. edo__wait_is_over() acquires that release, so the usual case takes no lock. */
 static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
                         edo_driver **ret_driver)
 {

@@ -1,8 +1,8 @@
 /* One non-blocking system call for an operation.
  *
  * Calls on sockets have MSG_DONTWAIT and MSG_NOSIGNAL. Calls on other descriptors have RWF_NOWAIT
- * and RWF_NOSIGNAL, where kernel and file support them. O_NONBLOCK is the last resort: it belongs
- * to the open file, which other processes may share. */
+ * and RWF_NOSIGNAL, if the kernel and the file support these flags. O_NONBLOCK is the last resort,
+ * because it is a status of the open file, which other processes may share. */
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -16,12 +16,12 @@
 #define RWF_NOSIGNAL 0x00000100 // Linux 6.18
 #endif
 
-enum { HERE = -1 }; // offset: at the file's position
+enum { HERE = -1 }; // offset that stands for the file's position
 
 /* ---- descriptors other than sockets ---- */
 
-/* Whether the kernel, the file or a filter of system calls refused the flags of a call. If the
- * error has another cause, the call fails again when it is repeated in the next way. */
+/* Whether the kernel, the file or a filter of system calls may have refused the flags of a call. If
+ * the error has another cause, the call fails again in the next way. */
 static bool is_refusal(int error)
 {
     return error == EOPNOTSUPP || error == ENOSYS || error == EPERM;
@@ -54,10 +54,10 @@ static ssize_t write_once(int fd, const struct iovec *vector, int count, unsigne
 
 /* Interprets the result of a read from a FIFO or from the master of a pseudo-terminal.
  *
- * A read from a FIFO without a writer gets 0 bytes at once, also before the first writer has opened
- * the FIFO. poll(2) distinguishes the two cases: it reports a hang-up only if there was a writer
- * before. A writer may open the FIFO between the read and the poll, so the read is repeated (EINTR)
- * if there are bytes now.
+ * A read from a FIFO without a writer gets 0 bytes at once, after the last writer has closed the
+ * FIFO and also before the first writer has opened it. poll(2) distinguishes these cases, because a
+ * hang-up is reported only if there was a writer before. A writer may open the FIFO between the
+ * read and the poll. So the read is repeated (EINTR) if there are bytes now.
  *
  * A read from a master fails with EIO when all bytes were read and no process has the terminal
  * open. */
@@ -87,8 +87,8 @@ static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iov
 
 /* ---- requests ---- */
 
-/* Receives from a Unix stream, and notes whether descriptors came with the bytes. The kernel drops
- * the descriptors, because the call has no room for them. */
+/* Receives from a Unix stream, and records whether descriptors came with the bytes. The kernel
+ * drops the descriptors, because the call has no room for them. */
 static ssize_t receive_noting(edo__source *source, void *data, size_t size)
 {
     struct iovec vector = { .iov_base = data, .iov_len = size };
@@ -128,7 +128,8 @@ static ssize_t move_vector(edo__source *source, const edo_op *op, const struct i
                : sendmsg(source->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Moves as many buffers as fit into one call, or a part of the first buffer that is not empty. */
+/* Transfers as many whole buffers as fit into one call. If the first non-empty buffer does not fit,
+ * transfers a part of that buffer. */
 static ssize_t try_vector(edo__source *source, const edo_op *op)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices;
@@ -150,8 +151,8 @@ static ssize_t try_poll(const edo__source *source, const edo_op *op)
     return -1;
 }
 
-/* accept4() has no flag that keeps it from blocking, so the listening socket must be
- * non-blocking. */
+/* Accepts a connection. accept4() has no flag for a call that must not block, so the listening
+ * socket must be non-blocking. */
 static ssize_t try_accept(const edo__source *source)
 {
     if (source->traits & EDO__SOURCE_WRAPPED && edo__status_set_nonblocking(source->fd) < 0)

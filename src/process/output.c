@@ -1,9 +1,9 @@
-/* Whole outputs: the input is written while both outputs are read. Otherwise this process and the
- * child could wait for each other for ever, each on a full pipe.
+/* Collects the whole outputs of processes. The input is written while both outputs are read.
+ * Otherwise this process and the child could wait for each other for ever, each on a full pipe.
  *
- * Four operations may be in flight: one on each pipe, and one that waits for the next process to
- * end. An output may stay open beyond the child's end, in a process that the child has started. So
- * the end of the last child sets a deadline, after which the reads are cancelled. */
+ * Four operations may be in flight: one on each pipe, and one that waits for the end of the next
+ * process. An output may be open after the child's end, in a process that the child has started. So
+ * the end of the last child sets a deadline, and the reads are cancelled at the deadline. */
 #include "process/process.h"
 
 #include "base/base.h"
@@ -12,7 +12,7 @@
 #include "stream/inner.h"
 
 enum {
-    MIN_ROOM = 4096, // bytes, of one read
+    MIN_ROOM = 4096, // least room for one read, in bytes
     DEFAULT_LIMIT = 16 << 20,
 };
 
@@ -32,7 +32,7 @@ static size_t limit_of(const edo_output *output)
     return output->limit ? output->limit : DEFAULT_LIMIT;
 }
 
-/* Begins to read or write. Returns: 0; -ENOMEM. */
+/* Begins a read or a write on a pipe. Returns: 0; -ENOMEM. */
 static int begin_way(edo_output *output, int which)
 {
     edo_io *io = output->ways[which].io;
@@ -47,7 +47,8 @@ static int begin_way(edo_output *output, int which)
     return rc;
 }
 
-/* Bytes beyond the limit are dropped, so that the child can continue to write. */
+/* Keeps the bytes of a read. Drops bytes beyond the limit, so that the child can continue to
+ * write. */
 static void keep(edo_output *output, int which, size_t size)
 {
     edo_buffer *buffer = which == 1 ? &output->out : &output->err;
@@ -56,7 +57,8 @@ static void keep(edo_output *output, int which, size_t size)
     edo_buffer_commit(buffer, size < left ? size : left);
 }
 
-/* A child may close its input early (-EPIPE); its exit status shows whether that was an error. */
+/* Records the result of a write. All errors end the input without a failure of the operation. A
+ * child may close its input early (-EPIPE), and its exit status shows whether that was an error. */
 static void note_written(edo_output *output, int64_t n)
 {
     if (n > 0) {
@@ -80,15 +82,15 @@ static void fail(edo_output *output, int64_t error)
     output->has_failed = true;
 }
 
-/* Polls one pipe until it would wait. If an operation was cancelled, the pipe stays open for
- * another call, unless the pipe is given up. */
+/* Reads or writes one pipe until an operation has to wait. After a cancelled operation, the pipe
+ * remains open for another call, unless the outputs were cut at the deadline. */
 static void drive_way(edo_output *output, int which, edo_cx *cx)
 {
     int64_t n;
     while (!output->ways[which].is_done) {
         edo_op *op = &output->ways[which].op;
         if (!edo__inner_is_set(op)) {
-            if (output->was_cut) end_way(output, which); // its last read had bytes
+            if (output->was_cut) end_way(output, which); // the pipe's last read got bytes
             if (cx->fate != EDO_LIVE || output->has_failed || output->was_cut) return;
             int rc = begin_way(output, which);
             if (rc < 0) fail(output, rc);
@@ -135,8 +137,8 @@ static void drive_waits(edo_output *output, edo_cx *cx)
     }
 }
 
-/* Sets the deadline when the last process has ended, and gives up the outputs that are still open
- * at the deadline. */
+/* Sets the deadline when the last process has ended. At the deadline, cuts the outputs that are
+ * still open. */
 static void check_deadline(edo_output *output, edo_cx *cx)
 {
     if (output->ended < output->count || are_ways_idle(output, false)) return;
@@ -166,7 +168,8 @@ static void begin(edo_output *output, edo_process *const *processes, size_t coun
     if (output->input_size == 0) end_way(output, 0);
 }
 
-/* Ends the operation: closes the open pipes and its own process, unless another call may
+/* Ends the operation. Closes the open pipes, and the process if the operation has spawned it. After
+ * a cancellation, pipes of the caller's processes remain open, because another call may
  * continue. */
 static int64_t end(edo_output *output, int64_t result)
 {
@@ -179,11 +182,11 @@ static int64_t end(edo_output *output, int64_t result)
     return result;
 }
 
-/* Returns: the result; -EAGAIN: the operation waits. */
+/* Polls the operation. Returns: the result; -EAGAIN if the operation waits. */
 static int64_t step(edo_output *output, edo_cx *cx)
 {
     bool had_failed;
-    do { // a failure of one operation cancels the others, which have to be polled for that
+    do { // after a failure, a second round polls the other operations, which cancels them
         had_failed = output->has_failed;
         for (int i = 0; i < 3; i++)
             drive_way(output, i, cx);
@@ -215,8 +218,8 @@ static output_op *output_of(const edo_op *op)
     return (output_op *)(uintptr_t)op;
 }
 
-/* Spawns the command. Streams of the kind EDO_STDIO_INHERIT become pipes; without input bytes, the
- * input becomes the null device. */
+/* Spawns the command. Streams of the kind EDO_STDIO_INHERIT become pipes. If there are no input
+ * bytes, an inherited input becomes the null device. */
 static int spawn(edo_command *command, edo_output *output)
 {
     edo_command piped = *command;

@@ -1,4 +1,4 @@
-/* Pipelines, and pairs of pseudo-terminals. */
+/* Pipelines and pseudo-terminals. */
 #include "process/process.h"
 
 #include "base/base.h"
@@ -15,7 +15,7 @@ static void kill_all(edo_process **processes, size_t count)
 }
 
 /* Spawns one command between two pipes. *input: the end of a pipe from which the command reads, or
- * -1; receives the end from which the next command reads. */
+ * -1. On return, *input is the end from which the next command reads. */
 static int spawn_linked(edo_command *command, bool is_last, edo_fd *input,
                         edo_process **ret_process)
 {

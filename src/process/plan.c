@@ -1,5 +1,5 @@
 /* Plans of children: environment, search path, descriptors. One block of memory holds all arrays of
- * a plan; the strings remain those of the command and of the environment. */
+ * a plan. Strings of the command and of the environment are not copied. */
 #include "process/plan.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static size_t count_of(const char *const *strings)
 
 /* ---- environment ---- */
 
-/* Length of the name in "NAME=value" or "NAME". */
+/* Returns: length of the name in "NAME=value" or "NAME". */
 static size_t name_length(const char *entry)
 {
     return strcspn(entry, "=");
@@ -37,7 +37,7 @@ static bool has_name(const char *entry, const char *name, size_t length)
     return strncmp(entry, name, length) == 0 && (entry[length] == '=' || entry[length] == '\0');
 }
 
-/* Whether one of the changes concerns the name of an entry. */
+/* Whether one of the changes has the same name as an entry. */
 static bool is_changed(const char *entry, const char *const *changes)
 {
     size_t length = name_length(entry);
@@ -46,7 +46,7 @@ static bool is_changed(const char *entry, const char *const *changes)
     return false;
 }
 
-/* If several changes have the same name, the last one counts. */
+/* Builds the environment. If several changes have the same name, only the last change is used. */
 static void fill_environment(const char **to, const edo_command *command)
 {
     const char *const *base = (const char *const *)edo__sys_environment();
@@ -80,7 +80,8 @@ static size_t count_folders(const char *path)
     return count;
 }
 
-/* An empty folder in the search path stands for the child's directory. */
+/* Makes the paths of the program in all folders of the search path. An empty folder stands for the
+ * child's working directory. */
 static void fill_paths(const char **paths, char *text, const char *path, const char *program)
 {
     for (;; path++) {
@@ -102,7 +103,7 @@ typedef struct sizes {
     size_t environment, argv, paths, text, moves; // bytes
 } sizes;
 
-/* Greatest length and greatest number of folders of any search path that the child may have. */
+/* Greatest length of all search paths that the child may have, and greatest number of folders. */
 typedef struct extent {
     size_t length, folders;
 } extent;

@@ -1,4 +1,4 @@
-/* Children: spawning, waiting, signals, ends. */
+/* Child processes: spawning, signals, and closing of handles. */
 #include "process/process.h"
 
 #include "base/base.h"
@@ -11,7 +11,7 @@
 #include <edo/blocking.h>
 
 #define DEFAULT_GRACE edo_s(5)
-#define FIRST_PAUSE   edo_ms(1)  // pause before the first retry of a program being written; doubled
+#define FIRST_PAUSE   edo_ms(1)  // pause before the first retry after -ETXTBSY; doubled each time
 #define LAST_PAUSE    edo_ms(64) // longest pause
 
 /* ---- the object ---- */
@@ -29,8 +29,8 @@ static void release(edo__source *source)
     edo__process_unref(edo__container(source, edo_process, source));
 }
 
-/* Makes the memory and the streams before the child, so that nothing can fail once the child
- * runs. */
+/* Allocates the object and opens the streams before the child is made, so that nothing can fail
+ * once the child runs. */
 static int create(edo__plan *plan, edo_process **ret_process)
 {
     edo_process *process = edo__alloc_zeroed(sizeof *process);
@@ -84,8 +84,8 @@ static int spawn_once(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_
                             : edo__sys_spawn(&plan->spawn, ret_child, ret_step);
 }
 
-/* Tries again after -ETXTBSY: a program that was just written may still be open for writing in a
- * child of another thread, until that child has executed its own program. */
+/* Spawns a child. Tries again after -ETXTBSY, because a program that was just written may still be
+ * open for writing in a child of another thread, until that child executes its own program. */
 static int spawn(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step)
 {
     for (int64_t pause = FIRST_PAUSE;; pause *= 2) {
@@ -193,8 +193,8 @@ int edo__process_collect(edo_process *process)
     return state;
 }
 
-/* The lock prevents other threads from taking the status during the call, after which the pid could
- * be reused. */
+/* Sends a signal. The lock prevents other threads from taking the status during the call. After the
+ * status was taken, the system could reuse the pid. */
 static int send(edo_process *process, int signal, bool to_group)
 {
     edo__lock_take(&process->lock);
@@ -225,8 +225,9 @@ int edo_process_kill_group(edo_process *process, int signal)
     return send(process, signal, true);
 }
 
-/* Leaves a running child to the reaper, which already has each child without a descriptor. The
- * caller's reference keeps the object valid during the whole function. */
+/* Passes a running child to the reaper, unless the child has no descriptor: such children are in
+ * the reaper's list from the beginning. Ends the child as on_close requires. The caller's reference
+ * keeps the object valid during the whole function. */
 static void leave_behind(edo_process *process)
 {
     if (process->fd >= 0) {
@@ -243,7 +244,7 @@ static void leave_behind(edo_process *process)
 
 static bool runs(edo_process *process)
 {
-    if (process->fork_generation != edo__sys_fork_generation()) return false; // the parent's
+    if (process->fork_generation != edo__sys_fork_generation()) return false; // not our child
     return process->fd < 0 || edo__process_collect(process) == 0;
 }
 

@@ -1,4 +1,4 @@
-/* Internals of children. */
+/* Internals of child processes. */
 #pragma once
 
 #include <edo/process.h>
@@ -7,36 +7,37 @@
 #include "io/io.h"
 #include "sys/process.h"
 
-/* A child. The lock guards the members of its block, up to the blank line.
+/* A child process. The lock guards the members after the lock, up to the next blank line.
  *
- * References: the handle has one, which is dropped by the release of the source. The reaper has one
- * while the child is in the reaper's list (reaper.h). The descriptor of the child is closed with
- * the last reference, so the descriptor's number and the pid stay valid for the handle and the
- * reaper. The source only borrows the descriptor. */
+ * References: the handle has one reference, which the release of the source drops. The reaper has
+ * one reference while the child is in the reaper's list (reaper.h). When the last reference is
+ * dropped, the descriptor of the child is closed. So the number of the descriptor and the pid
+ * remain valid for the handle and the reaper. The source only borrows the descriptor. */
 struct edo_process {
     edo__source source; // readable when the child has ended; used by edo_process_wait()
     edo_atomic(uint32_t) refs;
     int32_t pid;
-    edo_fd fd;   // pidfd; -1: none, and the reaper takes the status
-    edo_fd bell; // eventfd that takes the place of `fd`, or -1
+    edo_fd fd;   // pidfd; -1: there is no pidfd, and the reaper takes the status
+    edo_fd bell; // eventfd that replaces a missing pidfd, or -1
     uint32_t fork_generation;
     edo_process_fate on_close;
     int64_t grace; // ns
     bool leads;    // the child leads a process group
 
     edo__lock lock;
-    int32_t state; // 1: `exit` is the status; 0: not taken yet; -ECHILD: lost
+    int32_t state; // 1: `exit` is the status; 0: status not taken yet; -ECHILD: status lost
     edo_exit exit;
-    edo_io *stdio[3]; // streams not taken yet, or NULL
+    edo_io *stdio[3]; // streams that edo_process_take() has not returned yet, or NULL
 
     edo__node reaped; // link in the reaper's list; guarded by the reaper's lock
-    int64_t kill_at;  // time of SIGKILL; ns of edo__sys_now(), or EDO_NEVER; guarded like `reaped`
+    int64_t kill_at;  // time of SIGKILL, ns of edo__sys_now(), or EDO_NEVER; guard as for `reaped`
 };
 
 void edo__process_unref(edo_process *process);
 
-/* Takes the status if the child has ended. Returns: 1; 0: the child runs; -ECHILD. Thread: any. */
+/* Takes the status if the child has ended. Returns: 1: the status was taken; 0: the child runs;
+ * -ECHILD: the status is lost. Thread: any. */
 int edo__process_collect(edo_process *process);
 
-/* Sends a signal, to the group if the child leads one. */
+/* Sends a signal to the child; if the child leads a group, to the group. */
 int edo__process_signal(edo_process *process, int signal);

@@ -1,10 +1,11 @@
-/* The reaper. Its thread starts with the first child, and ends when the list is empty, unless it
- * has made a child with a parent-death signal.
+/* The reaper. The reaper's thread starts with the first child, and ends when the list is empty. The
+ * thread never ends once it has to make a child with a parent-death signal, or has to watch a child
+ * without a descriptor.
  *
- * The thread polls the descriptors of the children, and an eventfd, the bell, that is set when the
- * list changes. Only the thread removes entries, and other threads add entries only at the end. So
- * the n-th polled descriptor belongs to the n-th entry, even after the lock was released for the
- * poll.
+ * The thread polls the descriptors of the children and the bell, which is an eventfd. Other threads
+ * set the bell when they change the list. Only the reaper's thread removes entries, and other
+ * threads add entries only at the end. So the n-th polled descriptor belongs to the n-th entry,
+ * even after the lock was released for the poll.
  *
  * A child without a descriptor is checked at each SIGCHLD and every 100 ms, because the program may
  * replace the handler of SIGCHLD. The reaper waits for each child by its pid, never for any
@@ -18,8 +19,8 @@
 #include "sys/signals.h"
 #include "sys/sys.h"
 
-#define BLIND_PERIOD edo_ms(100) // between two checks of children without a descriptor
-#define POOR_PERIOD  edo_ms(10)  // between two checks when memory or the bell is missing
+#define BLIND_PERIOD edo_ms(100) // time between two checks of children without a descriptor
+#define POOR_PERIOD  edo_ms(10)  // time between two checks if memory or the bell is missing
 
 typedef struct request {
     struct request *next;
@@ -36,12 +37,12 @@ static edo__lock lock;
 static struct {
     uint32_t generation; // fork generation of the members below
     edo__node children;
-    size_t count, blind; // number of children, and of those without a descriptor
+    size_t count, blind; // count: number of children; blind: number of them without a descriptor
     request *requests;
     edo_atomic(edo_fd) bell; // eventfd, or -1; a signal handler reads `bell` once `stays` is set
-    bool runs;               // whether there is a thread
-    bool stays;              // whether the thread never ends
-    bool hears;              // whether SIGCHLD rings the bell
+    bool runs;               // there is a thread
+    bool stays;              // the thread never ends
+    bool hears;              // SIGCHLD sets the bell
 } reaper;
 
 /* Sets the bell. Called under the lock, or once `stays` is set. */
@@ -61,8 +62,8 @@ static edo__signal_answer on_child(void *context, const edo_signal_event *event)
 
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_CHILD, .notify = on_child };
 
-/* Prepares the members; in the child of a fork, forgets the parent's children. Called under the
- * lock. */
+/* Initialises the members at the first call. In the child of a fork, forgets the parent's children.
+ * Called under the lock. */
 static void prepare(void)
 {
     uint32_t mine = edo__sys_fork_generation();
@@ -83,10 +84,10 @@ static edo_process *of(edo__node *node)
 /* The descriptors that the thread polls. */
 typedef struct polled {
     edo__polled *all;
-    size_t capacity, count; // entries, with the bell
+    size_t capacity, count; // number of entries, including the bell
 } polled;
 
-/* Makes room for `needed` entries. Without memory the array keeps its size. */
+/* Makes room for `needed` entries. If out of memory, the array keeps its size. */
 static void reserve(polled *p, size_t needed)
 {
     size_t capacity = needed * 2;
@@ -97,8 +98,8 @@ static void reserve(polled *p, size_t needed)
     *p = (polled){ .all = all, .capacity = capacity };
 }
 
-/* Fills the array, as far as it has room. Called under the lock. Returns: moment of the next
- * SIGKILL. */
+/* Fills the array with the bell and as many children as fit. Called under the lock. Returns: time
+ * of the next SIGKILL, or EDO_NEVER. */
 static int64_t fill(polled *p)
 {
     int64_t next = EDO_NEVER;
@@ -113,13 +114,14 @@ static int64_t fill(polled *p)
     return next;
 }
 
-/* Whether the array lacks an entry or the bell. Called under the lock. */
+/* Whether the array lacks a child or the bell. Called under the lock. */
 static bool is_poor(const polled *p)
 {
     return p->count < reaper.count + 1 || reaper.bell < 0;
 }
 
-/* Length of the next wait. Called under the lock. */
+/* Returns: length of the next wait, in ns. next: time of the next SIGKILL. Called under the
+ * lock. */
 static int64_t period(const polled *p, int64_t next)
 {
     int64_t left = next == EDO_NEVER ? EDO_NEVER : next - edo__sys_now();
@@ -155,8 +157,8 @@ static void check_child(edo_process *process, bool is_ready, edo__node *ended)
     edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
 }
 
-/* Checks the first `entries` children. Children that had no room in the array count as ready.
- * Children that were added during the wait are left for the next wait. Called under the lock. */
+/* Checks the first `entries` children. Children for which the array had no room count as ready. The
+ * next wait checks children that were added during this wait. Called under the lock. */
 static void check_children(const polled *p, size_t entries, edo__node *ended)
 {
     edo__node *node = reaper.children.next, *next;
@@ -237,7 +239,7 @@ static void *run(void *argument)
 
 /* ---- from other threads ---- */
 
-/* Called under the lock. */
+/* Starts the thread if there is no thread, and opens the bell. Called under the lock. */
 static int start(void)
 {
     edo__sys_thread thread;
@@ -250,7 +252,7 @@ static int start(void)
     return 0;
 }
 
-/* Subscribes to SIGCHLD, once. From then on the thread never ends, so the bell stays open. */
+/* Subscribes to SIGCHLD, once. After that the thread never ends, so the bell is never closed. */
 static void hear_of_children(void)
 {
     edo__lock_take(&lock);

@@ -5,15 +5,15 @@
 
 #include "process/process.h"
 
-/* Hands a child to the reaper, with a reference. Thread: any. */
+/* Adds a child to the reaper's list. The caller's reference becomes the reaper's. Thread: any. */
 void edo__reaper_add(edo_process *process);
 
-/* Sets the moment of SIGKILL (ns of edo__sys_now()) of a child that the reaper has. Thread: any. */
+/* Sets the time of SIGKILL (ns of edo__sys_now()) for a child in the reaper's list. Thread: any. */
 void edo__reaper_kill_at(edo_process *process, int64_t when);
 
-/* Makes a child on the reaper's thread, and waits until it was made. The system sends a
- * parent-death signal when the thread that made the child ends, and the reaper's thread then ends
- * only with the process.
+/* Makes a child on the reaper's thread, and waits for the end of that call. The system sends a
+ * parent-death signal when the thread that made the child ends. After this call, the reaper's
+ * thread ends only with the process.
  * Returns: as edo__sys_spawn(); -EAGAIN: the thread cannot be started. */
 int edo__reaper_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child,
                       edo_spawn_step *ret_step);

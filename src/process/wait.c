@@ -1,6 +1,6 @@
-/* Waiting for a child: the operations poll the child's descriptor. All operations see the end of
- * the child, because the descriptor stays readable. The first of them takes the status
- * (edo__process_collect). */
+/* Waits for a child. Operations poll the child's descriptor. All operations see the end of the
+ * child, because the descriptor remains readable. The first operation that sees the end takes the
+ * status (edo__process_collect). */
 #include "process/process.h"
 
 #include "base/duration.h"
@@ -9,17 +9,17 @@
 
 /* Bits of edo_op.detail. */
 enum {
-    STOPS = 1 << 16, // edo_process_stop
-    BEGUN = 1 << 17,
+    STOPS = 1 << 16, // the operation is edo_process_stop
+    BEGUN = 1 << 17, // enter() has succeeded
 };
 
-/* Overlay of an edo__poll_op. */
+/* Operation of edo_process_wait() and edo_process_stop(); an overlay of an edo__poll_op. */
 typedef struct EDO__OVERLAY wait_op {
     edo_future base;
     edo_process *process;
     edo_exit *ret_exit;
     uint64_t events;  // EDO_READABLE
-    int64_t deadline; // of a stop: grace, then time of SIGKILL, then EDO_NEVER; ns
+    int64_t deadline; // in a stop, ns: first the grace, then the time of SIGKILL, then EDO_NEVER
     edo__op_wait wait;
 } wait_op;
 
@@ -30,7 +30,8 @@ static wait_op *wait_of(const edo_op *op)
     return (wait_op *)(uintptr_t)op;
 }
 
-/* Result of a wait, from the status that was taken; -EAGAIN: not taken yet. */
+/* Returns: the result of a wait, from the status of the child; -EAGAIN if the status was not taken
+ * yet. */
 static int answer(edo_process *process, edo_exit *ret_exit)
 {
     edo__lock_take(&process->lock);
@@ -48,7 +49,8 @@ static bool is_stale(const edo_process *process)
     return process->fork_generation != edo__sys_fork_generation();
 }
 
-/* Takes the status, unless the reaper takes it. */
+/* Takes the status if the child has a descriptor. Otherwise the reaper takes the status. Returns:
+ * as answer(). */
 static int try_answer(edo_process *process, edo_exit *ret_exit)
 {
     if (process->fd >= 0) edo__process_collect(process);
@@ -62,8 +64,8 @@ int edo_process_try_wait(edo_process *process, edo_exit *ret_exit)
     return is_stale(process) ? -ESTALE : try_answer(process, ret_exit);
 }
 
-/* Begins a wait, and closes the child's input. Otherwise a child that reads its input to the end
- * would wait for this process. */
+/* Begins a wait. Closes the child's input, because a child that reads its input to the end would
+ * otherwise wait for this process. A stop also sends SIGTERM. */
 static int enter(edo_process *process, edo_op *op, edo_cx *cx)
 {
     if (op->detail & BEGUN) return 0;
@@ -90,7 +92,7 @@ static void stop(edo_process *process, edo_op *op, edo_cx *cx)
     if (wait->deadline != EDO_NEVER) edo_cx_deadline(cx, wait->deadline);
 }
 
-/* Returns: the result; -EAGAIN: the operation waits. */
+/* Polls the operation. Returns: the result; -EAGAIN if the operation waits. */
 static int64_t step(edo_process *process, edo_op *op, edo_cx *cx)
 {
     int rc = enter(process, op, cx);

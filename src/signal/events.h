@@ -1,21 +1,24 @@
 /* The events of a stream of signals: a queue that signal handlers fill.
  *
- * Handlers on several threads push at once and take no lock; poppers take turns under a lock of
- * their own. It is the bounded queue of D. Vyukov (2010). Each cell has a sequence number:
+ * Handlers on several threads may push at the same time, and take no lock. Poppers pop one at a
+ * time, under the poppers' lock. The algorithm is the bounded queue of D. Vyukov (2010). Each cell
+ * has a sequence number:
  *
- *     cell i of round r is free:   seq == r * size + i
- *     its event is written:        seq == r * size + i + 1
+ *     cell i is free in round r:             seq == r * size + i
+ *     cell i has its event of round r:       seq == r * size + i + 1
  *
  * A handler claims a position by a compare-and-swap of `tail`, writes the event, and stores `seq`
- * with release; the popper reads `seq` with acquire, so it reads a complete event. The popper
- * frees the cell by a store of `seq` with release, read with acquire by the next pusher of the
- * cell. A position that is claimed and not yet written looks empty to the popper. The handler that
- * has claimed the position rings the bell of the stream afterwards, so the event is not missed.
+ * with release. The popper reads `seq` with acquire, so the popper reads a complete event. Then the
+ * popper frees the cell by a store of `seq` with release. The next pusher of the cell reads that
+ * value with acquire. A position that is claimed but not yet written looks empty to the popper. The
+ * handler that has claimed the position rings the bell of the stream after the write, so the event
+ * is not missed.
  *
- * A coalesced signal has at most one event in the queue: only the handler that changes `pending`
- * from 0 to 1 pushes. The popper frees the cell, and then sets `pending` to 0 with release. So a
- * handler that reads 0 finds a free cell. A handler that reads 1 came before that store, and at
- * that time the popper had not yet returned the queued event to the program. */
+ * A coalesced signal has at most one event in the queue, because only the handler that changes
+ * `pending` from 0 to 1 pushes. The popper frees the cell, and then sets `pending` to 0 with
+ * release. So a handler that reads 0 finds a free cell. If a handler reads 1, its swap preceded
+ * that store, and the popper had not yet returned the queued event to the program. So the queued
+ * event stands for both signals. */
 #pragma once
 
 #include <edo/signal.h>
@@ -32,7 +35,7 @@ typedef struct edo__events {
     bool coalesces;            // size is 1
     edo_atomic(uint32_t) tail; // next position to claim; changed by handlers
     uint32_t head;             // next position to pop; guarded by the poppers' lock
-    edo_atomic(uint32_t) lost; // events that found the queue full
+    edo_atomic(uint32_t) lost; // number of events for which the queue had no room
     edo_atomic(uint32_t) pending;
     edo__event_cell *cells;
 } edo__events;
@@ -45,7 +48,7 @@ static inline void edo__events_init(edo__events *events, edo__event_cell *cells,
         edo_store_relaxed(&cells[i].seq, i);
 }
 
-/* Claims a position. Returns: its cell, or NULL if the queue is full. */
+/* Claims a position. Returns: the cell of the position; NULL if the queue is full. */
 static inline edo__event_cell *edo__events_claim(edo__events *events, uint32_t *ret_position)
 {
     uint32_t position = edo_load_relaxed(&events->tail);
@@ -85,7 +88,7 @@ static inline bool edo__events_has_one(const edo__events *events)
     return edo_load_acquire(&cell->seq) == events->head + 1; // partner: edo__events_push
 }
 
-/* Takes the first event. Called under the poppers' lock. Returns: false: there is none. */
+/* Takes the first event. Called under the poppers' lock. Returns: whether there was an event. */
 static inline bool edo__events_pop(edo__events *events, edo_signal_event *ret_event)
 {
     edo__event_cell *cell = &events->cells[events->head & (events->size - 1)];

@@ -1,6 +1,6 @@
 /* Streams of signals. The handler adds an event to the queue of each stream (events.h), and sets
- * the stream's eventfd, the bell, for which operations wait as for any descriptor. So no thread is
- * needed, and a waiting operation belongs to the runtime of its task. */
+ * the bell, which is the stream's eventfd. Operations wait for the bell as for any descriptor. So
+ * no thread is needed, and a waiting operation belongs to the runtime of its task. */
 #include <edo/signal.h>
 
 #include "io/io.h"
@@ -84,7 +84,7 @@ void edo_signal_close(edo_signal *signal)
 
 /* ---- taking events ---- */
 
-/* Takes an event. When more events remain, sets the bell again for the other waiting operations. */
+/* Takes an event. If more events remain, sets the bell again, for other waiting operations. */
 static int take(edo_signal *signal, edo_signal_event *ret_event)
 {
     edo_signal_event event;
@@ -109,7 +109,7 @@ int edo_try_signal_next(edo_signal *signal, edo_signal_event *ret_event)
     return is_stale(signal) ? -ESTALE : take(signal, ret_event);
 }
 
-/* Overlay of an edo__poll_op. */
+/* Operation of edo_signal_next() and edo_ctrl_c(); an overlay of an edo__poll_op. */
 typedef struct EDO__OVERLAY next_op {
     edo_future base;
     edo_signal *signal;
@@ -143,8 +143,9 @@ static void leave(edo_signal *signal, edo_op *op)
     op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
 }
 
-/* Returns: the result; -EAGAIN: the operation waits. The bell is cleared before an event is taken,
- * so an event that comes after a fruitless try sets the bell again. */
+/* Polls the operation. The bell is cleared before the attempt to take an event. So if the attempt
+ * finds no event, a later event sets the bell again. Returns: the result; -EAGAIN if the operation
+ * waits. */
 static int64_t step(edo_signal *signal, edo_op *op, edo_cx *cx)
 {
     int rc = enter(signal, op, cx);
@@ -181,7 +182,7 @@ edo_op edo_signal_next(edo_signal *signal, edo_signal_event *ret_event)
     return edo__op(&next_ops, signal, ret_event, EDO_READABLE, EDO__POLL);
 }
 
-/* ---- Ctrl-C: the operation has a stream of its own ---- */
+/* ---- Ctrl-C: each operation opens and closes a stream of its own ---- */
 
 static edo_poll ctrl_c_poll(edo_future *future, edo_cx *cx)
 {

@@ -1,11 +1,11 @@
-/* Contract with the operating system: calls on datagram sockets that sys/sockets.h does not have,
- * and ancillary data. Thread: any. Results are 0 or a negative errno, except where a comment says
+/* Contract with the operating system: ancillary data, and the calls on datagram sockets that
+ * sys/sockets.h lacks. Thread: any. Results are 0 or a negative errno, except where a comment says
  * otherwise. */
 #pragma once
 
 #include <edo/udp.h>
 
-/* Limits a socket to one network interface. */
+/* Binds a socket to one network interface. */
 int edo__socket_set_device(edo_fd fd, const char *name);
 
 /* ---- options ---- */
@@ -21,7 +21,7 @@ bool edo__datagram_can_segment(edo_fd fd);
 
 typedef struct edo__membership {
     const edo_address *group;
-    const edo_address *source; // NULL: all
+    const edo_address *source; // only datagrams of this sender; NULL: all senders
     uint32_t interface;
     bool joins;
 } edo__membership;

@@ -13,26 +13,27 @@
  * belong to the thread, so a switch makes no system call, except with ucontext on other
  * processors. */
 
-/* Makes a context that runs entry(arg) at the first switch to it, with the caller's floating-point
- * modes. entry does not return.
- * top: end of the stack; at least EDO__CONTEXT_SIZE bytes lie below it. */
+/* Makes a context. The first switch to the context calls entry(arg), with the floating-point modes
+ * of the caller of this function. entry does not return.
+ * top: end of the stack, which has at least EDO__CONTEXT_SIZE bytes. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 
-/* Suspends this context and resumes context `to`, whose suspended call returns `value`. *ret_from
- * is written before the switch. The call returns, perhaps on another thread, when a later switch
- * resumes *ret_from. Returns: the `value` of that later switch. */
+/* Suspends the current context, and resumes context `to`. In `to`, the suspended call returns
+ * `value`. Stores the current context in *ret_from before the switch. The call ends when a later
+ * switch resumes *ret_from, perhaps on another thread. Returns: the `value` of that later
+ * switch. */
 int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value);
 
 /* As edo__sys_context_switch(), but with an int result, so that a function that returns int can end
  * with this call. */
 int edo__sys_context_enter(void **ret_from, void *to, int64_t value);
 
-enum { EDO__CONTEXT_SIZE = 2048 }; // bytes; size of the largest context, that of ucontext
+enum { EDO__CONTEXT_SIZE = 2048 }; // bytes; room for the largest context, which ucontext makes
 
 /* Whether a shadow stack is enabled (x86: CET). A shadow stack is the processor's own stack of
- * return addresses, which a switch would not change, so contexts cannot be used with it. The object
- * file of the switch is not marked as compatible, so loaders disable shadow stacks for programs
- * linked with edo. */
+ * return addresses. A switch would not change the shadow stack, so contexts cannot be used while it
+ * is enabled. The object file of the switch is not marked as compatible, so loaders disable shadow
+ * stacks for programs linked with edo. */
 bool edo__sys_has_shadow_stack(void);
 
 /* ---- memory of stacks ---- */
@@ -40,40 +41,42 @@ bool edo__sys_has_shadow_stack(void);
 typedef struct edo__stack_memory {
     char *base;     // lowest byte; stacks grow downwards
     size_t size;    // bytes, with the guard
-    size_t guard;   // bytes at the base whose access faults; 0: no guard
-    unsigned watch; // id given by a memory checker; 0: none
+    size_t guard;   // bytes at the base; an access there faults; 0: no guard
+    unsigned watch; // id that a memory checker has given the stack; 0: none
 } edo__stack_memory;
 
-/* Least size of a guarded mapping, and size of a guard, in bytes. */
+/* stack_least: least size of a guarded mapping. stack_guard: size of a guard. In bytes. */
 size_t edo__sys_stack_least(void);
 size_t edo__sys_stack_guard(void);
 
-/* Maps memory for a stack; only touched pages are allocated.
- * size: bytes, whole pages. Returns: 0; -ENOMEM, with the reason in the log. Thread: any. */
+/* Maps memory for a stack. The system allocates a page when it is first touched.
+ * size: bytes, whole pages. Returns: 0; or -ENOMEM, and the reason is logged. Thread: any. */
 int edo__sys_stack_map(size_t size, bool guarded, edo__stack_memory *ret_memory);
 void edo__sys_stack_unmap(const edo__stack_memory *memory);
 
-/* Tells memory checkers that the memory is a stack. edo__sys_stack_map() does this itself. */
+/* Tells memory checkers that the memory is a stack. Called by edo__sys_stack_map(). */
 void edo__sys_stack_watch(edo__stack_memory *memory);
 void edo__sys_stack_unwatch(const edo__stack_memory *memory);
 
-/* Releases the whole pages between two addresses. The pages read as zeros afterwards. */
+/* Releases the whole pages between two addresses. Later reads of these pages give zeros. */
 void edo__sys_stack_trim(char *from, char *to);
 
-/* Releases the whole pages between two addresses, and writes zeros to the remaining bytes. */
+/* Clears the bytes between two addresses: releases whole pages, and writes zeros to the other
+ * bytes. */
 void edo__sys_stack_clear(char *from, char *to);
 
-/* Finds the lowest resident page between two addresses, which shows how deep the stack has been.
- * Returns: the address of that page, or `to` if the system does not report it. */
+/* Finds the lowest resident page between two addresses. That page shows how deep the stack has been
+ * used. Returns: the address of the page; or `to` if no page is resident, or if the system does not
+ * report residency. */
 char *edo__sys_stack_lowest(char *from, char *to);
 
 /* ---- the stack of signal handlers ---- */
 
 /* Installs a stack for signal handlers on the calling thread. A fiber's stack is too small for some
- * handlers, and has no room at all after an overflow. Returns: the argument of
- * edo__sys_signal_stack_close(); NULL: the thread already has such a stack, or there is no
+ * handlers, and has no room after an overflow. Returns: the argument for
+ * edo__sys_signal_stack_close(); NULL if the thread already has such a stack, or if out of
  * memory. */
 void *edo__sys_signal_stack_open(void);
 
-/* Removes a signal stack. NULL is ignored. Thread: the one that has opened the stack. */
+/* Removes a signal stack. NULL is ignored. Thread: the thread that has opened the stack. */
 void edo__sys_signal_stack_close(void *stack);

@@ -1,5 +1,5 @@
 /* Contract with the operating system: files, directories and names. Thread: any. Results are >= 0
- * or a negative errno. Calls that a signal has interrupted are repeated. */
+ * or a negative errno. A call that a signal has interrupted is repeated. */
 #pragma once
 
 #include <edo/dir.h>
@@ -8,30 +8,30 @@
 enum { EDO__HERE = -100 }; // directory: the working directory of the process
 
 typedef enum edo__file_verb {
-    /* Calls on a file, at an offset, or at the file's position for EDO__AT_POSITION. */
+    /* Calls on a file. If offset is EDO__AT_POSITION, the call is at the file's position. */
     EDO__FILE_READ,   // data, size, offset, flags: EDO_OPEN_DIRECT or 0; result: bytes
     EDO__FILE_WRITE,  // as EDO__FILE_READ
     EDO__FILE_READV,  // data: slices; size: their number
-    EDO__FILE_WRITEV, // the same
+    EDO__FILE_WRITEV, // as EDO__FILE_READV
     EDO__FILE_SEEK,   // offset as int64_t, flags: edo_seek; result: position
     EDO__FILE_SYNC,
     EDO__FILE_SYNC_DATA,
     EDO__FILE_TRUNCATE, // size
     EDO__FILE_ALLOCATE, // offset, size, flags: EDO_ALLOCATE_*
     EDO__FILE_ADVISE,   // offset, size, flags: edo_advice
-    EDO__FILE_LOCK,     // offset, size, flags: edo_file_lock_kind; result: 1 locked, 0 not
+    EDO__FILE_LOCK,     // offset, size, flags: edo_file_lock_kind; result: 1 if locked, 0 if not
     EDO__FILE_UNLOCK,   // offset, size
     EDO__XATTR_GET,     // path: name; data, size
-    EDO__XATTR_SET,     // the same
+    EDO__XATTR_SET,     // as EDO__XATTR_GET
     EDO__XATTR_REMOVE,  // path: name
     EDO__XATTR_LIST,    // data, size
 
-    /* Calls on a path in a directory, or, without a path, on the file itself. */
+    /* Calls on a path in a directory. Without a path, the call is on the file fd itself. */
     EDO__FILE_OPEN,  // flags: EDO_OPEN_*, mode; result: descriptor
     EDO__FILE_INFO,  // data: edo_info *
     EDO__FILE_MODE,  // mode
-    EDO__FILE_OWNER, // size: user, offset: group
-    EDO__FILE_TIMES, // data: access or NULL, path2: change or NULL, as edo_file_time *
+    EDO__FILE_OWNER, // size: user id, offset: group id
+    EDO__FILE_TIMES, // data: access time, path2: change time; edo_file_time * or NULL
 
     /* Calls on a path in a directory. */
     EDO__PATH_MAKE_DIR, // mode
@@ -39,7 +39,7 @@ typedef enum edo__file_verb {
     EDO__PATH_REMOVE_DIR,
     EDO__PATH_RENAME,    // path2 in fd2; flags: EDO_RENAME_*
     EDO__PATH_LINK,      // path2 in fd2; without a path: a new name for the file fd
-    EDO__PATH_SYMLINK,   // path2: the target's text
+    EDO__PATH_SYMLINK,   // path2: text of the target
     EDO__PATH_READ_LINK, // data, size; result: bytes, perhaps truncated
     EDO__PATH_SPACE,     // data: edo_disk_space *
 } edo__file_verb;
@@ -57,67 +57,69 @@ typedef struct edo__file_call {
     uint64_t size, offset;
 } edo__file_call;
 
-/* Value of `offset`: use the file's position. */
+/* Value of `offset` that stands for the file's position. */
 #define EDO__AT_POSITION UINT64_MAX
 
-/* Greatest number of bytes per call. Some file systems refuse 2 GiB. */
+/* Greatest number of bytes per call, because some file systems refuse 2 GiB. */
 enum { EDO__FILE_MAX_TRANSFER = 1 << 30 };
 
-/* Makes a call; may wait for a disk. Raises neither SIGPIPE nor SIGXFSZ. */
+/* Makes a call. May wait for a disk. Raises neither SIGPIPE nor SIGXFSZ. */
 int64_t edo__file_make(const edo__file_call *call);
 
-/* Makes a call if the system can serve the call from memory. Writes, and calls that change names,
- * are never made. Returns: the result of the call; -EAGAIN: the call was not made. EDO__FILE_OPEN
- * is described below. */
+/* Makes a call if the system can serve the call from memory. Never makes writes or calls that
+ * change names. Returns: the result of the call; -EAGAIN: the call was not made. For EDO__FILE_OPEN
+ * see edo__file_try_open(). */
 int64_t edo__file_try(const edo__file_call *call);
 
 /* ---- opening ----
  *
- * edo__file_try() opens without waiting for the other end of a named pipe. So the open file has
- * O_NONBLOCK, which has no effect on reads and writes of files. edo__file_clear_nonblocking()
- * clears the flag for uses on which it would have an effect.
+ * edo__file_try_open() does not wait for the other end of a named pipe. So the open file has
+ * O_NONBLOCK, which has no effect on reads and writes of files. For uses on which O_NONBLOCK would
+ * have an effect, edo__file_clear_nonblocking() clears the flag.
  *
  * If the path is a named pipe, edo__file_try_open() returns -EAGAIN and stores the pipe's
- * descriptor in *ret_held. Closing this descriptor at once could end a writer that has just found
- * its reader. The caller closes the descriptor after the call was made by edo__file_make(). */
+ * descriptor in *ret_held. To close this descriptor at once could end a writer that has just found
+ * a reader in it. So the caller first makes the call by edo__file_make(), and then closes the
+ * descriptor. */
 int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held);
 void edo__file_clear_nonblocking(edo_fd fd);
 
-/* Checks the flags of edo_file_open(). Returns: 0; -EINVAL. */
+/* Checks the flags of edo_file_open(). Returns: 0 or -EINVAL. */
 int edo__file_check_open(uint32_t flags);
 
-/* Whether this process has a limit on the size of files that it writes. If so, a write must be made
- * by edo__file_make(), which handles SIGXFSZ. */
+/* Whether this process has a limit on the size of the files that it writes. If there is a limit,
+ * writes must be made by edo__file_make(), which handles SIGXFSZ. */
 bool edo__file_is_limited(void);
 
-/* Reads how a file was opened. Returns: EDO_OPEN_APPEND and EDO_OPEN_DIRECT, or'ed; -EBADF. */
+/* Reads flags with which a file was opened. Returns: a set of EDO_OPEN_APPEND and EDO_OPEN_DIRECT;
+ * or -EBADF. */
 int edo__file_status(edo_fd fd);
 
-/* Finds the absolute path of a file, with all symlinks resolved, and without opening the file for
- * reading. Returns: bytes of the path, without a NUL, perhaps cut to `size`; -ENOENT, also for a
- * file without a name. */
+/* Finds the absolute path of a file, with all symlinks resolved. Does not open the file for
+ * reading. Stores the path without a NUL, cut to `size` bytes. Returns: number of bytes stored;
+ * -ENOENT, also for a file without a name. */
 int64_t edo__file_canonical(const char *path, char *buffer, size_t size);
 
 /* ---- directories ---- */
 
-/* One entry of a directory. The name is in the memory of the batch. */
+/* One entry of a directory. `name` points into the memory of the batch. */
 typedef struct edo__dir_entry {
     const char *name;
     size_t size; // bytes of the name, without its NUL
     uint64_t inode;
-    edo_file_kind kind; // UNKNOWN: the file was removed meanwhile
+    edo_file_kind kind; // EDO_IS_UNKNOWN if the file was removed meanwhile
 } edo__dir_entry;
 
-/* Reads a batch of entries of a directory into memory, which is aligned to 8 bytes. Returns: bytes
- * of the batch; 0: the end. */
+/* Reads a batch of directory entries. memory: aligned to 8 bytes. Returns: size of the batch, in
+ * bytes; 0 at the end of the directory. */
 int64_t edo__dir_read(edo_fd fd, void *memory, size_t size);
 
-/* Takes the next entry of a batch, and skips "." and "..". *at: 0 before the first call. Returns:
+/* Takes the next entry of a batch. Skips "." and "..". *at: 0 before the first call. Returns:
  * whether there was an entry. */
 bool edo__dir_take(const void *memory, size_t size, size_t *at, edo__dir_entry *ret_entry);
 
 /* ---- copies ---- */
 
-/* Makes the file `to` share all blocks of the file `from`. Returns: 0; an error if the file systems
- * cannot do so. */
+/* Makes the file `to` share all blocks of the file `from`. Returns: 0; or an error if the file
+ * system cannot share blocks. */
 int edo__file_clone(edo_fd from, edo_fd to);

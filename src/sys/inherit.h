@@ -5,6 +5,6 @@
 
 int64_t edo__sys_process_id(void);
 
-/* Sets whether a descriptor stays open in programs that this process executes.
+/* Sets whether programs that this process executes inherit a descriptor.
  * Returns: 0; -EBADF. Thread: any. */
 int edo__sys_set_inheritable(edo_fd fd, bool on);

@@ -1,6 +1,5 @@
-/* Contract with the operating system: sockets, network addresses, and the files behind descriptors.
- * Any thread may make every call. Results are 0 or a negative errno, except where a comment says
- * otherwise. */
+/* Contract with the operating system: sockets, network addresses, and kinds of files. Thread: any.
+ * Results are 0 or a negative errno, except where a comment says otherwise. */
 #pragma once
 
 #include <edo/address.h>
@@ -8,10 +7,10 @@
 /* ---- addresses ---- */
 
 typedef enum edo__family {
-    EDO__FAMILY_ANY, // IPv4 and IPv6, in a look-up
+    EDO__FAMILY_ANY, // in a look-up: IPv4 and IPv6
     EDO__FAMILY_V4,
     EDO__FAMILY_V6,
-    EDO__FAMILY_UNIX, // only of a socket: an edo__address is of V4 or V6
+    EDO__FAMILY_UNIX, // family of a socket, never of an edo__address
 } edo__family;
 
 /* Address and port of one end of a connection. A plain value. */
@@ -20,7 +19,7 @@ typedef struct edo__address {
     uint32_t zone;  // number of the interface of a link-local IPv6 address, or 0
     uint16_t port;  // host order
     uint8_t family; // EDO__FAMILY_V4 or V6
-    bool any;       // ":port": every address of the machine, both families
+    bool any;       // the text was ":port": all addresses of the machine, in both families
 } edo__address;
 
 /* Compares two addresses, except the member `any`. */
@@ -29,11 +28,11 @@ bool edo__address_equals(const edo__address *a, const edo__address *b);
 /* Whether an IPv6 address contains an IPv4 address ("::ffff:1.2.3.4"). */
 bool edo__address_is_v4_mapped(const edo__address *address);
 
-/* Parses a numeric IP address of a family, without zone and brackets.
- * Returns: 0; -EINVAL. */
+/* Parses a numeric IP address of the given family, without zone and brackets. Returns: 0;
+ * -EINVAL. */
 int edo__ip_parse(const char *text, edo__family family, uint8_t ret_ip[16]);
 
-/* Convert between an edo_address and the system's form, as edo_address_from_system() and
+/* Convert between an edo_address and a struct sockaddr, as edo_address_from_system() and
  * edo_address_system(). */
 int edo__address_from_system(const void *sockaddr, size_t size, edo_address *ret_address);
 const void *edo__address_to_system(const edo_address *address, size_t *ret_size);
@@ -49,28 +48,28 @@ int edo__address_unpack(const edo_address *address, edo__address *ret_parts);
  * -ENAMETOOLONG. */
 int edo__address_pack_name(const void *name, size_t size, bool abstract, edo_address *ret_address);
 
-int edo__address_pack_unnamed(edo_address *ret_address); // a Unix socket without a name; 0
+int edo__address_pack_unnamed(edo_address *ret_address); // a Unix socket without a name
 
-/* The name of a Unix socket: as edo_address_name(). */
+/* Finds the name of a Unix socket, as edo_address_name(). */
 size_t edo__address_name(const edo_address *address, const char **ret_name, bool *ret_abstract);
 
 enum { EDO__IP_TEXT_SIZE = 46 }; // with the final NUL
 
-/* Writes an IP address as numbers. */
+/* Writes an IP address as text, in numeric form. */
 void edo__ip_format(const edo__address *address, char text[EDO__IP_TEXT_SIZE]);
 
-/* Number of a network interface. Returns: 0 if the name is unknown. */
+/* Returns: the number of a network interface; 0 if the name is unknown. */
 uint32_t edo__interface_number(const char *name);
 
-/* Looks up all addresses of a host, in the order in which they should be tried. Blocks without
- * limit.
- * service: a port or a name. family: of the addresses, or ANY. The array comes from edo__alloc().
- * Returns: the number of addresses, at least 1; a negative errno, see edo_lookup(). */
+/* Looks up all addresses of a host. Blocks without a time limit. The addresses are in the order in
+ * which they should be tried, in an array from edo__alloc().
+ * service: a port or a name. family: family of the addresses, or ANY.
+ * Returns: the number of addresses, at least 1; or a negative errno (see edo_lookup()). */
 int edo__sys_resolve(const char *host, const char *service, edo__family family,
                      edo__address **ret_addresses);
 
-/* Makes edo__sys_resolve() call another function, for tests. NULL restores the system's function.
- * Must not be called during a look-up. */
+/* Replaces the function that edo__sys_resolve() calls, for tests. NULL restores the system's
+ * function. Must not be called during a look-up. */
 typedef int edo__resolve_fn(const char *host, const char *service, edo__family family,
                             edo__address **ret_addresses);
 void edo__sys_set_resolver(edo__resolve_fn *resolver);
@@ -84,19 +83,19 @@ typedef enum edo__socket_type {
     EDO__SOCKET_SEQPACKET,
 } edo__socket_type;
 
-/* Makes a socket, non-blocking and closed by exec. Returns: its descriptor. */
+/* Makes a socket, non-blocking and closed by exec. Returns: the descriptor. */
 edo_fd edo__socket_make(edo__family family, edo__socket_type type);
 
-/* Makes two connected sockets. Returns: 0; a negative errno. */
+/* Makes two connected sockets. Returns: 0 or a negative errno. */
 int edo__socket_make_pair(edo__socket_type type, edo_fd ret_fds[2]);
 
 /* Makes a TCP socket. */
 edo_fd edo__socket_open(edo__family family);
 
-/* Bind and connect a socket of any family to an edo_address. connect, NULL: ends the connection of
- * a datagram socket. A connect of a stream socket works as edo__socket_connect(). If the listener
- * of a Unix socket has no room, the connect returns -EAGAIN. edo__socket_name,
- * edo__socket_peer_name: read the address of the socket, or of its peer. */
+/* Bind and connect a socket of any family to an edo_address. A connect to NULL ends the connection
+ * of a datagram socket. A connect of a stream socket works as edo__socket_connect(). If the
+ * listener of a Unix socket has no room, the connect returns -EAGAIN. edo__socket_name reads the
+ * address of the socket, edo__socket_peer_name the address of its peer. */
 int edo__socket_bind_to(edo_fd fd, const edo_address *address);
 int edo__socket_connect_to(edo_fd fd, const edo_address *address);
 int edo__socket_name(edo_fd fd, edo_address *ret_address);
@@ -104,17 +103,18 @@ int edo__socket_peer_name(edo_fd fd, edo_address *ret_address);
 
 int edo__socket_bind(edo_fd fd, const edo__address *address);
 
-/* Binds a socket before a connect. With port 0, the system chooses the port only when the peer is
- * known. */
+/* Binds a socket before a connect. If the port is 0, the system chooses a port later, when the peer
+ * is known. */
 int edo__socket_bind_local(edo_fd fd, const edo__address *address);
 int edo__socket_listen(edo_fd fd, int backlog);
 
-/* Begins to connect. The socket becomes writable when the attempt has ended. edo__socket_error()
- * then returns the attempt's result.
- * Returns: 0, also when the attempt has already ended. */
+/* Begins to connect. The socket becomes writable when the attempt has ended. After that,
+ * edo__socket_error() returns the result of the attempt. Returns: 0, even if the attempt has
+ * already ended. */
 int edo__socket_connect(edo_fd fd, const edo__address *address);
 
-/* Reads the address of a socket, or of its peer. -EAFNOSUPPORT for sockets of other families. */
+/* Read the address of a socket, or the address of its peer. Returns: 0; -EAFNOSUPPORT if the socket
+ * is neither IPv4 nor IPv6. */
 int edo__socket_local(edo_fd fd, edo__address *ret_address);
 int edo__socket_peer(edo_fd fd, edo__address *ret_address);
 
@@ -123,9 +123,9 @@ int edo__socket_error(edo_fd fd);
 
 int edo__socket_shutdown_write(edo_fd fd);
 
-/* Reads once, without blocking, and drops the bytes. tcp: a TCP socket, where the kernel drops the
- * bytes without a copy.
- * Returns: 1 when there may be more; 0 at the end; -EAGAIN. */
+/* Reads once, without blocking, and drops the bytes. tcp: whether the socket is a TCP socket; the
+ * kernel then drops the bytes without a copy. Returns: 1 if there may be more input; 0 at the end;
+ * -EAGAIN. */
 int edo__socket_drop_input(edo_fd fd, bool tcp);
 
 /* Makes a later close of the connection send a reset. */
@@ -134,8 +134,8 @@ void edo__socket_reset_at_close(edo_fd fd);
 typedef struct edo__socket_kind {
     edo__family family; // ANY: a family that edo does not know
     edo__socket_type type;
-    bool is_tcp;       // has the options of TCP: a socket of TCP or MPTCP
-    bool is_plain_tcp; // TCP, and not MPTCP
+    bool is_tcp;       // TCP or MPTCP; the socket has the options of TCP
+    bool is_plain_tcp; // TCP, not MPTCP
     bool is_udp;
     bool listens;
 } edo__socket_kind;
@@ -164,7 +164,7 @@ typedef enum edo__socket_option {
 int edo__socket_set(edo_fd fd, edo__socket_option option, int value);
 int edo__socket_get(edo_fd fd, edo__socket_option option); // the value, >= 0
 
-/* Set and read SO_LINGER. seconds: -1: off. */
+/* Set and read SO_LINGER. seconds: -1 if the option is off. */
 int edo__socket_set_linger(edo_fd fd, int seconds);
 int edo__socket_linger(edo_fd fd, int *ret_seconds);
 
@@ -175,26 +175,27 @@ typedef enum edo__file_kind {
     EDO__FILE_PIPE,
     EDO__FILE_CHARACTER, // a terminal, a device
     EDO__FILE_MASTER,    // the master of a pseudo-terminal
-    EDO__FILE_REGULAR,   // some of /proc and /sys can be polled
+    EDO__FILE_REGULAR,   // some files in /proc and /sys can be polled
     EDO__FILE_OTHER,
 } edo__file_kind;
 
-/* The kind of file behind a descriptor that can be polled.
- * Returns: an edo__file_kind; -EPERM for a file that cannot be polled; -EBADF; an error of the
- * check itself, such as -EMFILE. */
+/* Finds the kind of a file, and checks that the file can be polled. Returns: an edo__file_kind;
+ * -EPERM if the file cannot be polled; -EBADF; or an error of the check itself, such as -EMFILE. */
 int edo__sys_pollable_kind(edo_fd fd);
 
-/* Whether a descriptor of any kind can be polled. Returns: 0; -EPERM; an error of the check. */
+/* Checks whether a descriptor can be polled. Returns: 0; -EPERM if not; or an error of the
+ * check. */
 int edo__sys_check_pollable(edo_fd fd);
 
-/* Replaces the open file of a terminal or a named pipe, which other processes may share, by a
- * private non-blocking file under the same descriptor number. Has no effect on other kinds of
- * files, or if opening fails. Must be called before the first use of the descriptor by a driver. */
+/* Opens a terminal or a named pipe again, as a private non-blocking file. Replaces the old open
+ * file, which other processes may share, under the same descriptor number. Has no effect on other
+ * kinds of files, or if the file cannot be opened again. Called before a driver first uses the
+ * descriptor. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
 
-/* Opens such a private file under a new descriptor, closed by exec. Unnamed pipes are supported
- * too. Returns: the descriptor; a negative errno, if the file is of another kind or the process has
- * no right to open it anew. */
+/* Opens a terminal, a named pipe or an unnamed pipe again, as a private non-blocking file. Returns:
+ * a new descriptor, closed by exec; or a negative errno if the file is of another kind, or if the
+ * process has no right to open the file again. */
 edo_fd edo__sys_open_private(edo_fd fd, edo__file_kind kind);
 
 /* Clears O_NONBLOCK on the open file of a descriptor if edo has set that flag. Called after the

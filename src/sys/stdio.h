@@ -1,4 +1,4 @@
-/* Contract with the C library: FILEs whose functions belong to edo. */
+/* Contract with the C library: FILEs that read and write through functions of edo. */
 #pragma once
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Contract with the operating system: options of TCP, urgent data, and options by number. Thread:
- * any. */
+/* Contract with the operating system: options of TCP, urgent data, and socket options by their
+ * system numbers. Thread: any. */
 #pragma once
 
 #include <edo/tcp.h>
@@ -7,7 +7,7 @@
 #include "sys/sockets.h"
 
 /* Makes an MPTCP socket, or a TCP socket if the system has no MPTCP. The socket is non-blocking and
- * closed by exec. Returns: its descriptor. */
+ * closed by exec. Returns: the descriptor. */
 edo_fd edo__tcp_open_multipath(edo__family family, bool *ret_is_multipath);
 
 /* Options whose value is a number. The value of a flag is 0 or 1. */
@@ -27,12 +27,13 @@ int edo__tcp_get(edo_fd fd, edo__tcp_option option); // the value, >= 0
 
 int edo__tcp_set_congestion(edo_fd fd, const char *name);
 
-/* Returns: length of the name; -ENOSPC for a buffer that is too small. */
+/* Reads the name of the congestion control. Returns: length of the name; -ENOSPC if the buffer is
+ * too small. */
 int edo__tcp_congestion(edo_fd fd, char *buffer, size_t size);
 
 int edo__tcp_info(edo_fd fd, edo_tcp_info *ret_info);
 
-/* Whether a connection uses MPTCP: 1 or 0, or a negative errno. */
+/* Checks whether a connection uses MPTCP. Returns: 1 or 0; or a negative errno. */
 int edo__tcp_is_multipath(edo_fd fd);
 
 /* Send or receive a byte of urgent data, without blocking. Returns: 1; 0 at the end of the stream;
@@ -40,12 +41,13 @@ int edo__tcp_is_multipath(edo_fd fd);
 int edo__tcp_send_urgent(edo_fd fd, unsigned char byte);
 int edo__tcp_recv_urgent(edo_fd fd, unsigned char *ret_byte);
 
-/* Whether the next byte to be read is the urgent mark: 1 or 0, or a negative errno. */
+/* Checks whether the next byte to be read is the urgent mark. Returns: 1 or 0; or a negative
+ * errno. */
 int edo__tcp_is_at_mark(edo_fd fd);
 
 /* ---- sockets of any kind, by the system's numbers ---- */
 
-/* Makes a socket, non-blocking and closed by exec. Returns: its descriptor. */
+/* Makes a socket, non-blocking and closed by exec. Returns: the descriptor. */
 edo_fd edo__socket_open_by_number(int family, int type, int protocol);
 int edo__socket_bind_raw(edo_fd fd, const void *address, size_t size);
 

@@ -1,20 +1,20 @@
-/* The epoll driver: readiness, edge-triggered.
+/* The epoll driver, for edge-triggered readiness.
  *
  * A descriptor is registered once, for all events, when an operation on the descriptor first has to
- * wait. An event sets the ready bits of the sides and is counted in the rest of their words. A call
- * that would block clears the bits only if no event has come since the word was read, so readiness
- * is never lost. A read that has emptied the socket (edo__has_met_end) also clears the bits, which
- * saves the call that would answer EAGAIN. After the peer has hung up, such a read does not clear
- * the bits, because no further edge would come.
+ * wait. An event sets the ready bits of the sides, and is counted in the other bits of the ready
+ * words. A call that would block clears the bits only if no event has come since the word was read,
+ * so readiness is never lost. A read that has emptied the socket (edo__has_met_end) also clears the
+ * bits, which saves the call that would answer EAGAIN. After the peer has hung up, such a read does
+ * not clear the bits, because no further edge would come.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
  * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next
- * waiter if its side is still ready. So while a side is ready and has parked operations, there is a
+ * waiter if the side is still ready. So while a side is ready and has parked operations, there is a
  * woken operation that will either clear the readiness or wake the next waiter. No readiness is
  * left unused, and one event wakes one task. An operation that ends by its first try makes no side
- * ready and has no part in this.
+ * ready, so it need not wake a waiter.
  *
- * epoll_source.c holds the registration of sources, and their end.
+ * epoll_source.c contains the registration and the end of sources.
  */
 #include "driver/epoll/epoll.h"
 
@@ -45,9 +45,9 @@ typedef struct readiness {
     uint32_t words[EDO__SIDES];
 } readiness;
 
-/* Reads the ready words of the two sides. Relaxed, because the words guard no memory. A stale value
- * only costs another round: the words are read again before an operation parks, under the lock that
- * events also take. */
+/* Reads the ready words of the two sides. The loads are relaxed, because the words guard no memory.
+ * A stale value only costs another round: before an operation parks, the words are read again under
+ * the lock, and events take that lock too. */
 static readiness look(edo__source *source)
 {
     return (readiness){ { edo_load_relaxed(&source->sides[EDO__READ_SIDE].ready),
@@ -63,15 +63,16 @@ static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
     return false;
 }
 
-/* Clears readiness, unless an event has come since `*seen` was read. Updates `*seen` on success. */
+/* Clears bits of a side's readiness, unless an event has come since `*seen` was read. Updates
+ * `*seen` on success. */
 static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32_t bits)
 {
     uint32_t expected = *seen;
     if (edo_cas_relaxed(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
-/* Registers the source if its operation may park. Called under the source's lock. *driver: on
- * return, the driver that has the source registered. */
+/* Registers the source if the operation may park. Called under the source's lock. *driver: on
+ * return, the driver with which the source is registered. */
 static int find_place(edo_driver **driver, edo__source *source, const edo_op *op,
                       edo__epoll **ret_left)
 {
@@ -107,7 +108,7 @@ static void note_end(edo__source *source, const edo_op *op, uint32_t *seen)
 static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 {
     uint32_t *word = &seen->words[edo__side_of(op)];
-    bool asks = edo__request_of(op) == EDO__POLL; // a poll asks the system, whatever the bits are
+    bool asks = edo__request_of(op) == EDO__POLL; // a poll makes its call whatever the bits are
     if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
     op->base.result = edo__try(source, op);
     if (op->base.result != -EAGAIN) {
@@ -118,15 +119,15 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
-/* The first waiter of a side, if the waiter is parked with a driver of this kind; else NULL. A
- * driver of another kind completes its operations itself. Called under the source's lock. */
+/* Returns: the first waiter of a side; NULL if there is none, or if the waiter is parked with a
+ * driver of another kind, which completes the operation itself. Called under the source's lock. */
 static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 {
     edo_op *op = edo__wait_first(edo__side_waiters(side));
     return op && side->driver->ops == driver->ops ? op : NULL;
 }
 
-/* Wakes the next waiter if the side of an operation that has ended is still ready. */
+/* Called after the end of an operation. Wakes the next waiter if the side is still ready. */
 static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__source *source,
                                               const edo_op *op)
 {
@@ -140,9 +141,9 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
     edo__wakes_commit(&wakes);
 }
 
-/* Ends an operation: wakes the next waiter, and ends the visit that the operation has begun or
- * used. The load without the lock sees every such visit. Any other visit is ended by an operation
- * that used it. */
+/* Ends an operation. Wakes the next waiter, and ends a visit that the operation has begun or used.
+ * The load without the lock sees every such visit. Any other visit is ended by an operation that
+ * has used that visit. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
 {
@@ -181,14 +182,15 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
     edo__lock_take(&source->lock);
     bool parked = edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
     edo__lock_give(&source->lock);
-    if (!parked) op->detail |= EDO__DETAIL_WOKEN; // also by an event after the poll's first look
+    if (!parked) op->detail |= EDO__DETAIL_WOKEN; // an event may have come since the first look
     op->base.result = -ECANCELED;
     return end(driver, source, op);
 }
 
 /* ---- events ---- */
 
-/* The first waiter of a side, including a waiter for both sides. Called under the source's lock. */
+/* Returns: the first waiter of a side, which may be a waiter for both sides; or NULL. Called under
+ * the source's lock. */
 static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned side)
 {
     edo_op *op = first_waiter(driver, &source->sides[side]);
@@ -197,9 +199,9 @@ static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned
     return op && (op->detail & EDO__DETAIL_BOTH_SIDES) ? op : NULL;
 }
 
-/* Stores the event as the operation's result: epoll has consumed the event that a poll of the
- * descriptor would report. Called under the source's lock. Returns: whether the operation waits for
- * this event. */
+/* Stores the event as the operation's result, because epoll has consumed the event, and a poll of
+ * the descriptor would no longer report it. Called under the source's lock. Returns: whether the
+ * operation waits for this event. */
 static bool is_latched_for(edo_op *op, uint32_t events)
 {
     op->base.result = (int64_t)(events &
@@ -241,9 +243,9 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
     return n;
 }
 
-/* Waits for events. Every error of epoll_pwait2() except EINTR leads to epoll_wait(), because
- * containers filter newer calls, with various errors. epoll_wait() also reports a bad
- * descriptor. */
+/* Waits for events. After any error of epoll_pwait2() except EINTR, epoll_wait() is used instead,
+ * because containers refuse newer calls with various errors. If the descriptor is bad, epoll_wait()
+ * reports that too. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
@@ -255,7 +257,7 @@ static int wait_for_events(edo__epoll *driver, int64_t timeout)
     return wait_in_ms(driver, timeout);
 }
 
-/* Turns the driver. The runtime's own descriptors have no source, so an event on them only ends the
+/* Turns the driver. The runtime's own descriptors have no source, so their events only end the
  * wait. */
 static int epoll_turn(edo_driver *base, int64_t timeout)
 {
@@ -274,7 +276,7 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
     return n > 0 ? n : 0;
 }
 
-/* The eventfd is never read: each write is an edge. */
+/* Ends the wait of a turn. The eventfd is never read, because each write causes an edge. */
 static void epoll_unpark(edo_driver *driver)
 {
     if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // a write would wake the parent
@@ -319,8 +321,8 @@ static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **r
     return rc;
 }
 
-/* Closes the driver. Streams that are still open lose their registration, and another runtime may
- * use them later. An inherited driver remains in memory, because sources refer to that driver. */
+/* Closes the driver. Open streams lose their registration, and may later be used in another
+ * runtime. An inherited driver remains in memory, because sources refer to that driver. */
 static void epoll_close(edo_driver *base)
 {
     edo__epoll *driver = edo__epoll_of(base);

@@ -6,17 +6,17 @@
 #include "base/base.h"
 #include "driver/driver.h"
 
-enum { EDO__EPOLL_BATCH = 256 }; // events per turn, 3 KiB; further events come with the next turn
+enum { EDO__EPOLL_BATCH = 256 }; // greatest number of events per turn; the events take 3 KiB
 
 typedef struct edo__epoll {
     edo_driver base;
     int epoll, event; // event: an eventfd that ends the wait
-    bool no_pwait2;   // epoll_pwait2() does not work: waits take whole milliseconds
+    bool no_pwait2;   // epoll_pwait2() does not work, so waits are rounded up to milliseconds
     uint32_t fork_generation;
     edo_atomic(uint32_t) turns; // odd while the batch may refer to sources: from before
                                 // a wait until the batch is handled
     edo__lock lock;             // guards the two lists, and the counts of registrations
-    edo__node sources;          // sources registered here
+    edo__node sources;          // list of the sources registered with this driver
     edo__source *dead;          // list of forgotten sources, to be freed
     unsigned dead_count;
     struct epoll_event events[EDO__EPOLL_BATCH];
@@ -29,31 +29,31 @@ static inline edo__epoll *edo__epoll_of(edo_driver *driver)
 
 /* ---- epoll_source.c: registration of sources ---- */
 
-/* Whether this is the child of a fork: epoll and its registrations are the parent's, and this copy
- * is never turned. */
+/* Whether the driver was opened before a fork, and this process is the child. The epoll instance
+ * and its registrations belong to the parent, and the child never turns its copy of the driver. */
 bool edo__epoll_is_inherited(const edo__epoll *driver);
 
-/* Registers a descriptor, for edges. Returns: 0 or a negative errno. */
+/* Registers a descriptor for edge-triggered events. Returns: 0 or a negative errno. */
 int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
-/* Registers an operation's source with a driver of the runtime of *driver. *driver: the driver of
- * the poll; on return, the driver of the same runtime that already has the source, if any.
- * *ret_left: a pinned driver that lost the source; the caller passes it to
- * edo__epoll_leave_behind() once the lock is released. Called under the source's lock.
+/* Registers an operation's source with a driver of the poll's runtime. Called under the source's
+ * lock. *driver: the driver of the poll. If another driver of the same runtime already has the
+ * source, *driver is set to that driver. *ret_left: set, and pinned, if a driver of another runtime
+ * has lost the source. The caller then releases the lock and calls edo__epoll_leave_behind().
  * Returns: 0 or a negative errno. */
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
                         edo__epoll **ret_left);
 
-/* Waits until the driver's batch no longer refers to sources that it has lost, and unpins the
- * driver. */
+/* Waits until the batch of a driver no longer refers to sources that the driver has lost. Unpins
+ * the driver. */
 void edo__epoll_leave_behind(edo__epoll *driver);
 
-/* Ends the visit of an operation's side, unless other operations wait there. After the return no
- * batch refers to the source by that visit, even if another thread turns the driver during the
- * call. */
+/* Ends the visit of an operation's side, unless other operations wait on that side. After the
+ * return, no batch refers to the source because of that visit, even if another thread turns the
+ * driver during the call. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
-/* Called around each period in which the driver may refer to sources. Thread: the owner. */
+/* Enclose each period in which the driver may refer to sources. Thread: the owner. */
 void edo__epoll_begin_batch(edo__epoll *driver);
 void edo__epoll_end_batch(edo__epoll *driver);
 

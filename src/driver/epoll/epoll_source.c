@@ -1,17 +1,17 @@
-/* The epoll driver: registration of sources, and their end.
+/* The epoll driver: registration and end of sources.
  *
- * The thread that turns the driver frees a source before it fetches new events. The previous batch
- * has been handled by then, so no event can refer to the source.
+ * The thread that turns the driver frees dead sources before it fetches new events. The previous
+ * batch has been handled by then, so no event can refer to a freed source.
  *
- * Within a runtime a stream stays registered with the driver of the worker on which it first
- * waited, even if other workers poll its operations later.
+ * Within a runtime, a stream remains registered with the driver of the worker on which an operation
+ * of the stream first waited. Later operations may be polled by other workers.
  *
  * A stream may migrate between runtimes, and two runtimes may use one side each. When an operation
  * of another runtime has to wait, the registration migrates to that runtime's driver, unless
- * operations are still parked with the old driver. In that case the new driver is a visitor: the
- * visitor registers the descriptor in addition, for one side, until its operations on that side
- * have ended. So an operation always waits with a driver of its own runtime, which is turned while
- * it waits.
+ * operations are still parked with the old driver. In that case the new driver is a visitor. A
+ * visitor registers the descriptor in addition, for one side, until the visitor's operations on
+ * that side have ended. So an operation always waits with a driver of its own runtime, and that
+ * runtime turns the driver meanwhile.
  *
  * Order of locks: a source's, then a driver's. A thread that takes a source from a driver pins the
  * driver, and keeps the source until the driver's batch has been handled, because that batch may
@@ -25,7 +25,7 @@
 #include "sys/sys.h"
 
 enum {
-    MANY_DEAD = 64, // number of forgotten sources at which the driver is woken, to free them
+    MANY_DEAD = 64, // number of forgotten sources at which the driver is woken to free the sources
     ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
 };
 
@@ -42,8 +42,9 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events)
     return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Registers the source's descriptor. epoll accepts a descriptor once, so a second registration uses
- * a duplicate. Returns: the registered descriptor, or a negative errno. */
+/* Registers the source's descriptor. epoll accepts each descriptor only once, so a second
+ * registration uses a duplicate of the descriptor. Returns: the registered descriptor, or a
+ * negative errno. */
 static int add_source(edo__epoll *driver, edo__source *source)
 {
     int rc = edo__epoll_add(driver, source->fd, source, ALL_EVENTS);
@@ -64,7 +65,7 @@ static void remove_source(edo__epoll *driver, edo__source *source, int fd)
     if (fd != source->fd) close(fd);
 }
 
-/* Stores a descriptor in a pointer. NULL means that there is none. */
+/* Converts a descriptor to a pointer. NULL stands for no descriptor. */
 static void *keep_fd(int fd)
 {
     return (void *)(intptr_t)(fd + 1);
@@ -88,8 +89,8 @@ static int enlist(edo__epoll *driver, edo__source *source)
     return 0;
 }
 
-/* Removes the source from the driver's list. In the child of a fork the parent's list is never
- * read, and is not changed. */
+/* Ends the source's registration, and removes the source from the driver's list. The child of a
+ * fork neither reads nor changes the parent's list. */
 static void delist(edo__epoll *driver, edo__source *source)
 {
     remove_source(driver, source, kept_fd(source->extra));
@@ -134,8 +135,8 @@ static bool is_relied_on(edo__source *source)
     return false;
 }
 
-/* Registers the descriptor with a driver of a second runtime, for that runtime's operations on one
- * side. */
+/* Registers the descriptor with a driver of a second runtime, for the operations of that runtime on
+ * one side. */
 static int begin_visit(edo__epoll *driver, edo__source *source, edo__side *side)
 {
     int fd = add_source(driver, source);
@@ -215,7 +216,7 @@ void edo__epoll_free_dead(edo__epoll *driver)
     }
 }
 
-/* Ends a source. The driver may be closing, and may already have delisted the source. */
+/* Ends a source. A driver that is closing may already have delisted the source. */
 void edo__epoll_forget(edo_driver *base, edo__source *source)
 {
     edo__epoll *driver = edo__epoll_of(base);
@@ -247,9 +248,9 @@ static edo__source *first_source(edo__epoll *driver)
     return source;
 }
 
-/* Delists one source. Another driver may take the source during this call, and then keeps the
- * source until this driver's batch has been handled. So this function counts as a batch. Returns:
- * false when no source was left. */
+/* Delists one source. Another driver may take the source during this call. The thread that takes
+ * the source keeps it until this driver's batch has been handled, so this function counts as a
+ * batch. Returns: false when no source was left. */
 static bool release_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);

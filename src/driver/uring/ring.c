@@ -1,5 +1,5 @@
-/* Set-up, end and the three system calls of an io_uring. The frequent functions of the queues are
- * inline in ring.h. */
+/* Set-up, end and system calls of an io_uring. The frequent functions of the queues are inline in
+ * ring.h. */
 #include "driver/uring/ring.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Names that older kernel headers lack. #ifdef cannot test for an enumerator, so this file defines
- * its own names for enumerators, with the kernel's values. */
+/* Names that older kernel headers lack. #ifdef cannot test for an enumerator. So where the kernel
+ * has an enumerator, this file defines a name of its own with the kernel's value. */
 #define OP_SOCKET           45U // IORING_OP_SOCKET, 5.19
 #define REGISTER_RING_FDS   20U // IORING_REGISTER_RING_FDS, 5.18
 #define UNREGISTER_RING_FDS 21U // IORING_UNREGISTER_RING_FDS, 5.18
@@ -29,23 +29,22 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7) // 6.15
 #endif
 
-/* Size of the CQ; the kernel's default factor is 2. A server has many more operations in flight
- * than it prepares in one turn. Room for a completion costs 16 bytes, an overflow costs an
- * allocation. */
+/* Size of the CQ, as a multiple of the size of the SQ. The kernel's default is 2. A server has many
+ * more operations in flight than it prepares in one turn. Room for a completion costs 16 bytes. An
+ * overflow costs an allocation. */
 #define CQ_PER_SQ 4U
 
-/* ns to wait for the kernel to free resources, after the kernel took no submissions. */
+/* ns to wait before the next attempt after the kernel took no submissions for lack of resources. */
 #define RETRY_NS 10000000
 
 #define NS_PER_S 1000000000
 
-/* Number of opcodes to probe, greater than any opcode that edo uses. The limit of the call is
- * 256. */
+/* Number of opcodes to probe; greater than any opcode that edo uses, at most 256. */
 #define PROBE_OPS 64U
 
 #define ALWAYS (IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
 
-/* Sets of flags from best to none, each with the kernel that introduced it. */
+/* Sets of flags, from the best to none. Each comment is the first kernel that knows the set. */
 static const unsigned setup_ladder[] = {
     IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
         IORING_SETUP_TASKRUN_FLAG, // 6.1
@@ -70,11 +69,11 @@ struct need {
 
 static const struct need needed_features[] = {
     NEED(IORING_FEAT_SINGLE_MMAP),   // both queues in one mapping
-    NEED(IORING_FEAT_NODROP),        // completions that do not fit are kept
+    NEED(IORING_FEAT_NODROP),        // completions that do not fit into the CQ are kept
     NEED(IORING_FEAT_SUBMIT_STABLE), // iovecs may be freed after submission
-    NEED(IORING_FEAT_RW_CUR_POS),    // an offset of UINT64_MAX is the file's position
-    NEED(IORING_FEAT_FAST_POLL),     // sockets wait without a kernel thread each
-    NEED(IORING_FEAT_EXT_ARG),       // a time limit in io_uring_enter
+    NEED(IORING_FEAT_RW_CUR_POS),    // an offset of UINT64_MAX stands for the file's position
+    NEED(IORING_FEAT_FAST_POLL),     // operations on sockets wait without kernel threads
+    NEED(IORING_FEAT_EXT_ARG),       // io_uring_enter accepts a time limit
 };
 
 static const struct need needed_ops[] = {
@@ -99,7 +98,7 @@ static int sys_register(int fd, unsigned opcode, void *arg, unsigned count)
     return rc < 0 ? -errno : (int)rc;
 }
 
-/* A number for the calling thread. No other thread of the process ever has this number, unlike a
+/* Returns: a number for the calling thread. The number is never used again in the process, unlike a
  * thread id or the address of a thread-local variable. */
 static uint64_t this_thread(void)
 {
@@ -120,9 +119,9 @@ static int failed(int rc, const char *what, const char **ret_reason)
     return rc;
 }
 
-/* Creates the ring with the best allowed set of flags that the kernel knows. The kernel reports an
- * unknown flag as EINVAL, like other mistakes. So the last attempt, without flags, shows whether
- * there is another mistake. */
+/* Creates the ring with the best allowed set of flags that the kernel knows. For an unknown flag
+ * the kernel answers EINVAL, as for other mistakes. So the last attempt, without flags, shows
+ * whether there is another mistake. */
 static int create(unsigned entries, unsigned wanted, struct io_uring_params *params)
 {
     int fd = -EINVAL;
@@ -153,8 +152,8 @@ static bool has_op(const struct io_uring_probe *probe, unsigned op)
     return op < probe->ops_len && (probe->ops[op].flags & IO_URING_OP_SUPPORTED) != 0;
 }
 
-/* Probes the operations of the kernel. An operation that arrived in the same kernel as an optional
- * feature also reveals that feature. */
+/* Probes which operations the kernel has. Also finds an optional feature: OP_SOCKET is as old as
+ * POLL_FIRST, so a kernel that has the operation also has the feature. */
 static int check_ops(struct edo__ring *ring, const char **ret_reason)
 {
     alignas(struct io_uring_probe) unsigned char
@@ -176,8 +175,8 @@ static int check_ops(struct edo__ring *ring, const char **ret_reason)
     return 0;
 }
 
-/* Maps a part of the ring, without inheritance by fork: a child that wrote to the queues would
- * corrupt the parent's. */
+/* Maps a part of the ring. The child of a fork does not inherit the mapping, because a child that
+ * wrote to the queues would corrupt the parent's queues. */
 static int map_part(int fd, size_t size, uint64_t offset, void **ret_part)
 {
     void *part = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
@@ -198,8 +197,8 @@ static void *field(const struct edo__ring *ring, uint32_t offset)
     return (char *)ring->map + offset;
 }
 
-/* Finds the fields in the mapping. The SQ's indirection array permanently maps each slot to
- * itself. */
+/* Sets the pointers to the fields in the mapping. Fills the SQ's indirection array so that each
+ * slot maps to itself. The array never changes later. */
 static void find_fields(struct edo__ring *ring, const struct io_uring_params *params)
 {
     unsigned *array = field(ring, params->sq_off.array);
@@ -244,8 +243,8 @@ static void unmap_queues(struct edo__ring *ring)
     munmap(ring->map, ring->map_size);
 }
 
-/* Registers the ring in the calling thread's table, which saves the look-up of the descriptor in
- * every io_uring_enter. If that fails, calls use the descriptor. */
+/* Registers the ring in the calling thread's table of rings, which saves the look-up of the
+ * descriptor in every io_uring_enter. If the registration fails, calls use the descriptor. */
 static void adopt(struct edo__ring *ring)
 {
     struct io_uring_rsrc_update slot = { .offset = UINT32_MAX, .data = (uint32_t)ring->fd };
@@ -260,7 +259,7 @@ static bool adopted_here(const struct edo__ring *ring)
     return ring->registered >= 0 && ring->owner == this_thread();
 }
 
-/* Undoes adopt(). Has an effect on the same thread only, because in another thread's table the same
+/* Undoes adopt(), but only on the thread that called adopt(). In another thread's table, the same
  * index is another ring. */
 static void disown(struct edo__ring *ring)
 {
@@ -353,7 +352,7 @@ static int sys_enter(struct edo__ring *ring, unsigned to_submit, unsigned wait_n
     return rc < 0 ? -errno : (int)rc;
 }
 
-/* Submits, waits, and makes the kernel deliver the completions that it holds back. */
+/* Submits, waits, and makes the kernel deliver the completions that the kernel holds back. */
 static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wait_nr,
                          int64_t timeout_ns)
 {
@@ -366,15 +365,16 @@ static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wa
     return sys_enter(ring, to_submit, wait_nr, ring->enter_flags | IORING_ENTER_EXT_ARG, &arg);
 }
 
-/* The release pairs with the kernel's acquire of sq_tail: the SQEs before it are filled in. */
+/* The release pairs with the kernel's acquire of sq_tail. So the kernel reads SQEs that are
+ * completely filled in. */
 unsigned edo__ring_publish(struct edo__ring *ring)
 {
     edo_store_release(ring->sq_tail, ring->sq_next);
     return ring->sq_next;
 }
 
-/* Number of SQEs before `end` that the kernel has not taken. The kernel may already have taken SQEs
- * behind `end`. */
+/* Returns: number of SQEs before `end` that the kernel has not taken; 0 if the kernel has already
+ * taken SQEs after `end`. */
 static unsigned left_before(const struct edo__ring *ring, unsigned end)
 {
     int left = (int)(end - edo_load_acquire(ring->sq_head));
@@ -382,9 +382,9 @@ static unsigned left_before(const struct edo__ring *ring, unsigned end)
     return left > 0 ? (unsigned)left : 0;
 }
 
-/* The head of the queue shows how many SQEs were taken; the result of the call does not, because
- * another thread may submit at the same time. The loop is for kernels without SUBMIT_ALL, which
- * stop after each SQE that they refuse. */
+/* The head of the queue shows how many SQEs were taken. The result of the call does not show it,
+ * because another thread may submit at the same time. The loop is for kernels without SUBMIT_ALL,
+ * which stop after each refused SQE. */
 int edo__ring_submit(struct edo__ring *ring)
 {
     unsigned end = edo__ring_publish(ring);
@@ -404,7 +404,7 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
     struct io_uring_sqe *sqe;
 
     if (edo__ring_pending(ring) > ring->sq_mask) {
-        (void)edo__ring_submit(ring); // only the room in the queue matters
+        (void)edo__ring_submit(ring); // the next line checks for room in the queue
         if (edo__ring_pending(ring) > ring->sq_mask) return NULL;
     }
     sqe = &ring->sqes[ring->sq_next++ & ring->sq_mask];
@@ -412,8 +412,9 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
     return sqe;
 }
 
-/* Converts the result of a wait into the result for the caller. -EBUSY (older kernels): the CQ is
- * full and the kernel holds back more completions, so there are completions to reap. */
+/* Converts the result of a wait into the result for the caller. -EBUSY, from older kernels, is a
+ * success: the CQ is full and the kernel holds back more completions, so there are completions to
+ * reap. */
 static int wait_result(int rc)
 {
     bool ended = rc >= 0 || rc == -EINTR || rc == -ETIME || rc == -EBUSY;
@@ -421,16 +422,17 @@ static int wait_result(int rc)
     return ended ? 0 : rc;
 }
 
-/* Whether the kernel could not take submissions but may later. The kernel takes none while it holds
- * back completions (-EBUSY, older kernels) or lacks memory. A result of 0 is no progress either. */
+/* Whether the kernel took no submissions now, but may take them later. An older kernel takes none
+ * while it holds back completions (-EBUSY). Any kernel takes none while memory is short. A result
+ * of 0 also means that the kernel took none. */
 static bool is_starved(int rc)
 {
     return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;
 }
 
-/* Waits after submissions that the kernel did not take. Completions free resources. So there is no
- * wait if there are completions to reap, else a short wait. In either case the caller tries again,
- * and does not spin. */
+/* Waits after submissions that the kernel did not take. Completions free resources. So this
+ * function does not wait if there are completions to reap; otherwise the wait is short. In either
+ * case the caller tries again, and does not spin. */
 static int wait_starved(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
 {
     if (timeout_ns < 0 || timeout_ns > RETRY_NS) timeout_ns = RETRY_NS;
@@ -448,9 +450,9 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
     return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
 }
 
-/* A call that submits fewer SQEs than requested does not wait, so the call is repeated. There is
- * one repetition when other threads submit too. On kernels without SUBMIT_ALL, there is one per
- * refused SQE. */
+/* A system call that submits fewer SQEs than requested does not wait, so the call is repeated. The
+ * call is repeated once when other threads submit too. On kernels without SUBMIT_ALL, the call is
+ * repeated once per refused SQE. */
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
 {
     unsigned left = left_before(ring, end);

@@ -1,5 +1,5 @@
 /*
- * One io_uring, used by raw system calls.
+ * One io_uring, used through raw system calls.
  *
  * A ring is a pair of queues shared with the kernel: requests for operations (SQEs) go into the
  * submission queue (SQ), and the results (CQEs) come back through the completion queue (CQ). This
@@ -8,9 +8,9 @@
  *
  * Thread: one at a time. Every function must be called under the owner's lock, if the owner has a
  * lock. Exceptions: edo__ring_enter_to, edo__ring_wait and the functions that take completions.
- * Only the thread that turns the ring calls these functions, and it may do so while other threads
- * use the submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is
- * stricter: the kernel answers -EEXIST to any thread except the one that called edo__ring_init
+ * Only the thread that turns the ring calls the excepted functions. Other threads may use the
+ * submission queue under the lock during such a call. A ring with IORING_SETUP_SINGLE_ISSUER is
+ * stricter. The kernel answers -EEXIST to any thread except the thread that called edo__ring_init
  * (with IORING_SETUP_R_DISABLED: edo__ring_enable).
  *
  * The owner's steps, in order:
@@ -19,14 +19,14 @@
  *     2. For each operation: edo__ring_sqe, one of the edo__sqe_* helpers, and edo__sqe_tag.
  *     3. edo__ring_enter: submits the prepared SQEs and waits.
  *     4. edo__ring_peek, handling of the completions, edo__ring_advance; repeated until peek
- *     returns 0.
- *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation:
- *        the kernel ends remaining operations in the background, and may write to their buffers
- *        meanwhile.
+ *        returns 0.
+ *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation.
+ *        Otherwise the kernel ends remaining operations in the background, and may write to their
+ *        buffers meanwhile.
  *
- * A prepared SQE is never lost: it stays queued until the kernel has taken it. A completion is
- * never lost either: when the CQ is full the kernel keeps the rest, and the next edo__ring_enter
- * fetches it.
+ * A prepared SQE is never lost, because an SQE remains queued until the kernel has taken it. A
+ * completion is never lost either. When the CQ is full, the kernel keeps further completions, and
+ * the next edo__ring_enter fetches them.
  *
  * docs/internals/io_uring.md explains the choice of flags.
  */
@@ -72,7 +72,7 @@
 #define IORING_POLL_ADD_MULTI (1U << 0) // 5.13
 #endif
 
-/* The cheapest flags, for a ring on which only one thread submits and reaps. */
+/* The cheapest flags. Only for a ring on which one thread submits and reaps. */
 #define EDO__RING_OWNED                                                                            \
     (IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |           \
      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
@@ -103,7 +103,7 @@ struct edo__ring {
     edo_atomic(unsigned) *sq_head;
     edo_atomic(unsigned) *sq_tail;
     edo_atomic(unsigned) *sq_flags;
-    unsigned sq_next; // index of the next SQE; copied to *sq_tail at its submission
+    unsigned sq_next; // index of the next SQE to prepare; copied to *sq_tail by a submission
     unsigned sq_mask;
 
     int fd;                      // descriptor of the ring; readable when there are completions
@@ -113,23 +113,23 @@ struct edo__ring {
     unsigned setup_flags;        // setup flags that the kernel has accepted
     unsigned features;           // IORING_FEAT_*
     unsigned can;                // EDO__RING_CAN_*
-    edo_atomic(uint64_t) enters; // calls of io_uring_enter, for metrics; two at a time may
-                                 // count as one
+    edo_atomic(uint64_t) enters; // number of io_uring_enter calls, for metrics; may miss one of
+                                 // two simultaneous calls
 
-    void *map; // mapping of both queues' indices and of the CQEs
+    void *map; // mapping of the CQEs and of the indices of both queues
     size_t map_size;
     size_t sqes_size;
 };
 
 /*
- * Sets up a ring with room for `entries` submissions (rounded up to a power of two, cut to the
- * kernel's limit) and four times as many completions. `flags_wanted` is EDO__RING_OWNED,
- * EDO__RING_SHARED, any subset of these, or 0. The ring gets the best set of flags that is a subset
- * of `flags_wanted` and that the kernel knows. With IORING_SETUP_R_DISABLED in addition, the ring
- * is disabled until edo__ring_enable.
+ * Sets up a ring with room for `entries` submissions and four times as many completions. `entries`
+ * is rounded up to a power of two, and cut to the kernel's limit. `flags_wanted` is
+ * EDO__RING_OWNED, EDO__RING_SHARED, any subset of these, or 0. The ring gets the best set of flags
+ * that is a subset of `flags_wanted` and that the kernel knows. IORING_SETUP_R_DISABLED may be
+ * added, and then the ring is disabled until edo__ring_enable.
  *
- * Returns: 0 or a negative errno; -EOPNOTSUPP: the kernel lacks something that is required. On
- * failure `*ret_reason` is a line for the log. The line is valid until the calling thread's next
+ * Returns: 0 or a negative errno; -EOPNOTSUPP: the kernel lacks a required feature. On failure
+ * `*ret_reason` is a line for the log. The line is valid until the calling thread's next
  * edo__ring_init.
  */
 int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_wanted,
@@ -140,76 +140,78 @@ int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_want
 int edo__ring_enable(struct edo__ring *ring);
 
 /*
- * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. May be
- * called once per ring. (Deferred work does not wake a sleeper on the ring's own descriptor.)
- * Returns: 0 or a negative errno.
+ * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. The
+ * eventfd is needed because deferred work does not wake a thread that sleeps on the ring's own
+ * descriptor. Called at most once per ring. Returns: 0 or a negative errno.
  */
 int edo__ring_signal(struct edo__ring *ring, int event);
 
-/* Ends the ring. Must be called by the thread that set up (or enabled) the ring; otherwise the
- * kernel keeps the ring until that thread ends. Zeroed memory and NULL are allowed. */
+/* Ends the ring. Must be called by the thread that set up (or enabled) the ring. If another thread
+ * calls it, the kernel keeps the ring until the first thread ends. Zeroed memory and NULL are
+ * allowed. */
 void edo__ring_deinit(struct edo__ring *ring);
 
 /* Closes the descriptor and clears the struct, in the child of a fork. The child has inherited the
- * descriptor but not the memory. The parent's ring is not affected. */
+ * descriptor but not the mapped queues. The parent's ring is not affected. */
 void edo__ring_forget(struct edo__ring *ring);
 
 /*
- * Takes a zeroed SQE. One edo__sqe_* helper must fill in the SQE before any other call on the ring.
- * Submits when the queue is full. Returns: NULL when the kernel takes no SQE (see
- * edo__ring_submit); the caller reaps, then tries again.
+ * Returns: a zeroed SQE. One edo__sqe_* helper must fill in the SQE before any other call on the
+ * ring. When the queue is full, this function submits first. If the kernel then takes no SQE (see
+ * edo__ring_submit), this function returns NULL, and the caller reaps and tries again.
  */
 struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring);
 
 /*
- * Submits all prepared SQEs, without waiting. SQEs that were not taken remain queued. Returns: 0;
- * -EBUSY: completions must be reaped first; -EAGAIN, -ENOMEM: the kernel is short of memory;
- * -EEXIST: another thread's ring; another negative errno.
+ * Submits all prepared SQEs, without waiting. SQEs that the kernel did not take remain queued.
+ * Returns: 0; -EBUSY: completions must be reaped first; -EAGAIN, -ENOMEM: the kernel is short of
+ * memory; -EEXIST: the ring belongs to another thread; or another negative errno.
  */
 int edo__ring_submit(struct edo__ring *ring);
 
 /*
- * Submits all prepared SQEs and waits until the CQ has `wait_nr` completions, `timeout_ns` have
- * passed (0: no wait; negative: no limit), or a signal arrives. Makes no system call when there is
- * nothing to submit, to wait for or to fetch.
+ * Submits all prepared SQEs, then waits. The wait ends when the CQ has `wait_nr` completions, when
+ * `timeout_ns` have passed (0: no wait; negative: no limit), or when a signal arrives. Makes no
+ * system call if there is nothing to submit, to wait for or to fetch.
  *
- * Returns: 0 after a wait, for whatever reason the wait ended; a negative errno if the ring is
- * unusable, such as -EEXIST (another thread's ring), -EBADFD (the ring is not enabled) or -EBADR
- * (the kernel had no memory to keep a completion, and lost the completion). A lack of resources for
- * submission is no failure: SQEs that were not taken remain queued (see edo__ring_pending), and the
- * wait is at most 10 ms long, so that the caller soon tries again.
+ * Returns: 0 after a wait, whatever ended the wait; or a negative errno if the ring is unusable.
+ * Examples: -EEXIST (the ring belongs to another thread), -EBADFD (the ring is not enabled), -EBADR
+ * (the kernel lacked memory to keep a completion, and lost the completion). A lack of resources for
+ * submission is no failure. SQEs that the kernel did not take remain queued (see
+ * edo__ring_pending), and the wait is at most 10 ms long, so that the caller soon tries again.
  */
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
 /*
- * edo__ring_enter in two steps, for a ring to which several threads submit. publish, under the
- * lock, shows the prepared SQEs to the kernel and returns their end in the queue. enter_to, without
- * the lock, submits up to that end and waits. During enter_to, other threads may prepare further
- * SQEs, and may submit the further and the published SQEs. The kernel takes each SQE once, in the
- * order of the queue.
+ * edo__ring_enter in two steps, for a ring to which several threads submit. publish is called under
+ * the lock. publish makes the prepared SQEs visible to the kernel, and returns their end in the
+ * queue. enter_to is called without the lock. enter_to submits up to that end, and waits. During
+ * enter_to, other threads may prepare further SQEs, and may submit the published and the further
+ * SQEs. The kernel takes each SQE once, in the order of the queue.
  */
 unsigned edo__ring_publish(struct edo__ring *ring);
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns);
 
-/* Waits like edo__ring_enter, and submits nothing. Thread: any, without the lock. */
+/* Waits like edo__ring_enter, but submits nothing. Thread: the one that turns the ring, without the
+ * lock. */
 int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
-/* Number of prepared SQEs that the kernel has not taken. The acquire pairs with the kernel's
- * release of sq_head: the kernel has read an SQE before it is filled in again. */
+/* Returns: number of prepared SQEs that the kernel has not taken. The acquire pairs with the
+ * kernel's release of sq_head. So the kernel's reads of an SQE precede the next use of the SQE. */
 static inline unsigned edo__ring_pending(const struct edo__ring *ring)
 {
     return ring->sq_next - edo_load_acquire(ring->sq_head);
 }
 
-/* Number of completions that can be reaped now. The acquire pairs with the kernel's release of
- * cq_tail: the CQEs before it are written. */
+/* Returns: number of completions that can be reaped now. The acquire pairs with the kernel's
+ * release of cq_tail. So the kernel's writes to these CQEs precede the reads. */
 static inline unsigned edo__ring_ready(const struct edo__ring *ring)
 {
     return edo_load_acquire(ring->cq_tail) - edo_load_relaxed(&ring->cq_next);
 }
 
-/* Acquires all writes that submitting threads made before they published. For rings on which other
- * threads submit, between edo__ring_ready and the handling of completions. The acquire pairs with
+/* Acquires all writes that submitting threads made before they published their SQEs. Called between
+ * edo__ring_ready and the handling of completions, on rings to which other threads submit. Partner:
  * the release in edo__ring_publish. The kernel already orders the publishing before the completion,
  * but neither a compiler nor a checker can see that order. */
 static inline void edo__ring_see_submitters(const struct edo__ring *ring)
@@ -217,20 +219,19 @@ static inline void edo__ring_see_submitters(const struct edo__ring *ring)
     (void)edo_load_acquire(ring->sq_tail);
 }
 
-/* Whether the kernel holds back completions that only an edo__ring_enter fetches: deferred task
- * work, or completions that did not fit into the CQ. Relaxed, because the flag is a hint: the
- * system call that follows the hint orders all other accesses. */
+/* Whether the kernel holds back completions that only an edo__ring_enter fetches. Such completions
+ * are deferred task work, or did not fit into the CQ. The load is relaxed, because the flag is only
+ * a hint, and the system call that follows orders all other accesses. */
 static inline bool edo__ring_has_work(const struct edo__ring *ring)
 {
     return (edo_load_relaxed(ring->sq_flags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
 /*
- * Finds the completions that can be reaped and are adjacent in memory. Points `*ret_first` to the
- * first of them. Returns: their number. The completions remain valid until edo__ring_advance. When
- * the queue wraps around, the next peek returns the rest, so the caller repeats peek until it
- * returns
- * 0.
+ * Finds completions that can be reaped and are adjacent in memory. Points `*ret_first` to the first
+ * of these completions, which remain valid until edo__ring_advance. Returns: their number. When the
+ * queue wraps around, the next peek finds the rest. So the caller repeats peek until peek
+ * returns 0.
  */
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)
 {
@@ -243,8 +244,8 @@ static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_ur
     return ready < until_wrap ? ready : until_wrap;
 }
 
-/* Gives the first `count` completions back to the kernel. The release pairs with the kernel's
- * acquire of cq_head: the CQEs are read before they are overwritten. */
+/* Returns the first `count` completions to the kernel. The release pairs with the kernel's acquire
+ * of cq_head. So the reads of the CQEs precede the kernel's next writes to them. */
 static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
 {
     unsigned next = edo_load_relaxed(&ring->cq_next) + count;
@@ -254,13 +255,13 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
 
 /*
  * Helpers that fill in a zeroed SQE. Memory that an SQE points to (buffers, iovecs, message
- * headers, addresses) belongs to the kernel until the completion; only an iovec array and a message
- * header may be freed once the SQE is submitted (IORING_FEAT_SUBMIT_STABLE).
+ * headers, addresses) belongs to the kernel until the completion. Exceptions are an iovec array and
+ * a message header, which may be freed once the SQE is submitted (IORING_FEAT_SUBMIT_STABLE).
  */
 
-/* Greatest length of a transfer. The kernel cuts transfers to this length (its MAX_RW_COUNT, with
- * pages of 4 KiB), as in read(2). edo cuts the length first, because the length in an SQE has 32
- * bits. */
+/* Greatest length of a transfer, in bytes. As in read(2), the kernel cuts transfers to this length,
+ * which is MAX_RW_COUNT with pages of 4 KiB. edo cuts the length before, because an SQE has only 32
+ * bits for the length. */
 #define EDO__SQE_LEN_MAX 0x7ffff000U
 
 static inline uint32_t edo__sqe_len(size_t len)
@@ -273,7 +274,7 @@ static inline uint64_t edo__sqe_ptr(const void *p)
     return (uint64_t)(uintptr_t)p;
 }
 
-/* Members common to all operations on a descriptor. */
+/* Sets the members that all operations on a descriptor have in common. */
 static inline void edo__sqe_op(struct io_uring_sqe *sqe, unsigned opcode, int fd, const void *addr,
                                uint32_t len)
 {
@@ -283,7 +284,7 @@ static inline void edo__sqe_op(struct io_uring_sqe *sqe, unsigned opcode, int fd
     sqe->len = len;
 }
 
-/* Sets the value of `user_data` in the completion. */
+/* Sets the value that `user_data` has in the completion. */
 static inline void edo__sqe_tag(struct io_uring_sqe *sqe, uint64_t tag)
 {
     sqe->user_data = tag;
@@ -295,8 +296,8 @@ static inline void edo__sqe_recv(struct io_uring_sqe *sqe, int fd, void *buf, si
     sqe->msg_flags = (uint32_t)flags;
 }
 
-/* As send(2) with MSG_NOSIGNAL: a closed peer is -EPIPE, never SIGPIPE. (Newer kernels add the flag
- * themselves.) */
+/* As send(2) with MSG_NOSIGNAL. If the peer has closed, the result is -EPIPE, without SIGPIPE.
+ * (Newer kernels add the flag themselves.) */
 static inline void edo__sqe_send(struct io_uring_sqe *sqe, int fd, const void *buf, size_t len,
                                  int flags)
 {
@@ -313,18 +314,19 @@ static inline void edo__sqe_accept(struct io_uring_sqe *sqe, int fd, struct sock
     sqe->accept_flags = (uint32_t)flags;
 }
 
-/* Waits once for `events` (POLLIN, ...); the completion's result is the ready events. */
+/* Waits once for `events` (POLLIN, ...). The result of the completion is the set of ready
+ * events. */
 static inline void edo__sqe_poll(struct io_uring_sqe *sqe, int fd, unsigned events)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    events = events << 16 | events >> 16; // in older kernels the field had only its first 16 bits
+    events = events << 16 | events >> 16; // older kernels read only the first 16 bits of the field
 #endif
     edo__sqe_op(sqe, IORING_OP_POLL_ADD, fd, NULL, 0);
     sqe->poll32_events = events;
 }
 
-/* Polls repeatedly, edge-triggered: there is one completion, with IORING_CQE_F_MORE, each time that
- * `events` become ready again. Needs EDO__RING_CAN_MULTI_POLL. */
+/* Polls repeatedly, edge-triggered. Each time `events` become ready again, there is a completion
+ * with IORING_CQE_F_MORE. Needs EDO__RING_CAN_MULTI_POLL. */
 static inline void edo__sqe_poll_multishot(struct io_uring_sqe *sqe, int fd, unsigned events)
 {
     edo__sqe_poll(sqe, fd, events);
@@ -333,8 +335,8 @@ static inline void edo__sqe_poll_multishot(struct io_uring_sqe *sqe, int fd, uns
 
 /*
  * Cancels the operation with this tag. The cancel completes with one of three results. 0: the
- * operation ends with -ECANCELED or its result. -ENOENT: the operation has completed; its
- * completion is in the CQ or will be there soon. -EALREADY: the operation runs in a kernel thread,
+ * operation ends, with -ECANCELED or with its own result. -ENOENT: the operation has ended, and its
+ * completion is in the CQ or will soon be there. -EALREADY: the operation runs in a kernel thread,
  * and may or may not be interrupted. In each case the operation has a completion of its own, with
  * the operation's result.
  */

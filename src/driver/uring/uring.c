@@ -1,15 +1,15 @@
-/* The io_uring driver: the ring, its turns and completions. Its operations are in uring_op.c, their
- * cancellation in uring_cancel.c, calls on files in uring_call.c.
+/* The io_uring driver: the ring, turns and completions. uring_op.c contains operations,
+ * uring_cancel.c their cancellation, and uring_call.c calls on files.
  *
- * SQEs are prepared while tasks are polled; the turn submits all of them in one system call.
+ * SQEs are prepared while tasks are polled. A turn submits all of them in one system call.
  *
- * The ring of a current-thread runtime is owned by the thread that enables the ring, in the
- * thread's first poll or turn. The kernel refuses all other threads. Only the owner prepares SQEs
- * and takes completions, so queues and completions need no lock. Another thread may close a source.
- * The close wakes the task of the operation, and the task's poll cancels the operation. Another
- * thread may also poll an operation that the owner has started. That poll takes the result, if
- * there is one; otherwise the poll changes the waker or requests a cancellation. The source's lock
- * orders these accesses.
+ * The ring of a current-thread runtime is owned by the thread that enables the ring, which happens
+ * in the first poll or turn. The kernel refuses all other threads. Only the owner prepares SQEs and
+ * takes completions, so queues and completions need no lock. Another thread may close a source. The
+ * close wakes the task of each waiting operation, and the task's poll cancels the operation.
+ * Another thread may also poll an operation that the owner has started. If the operation has a
+ * result, that poll takes the result. Otherwise the poll changes the waker or requests a
+ * cancellation. The source's lock orders these accesses.
  *
  * A worker's ring is shared. Any thread prepares SQEs, under the driver's lock, so there are no
  * requests: any poll can cancel directly. One thread at a time, the turner, takes completions. The
@@ -20,15 +20,15 @@
  *     the turner        arms watches, publishes, sets `asleep`       turning, driver's lock
  *                       submits the published SQEs; sleeps           turning
  *                       clears `asleep`, takes completions           turning
- *                       handles one, may prepare                     turning, source's, driver's
+ *                       handles a completion, may prepare            turning, source's, driver's
  *
  * Every SQE is submitted. An SQE prepared before the turner publishes is submitted by the turner.
  * An SQE prepared while the turner sleeps is submitted by the thread that prepared the SQE. An SQE
- * prepared while no turner sleeps is submitted by the next turn. That turn comes, because a worker
- * turns its ring before it sleeps, and a helper turns the ring of a stuck worker. `asleep` is set
- * under the lock, together with the publishing. `asleep` is cleared without the lock: a thread that
- * still reads true only makes a useless system call. If the kernel takes no SQE while the turner
- * sleeps, the turner is unparked and tries again.
+ * prepared while no turner sleeps is submitted by the next turn. There always is a next turn,
+ * because a worker turns its ring before it sleeps, and a helper turns the ring of a stuck worker.
+ * `asleep` is set under the lock, together with the publishing. `asleep` is cleared without the
+ * lock. A thread that still reads true only makes a useless system call. If the kernel takes no SQE
+ * while the turner sleeps, the turner is unparked and tries again.
  */
 #include "driver/uring/uring.h"
 
@@ -44,7 +44,7 @@ enum { ENTRIES = 256 };
 
 /* ---- the owner ---- */
 
-/* An identity of the thread: an address that no other living thread has. */
+/* Returns: an address that identifies the thread among all living threads. */
 static const void *this_thread(void)
 {
     static _Thread_local char here;
@@ -107,8 +107,8 @@ static void be_enabled(edo__uring *driver)
     if (edo__unlikely(!edo_load_relaxed(&driver->owner))) enable(driver);
 }
 
-/* Submits for a turner that sleeps. Returns: false when the kernel did not take all SQEs, so that
- * the turner must be woken to try again. */
+/* Submits the prepared SQEs if the turner sleeps. Returns: false when the kernel did not take all
+ * SQEs. The turner must then be woken to try again. */
 static bool submit_for_sleeper(edo__uring *driver)
 {
     if (!edo_load_relaxed(&driver->asleep) || !edo__ring_pending(&driver->ring)) return true;
@@ -130,9 +130,9 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 
 /* ---- completions ---- */
 
-/* Records the end of a watch, which the next turn arms again. The event is consumed first, because
- * on a readable descriptor the new poll would end at once. (Watches end after each event on kernels
- * without multishot polls.) */
+/* Records the end of a watch. The next turn arms the watch again. The event is consumed first,
+ * because a new poll of a readable descriptor would end at once. (On kernels without multishot
+ * polls, a watch ends after each event.) */
 static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
@@ -156,8 +156,8 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
         edo__uring_complete(driver, op, result, flags);
 }
 
-/* Handles completions. Each completion is returned to the kernel before it is handled, so that the
- * handler may itself reap. */
+/* Handles completions. Each completion is returned to the kernel before its handler is called, so
+ * that the handler may also reap. */
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
@@ -185,7 +185,7 @@ static _Noreturn void give_up(int error)
     edo__sys_wait_failed("io_uring", error);
 }
 
-/* Whether there is work that the turn has not seen. Later work raises the signal. */
+/* Whether there is work that the turn has not seen. Work that begins later sets the signal. */
 static bool is_more_to_do(edo__uring *driver)
 {
     return edo__ring_pending(&driver->ring) || edo__ring_ready(&driver->ring) ||
@@ -211,7 +211,7 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
     bool all_armed = arm_watches(driver,
-                                 sleeps); // without the watch an unpark would not end the wait
+                                 sleeps); // an unpark ends the wait only through an armed watch
     int rc = edo__ring_enter(&driver->ring, sleeps && all_armed, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
@@ -222,8 +222,8 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     return count;
 }
 
-/* Publishes the prepared SQEs. Returns: the end of the SQEs that this turn submits. *sleeps:
- * cleared if a watch is not armed, because an unpark would then not end the sleep. */
+/* Publishes the prepared SQEs. Returns: the end of the SQEs that this turn submits. Clears *sleeps
+ * if a watch is not armed, because an unpark would then not end the sleep. */
 static unsigned publish(edo__uring *driver, bool *sleeps)
 {
     edo__lock_take(&driver->lock);
@@ -236,8 +236,8 @@ static unsigned publish(edo__uring *driver, bool *sleeps)
 }
 
 /* Turns a shared ring. The next turn submits SQEs that are prepared while completions are handled,
- * and arms watches that have ended. Workers have no foreign loop that would wait before that
- * turn. */
+ * and arms watches that have ended. This turn need not do so, because no foreign loop waits between
+ * the turns of a worker. */
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
@@ -259,10 +259,10 @@ static int uring_turn(edo_driver *base, int64_t timeout)
                           : turn_owned(driver, sleeps, timeout);
 }
 
-/* Ends the wait of a turn. Each write is an edge, also before the poll is armed. With a foreign
- * loop, this function sets the loop's eventfd `signal` directly, because a signal through `event`
- * and the kernel would arrive late. In case the owner sleeps in the ring nevertheless, a watch
- * polls `signal` too. */
+/* Ends the wait of a turn. Each write causes an edge, also if the poll is armed later. With a
+ * foreign loop, this function sets the loop's eventfd `signal` directly, because a signal through
+ * `event` and the kernel would arrive late. A watch polls `signal` too, because the owner may sleep
+ * in the ring in spite of the foreign loop. */
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
@@ -328,8 +328,8 @@ static void close_inherited(edo__uring *driver)
     close_fds(driver);
 }
 
-/* Closes the driver. All operations have ended. The ring holds only polls, which use no memory of
- * the program. */
+/* Closes the driver. All operations have ended. Only polls of watches remain in the ring, and they
+ * use no memory of the program. */
 static void uring_close(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);

@@ -5,8 +5,8 @@
 #include "driver/driver.h"
 #include "driver/uring/ring.h"
 
-/* Greatest number of the runtime's own descriptors that end a wait: the eventfd, and those added
- * for edo_runtime_fd(). */
+/* Greatest number of the runtime's own descriptors that end a wait. These are the eventfd, and the
+ * descriptors added for edo_runtime_fd(). */
 enum { EDO__URING_WATCHES = 4 };
 
 typedef struct edo__uring_watch {
@@ -15,24 +15,24 @@ typedef struct edo__uring_watch {
     bool once;  // single poll, armed only while the owner sleeps in the ring
 } edo__uring_watch;
 
-/* Request of another thread to the owner, to cancel an operation. Guard: the driver's lock, while
- * the request is in the list. Shared rings have no requests. */
+/* A request by which another thread makes the owner cancel an operation. Guard: the driver's lock,
+ * while the request is in the list. Shared rings have no requests. */
 typedef struct edo__uring_request {
     struct edo__uring_request *next;
     edo_op *op;
 } edo__uring_request;
 
-/* A ring is either owned by the thread that enabled it, or shared by the threads of its runtime.
- * The choice is made when the driver is opened.
+/* A ring is owned by the thread that enabled the ring, or shared by the threads of its runtime. The
+ * choice is made when the driver is opened.
  *
  * Owned: other threads access base, owner, event, signal and, under the lock, the list of requests.
- * Shared: the lock guards the submission queue and the watches; `turning` guards the completions.
+ * Shared: the lock guards the submission queue and the watches. `turning` guards the completions.
  *
  * Order of locks: turning, a source's or `calls`, the driver's. */
 typedef struct edo__uring {
     edo_driver base;
     struct edo__ring ring;
-    int event;              // eventfd that ends the wait; never read, each write is an edge
+    int event;              // eventfd that ends the wait; never read, each write causes an edge
     edo_atomic(int) signal; // eventfd for foreign loops, also signalled by the kernel; or -1
     uint32_t fork_generation;
     edo_atomic(const void *) owner; // NULL until the ring is enabled
@@ -41,7 +41,7 @@ typedef struct edo__uring {
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
     edo__lock calls;          // guards the waker and the stage of each call on a file
-    edo_atomic(bool) accepts; // an accept in the ring waits for connections; set by completions
+    edo_atomic(bool) accepts; // an accept in the ring waits for connections; cleared by completions
 
     /* shared */
     bool shared;
@@ -54,9 +54,9 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
     return (edo__uring *)(void *)driver;
 }
 
-/* Tag of a completion. The lowest bits are the kind. With TAG_OP and TAG_CALL the rest is the
- * operation. With TAG_OWN the rest is the number of a watch, from 1 on, or 0 for a cancel. No code
- * waits for the completion of a cancel. */
+/* Tag of a completion. The lowest bits are the kind. With TAG_OP and TAG_CALL, the other bits are
+ * the address of the operation. With TAG_OWN, they are the number of a watch (1 or greater), or 0
+ * for a cancel. No code waits for the completion of a cancel. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
@@ -75,16 +75,16 @@ typedef enum edo__uring_stage {
     EDO__IN_RING,    // submitted to the kernel
     EDO__ASKED,      // submitted, and a request to cancel it is listed
     EDO__CANCELLING, // submitted, and its cancel is submitted too
-    EDO__QUEUED,     // not submitted: waits with the poll of another waiter
+    EDO__QUEUED,     // not submitted; waits with the poll of another waiter
     EDO__STAGE_BITS = 3,
 } edo__uring_stage;
 
 _Static_assert(_Alignof(edo_op) > EDO__TAG_BITS && _Alignof(edo__source) > EDO__STAGE_BITS,
                "kinds and stages fit below the pointers");
 
-/* The result of a parked operation holds its source and stage. The stage is written under the
- * source's lock. The source never changes, and is also read without the lock. So the word is
- * atomic. */
+/* base.result of a parked operation holds the operation's source and stage. The stage is written
+ * under the source's lock. The source never changes, and is also read without the lock. So accesses
+ * to base.result are atomic. */
 static inline void edo__uring_set_stage(edo_op *op, const edo__source *source,
                                         edo__uring_stage stage)
 {
@@ -105,25 +105,25 @@ static inline edo__source *edo__uring_source_of(const edo_op *op)
 /* Whether this thread owns the ring. */
 bool edo__uring_is_owner(const edo__uring *driver);
 
-/* Whether this thread may prepare SQEs; otherwise the thread makes requests to the owner. */
+/* Whether this thread may prepare SQEs. If not, the thread makes requests to the owner. */
 static inline bool edo__uring_is_usable(const edo__uring *driver)
 {
     return driver->shared || edo__uring_is_owner(driver);
 }
 
-/* Whether this is the child of a fork: the ring is the parent's, and its memory is not mapped
- * here. */
+/* Whether the driver was opened before a fork, and this process is the child. The ring belongs to
+ * the parent, and the ring's memory is not mapped in the child. */
 bool edo__uring_is_inherited(const edo__uring *driver);
 
-/* edo__uring_begin() and edo__uring_end() enclose the preparation of SQEs. In between, the
- * driver's lock is held if the ring is shared. The caller keeps the driver alive. */
+/* edo__uring_begin() and edo__uring_end() enclose the preparation of SQEs. If the ring is shared,
+ * the driver's lock is held between the two calls. The caller keeps the driver alive. */
 static inline void edo__uring_begin(edo__uring *driver)
 {
     if (driver->shared) edo__lock_take(&driver->lock);
 }
 
-/* Releases the lock. Submits the prepared SQEs at once if a turner sleeps in the ring; else the
- * next turn submits the SQEs. */
+/* Submits the prepared SQEs if a turner sleeps in the ring; otherwise the next turn submits them.
+ * Releases the lock. */
 void edo__uring_end_shared(edo__uring *driver);
 
 static inline void edo__uring_end(edo__uring *driver)
@@ -147,17 +147,17 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-/* Whether an operation waits with one poll for all waiters of its side. */
+/* Whether an operation shares one poll with all other waiters of its side. */
 static inline bool edo__uring_shares_poll(const edo__source *source, const edo_op *op)
 {
     return edo__is_message(edo__request_of(op)) && (source->traits & EDO__SOURCE_SEVERAL);
 }
 
-/* Called after the end of an operation. Wakes the first waiter of the operation's side, if the
- * waiters of that side have no poll. */
+/* Called after the end of an operation. Wakes the first waiter of the operation's side, if the ring
+ * has no poll for the waiters of that side. */
 void edo__uring_pass_on(edo__source *source, const edo_op *op);
 
-/* Answers that an operation has ended. */
+/* Ends an operation, and passes the wake on. Returns: EDO_READY. */
 static inline edo_poll edo__uring_end_op(edo__source *source, const edo_op *op)
 {
     bool was_woken = op->detail & EDO__DETAIL_WOKEN;
@@ -177,11 +177,11 @@ edo_poll edo__uring_poll_call(edo_driver *base, edo_op *op, edo_wakeable *waker,
 
 /* ---- uring_cancel.c ---- */
 
-/* Submits a cancel of an operation that is in the ring, on a usable ring. Returns: false when the
- * queue is full. */
+/* Submits a cancel of an operation that is in the ring. The ring must be usable by this thread.
+ * Returns: false when the queue is full. */
 bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op);
 
-/* Takes the request to cancel an operation off the list. Returns: the request. Thread: the
+/* Removes the request to cancel an operation from the list. Returns: the request. Thread: the
  * owner. */
 edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op);
 

@@ -1,25 +1,24 @@
 /* Calls on files in the ring.
  *
- * Only reads and writes are submitted. The kernel makes every other call on a thread of its own,
- * which costs as much as a thread of the pool "files", and the pool can make several calls per
- * visit.
+ * Only reads and writes are submitted. The kernel makes every other call on one of its own threads.
+ * That costs as much as a thread of the pool "files", and a job of the pool can make several calls.
  *
- * A call needs no source: its operation is in no list, and only the operation's own poll ends the
- * call early. The lock `calls` guards the waker between the poll that replaces it and the
- * completion that uses it.
+ * A call needs no source, because its operation is in no list, and only the operation's own poll
+ * ends the call early. The lock `calls` guards the waker, which a poll replaces and the completion
+ * uses.
  *
  *     IDLE --- call, by the poll, under `calls` -------------> PARKED
  *     PARKED - the completion, under `calls` ----------------> WOKEN
- *     WOKEN -- the poll sees it -----------------------------> IDLE
+ *     WOKEN -- the next poll --------------------------------> IDLE
  *
- * The completion stores WOKEN with release, as its last access to the operation. Partner: the
- * acquire in edo__uring_poll_call(). The driver outlives the operation, so the completion may still
- * release the lock when the operation has ended. */
+ * The completion stores WOKEN with release. That store is the completion's last access to the
+ * operation. Partner: the acquire in edo__uring_poll_call(). The driver outlives the operation, so
+ * the completion may release the lock after the end of the operation. */
 #include "driver/uring/uring.h"
 
 #include "task/task.h"
 
-/* Marks a call whose cancel was submitted. op->link.at.extra then has this variable's address. */
+/* Mark of a call whose cancel was submitted: op->link.at.extra is the address of this variable. */
 static char cancelling;
 
 static void fill(const edo__file_call *call, struct io_uring_sqe *sqe)
@@ -33,8 +32,8 @@ static void fill(const edo__file_call *call, struct io_uring_sqe *sqe)
     sqe->off = call->offset;
 }
 
-/* Whether the ring makes a call. A write beyond RLIMIT_FSIZE could raise SIGXFSZ in the thread that
- * submits it. */
+/* Whether the ring can make a call. The ring makes no writes while RLIMIT_FSIZE is set, because a
+ * write beyond the limit could raise SIGXFSZ in the thread that submits the write. */
 static bool takes(const edo__uring *driver, const edo__file_call *call)
 {
     bool is_write = call->verb == EDO__FILE_WRITE || call->verb == EDO__FILE_WRITEV;
@@ -70,8 +69,9 @@ edo_poll edo__uring_call(edo_driver *base, edo_op *op, const edo__file_call *cal
     return sqe ? EDO_PENDING : end_with(op, -EAGAIN);
 }
 
-/* EINTR and an unrequested ECANCELED mean that the call was not made: the kernel cancels the calls
- * of a thread that ends. */
+/* Converts the result of a completion into the result of the call. EINTR and an unrequested
+ * ECANCELED become EAGAIN, because the call was not made. (The kernel cancels the calls of a thread
+ * that ends.) */
 static int64_t answer_of(const edo_op *op, int result)
 {
     if (result == -ECANCELED && op->link.at.extra == &cancelling) return result;
@@ -89,8 +89,8 @@ void edo__uring_complete_call(edo__uring *driver, edo_op *op, int result)
     edo__wakes_commit(&wakes);
 }
 
-/* Submits a cancel, at most once. A thread that does not own the ring cannot submit it, and then
- * the call runs to its end. Called under the lock. */
+/* Submits a cancel of a call, at most once. A thread that may not use the ring submits no cancel,
+ * and the call runs to its end. Called under the lock `calls`. */
 static void cancel(edo__uring *driver, edo_op *op)
 {
     if (op->link.at.extra || !edo__uring_is_usable(driver)) return;

@@ -12,7 +12,7 @@ static void push_request(edo__uring *driver, edo__uring_request *request)
     edo__lock_give(&driver->lock);
 }
 
-/* Takes a request off the list. Stores to the head are atomic, because the head is also read
+/* Removes a request from the list. Stores to the head are atomic, because the head is also read
  * without the lock. */
 static void unlist(edo__uring *driver, edo__uring_request *request)
 {
@@ -44,8 +44,8 @@ edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op)
     return request;
 }
 
-/* The cancel can only affect this operation, which has not completed. In the queue the cancel is
- * after this operation, and before any later operation at the same address. */
+/* The cancel can affect only this operation. The operation has not completed, and in the queue the
+ * cancel is after this operation and before any later operation at the same address. */
 bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__uring_begin(driver);
@@ -55,8 +55,8 @@ bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op)
     return sqe;
 }
 
-/* Submits the cancel of a request. The operation is still in the ring, because its completion would
- * have taken the request off the list. */
+/* Submits the cancel that was requested. The operation is still in the ring, because its completion
+ * would have removed the request from the list. */
 static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 {
     edo__source *source = edo__uring_source_of(request->op);
@@ -69,8 +69,8 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
     return true;
 }
 
-/* The latest request. The request remains valid, because only the owner, this thread, takes
- * requests off the list. */
+/* Returns: the latest request. The request remains valid, because only the owner removes requests
+ * from the list, and this thread is the owner. */
 static edo__uring_request *last_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);
@@ -100,8 +100,8 @@ static void unpark_pinned(edo__uring *driver)
     edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
 }
 
-/* Requests a cancel, on any thread except the owner. The pin is taken under the lock, while the
- * parked operation still keeps the driver alive. Returns: false without memory. */
+/* Requests a cancel from the owner, on another thread. Pins the driver under the lock, while the
+ * parked operation still keeps the driver alive. Returns: false if out of memory. */
 static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 {
     edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
@@ -145,8 +145,8 @@ static bool leave_queue(edo__source *source, edo_op *op)
     return false;
 }
 
-/* Cancels an operation. A submitted operation is pending until its completion; any other operation
- * ends here. The next poll tries again if the cancel cannot be submitted or requested now. */
+/* Cancels an operation. A submitted operation is pending until its completion. Any other operation
+ * ends here. If the cancel cannot be submitted or requested now, the next poll tries again. */
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);
@@ -154,7 +154,7 @@ edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, ed
     edo__lock_take(&source->lock);
     bool pending = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
     if (!pending)
-        op->detail |= EDO__DETAIL_WOKEN; // also by a completion after the poll's first look
+        op->detail |= EDO__DETAIL_WOKEN; // a completion may have come since the poll's first look
     if (pending && edo__uring_stage_of(op) == EDO__QUEUED) pending = leave_queue(source, op);
     bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
     if (pending) op->waker = waker;

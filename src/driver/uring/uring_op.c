@@ -1,25 +1,27 @@
 /* Operations on io_uring: start, wait and completion.
  *
- * An operation on a socket is tried at once when its side may be ready. The operation is submitted
- * to the ring when the side is known not to be ready: after EAGAIN, and after a read that has
- * emptied the socket. Rings of different kernels treat some operations differently (pipes,
- * terminals, writev). Such an operation is tried, waits as a poll in the ring, and is tried again.
+ * An operation on a socket is tried at once if its side may be ready. The operation is submitted to
+ * the ring if the side is known not to be ready: after EAGAIN, and after a read that has emptied
+ * the socket. Some operations (on pipes, on terminals, writev) behave differently in the rings of
+ * different kernels. Such an operation is tried, waits as a poll in the ring, and is tried again.
  *
- * The ring identifies an operation by its address. An operation, also a cancelled one, is parked
- * until its completion has been handled. So the operation does not move in memory while the kernel
- * may use it. The kernel chooses the order of several accepts.
+ * The ring identifies an operation by its address. An operation is parked until its completion has
+ * been handled, even if the operation was cancelled. So the operation does not move in memory while
+ * the kernel may use it. The kernel chooses the order of several accepts.
  *
  * Several messages on one side of a source wait with one poll. One waiter, as a rule the first, is
- * IN_RING with that poll, and the side is `is_polled`; all other waiters are QUEUED. The completion
- * wakes the waiter of the poll. The woken operation either ends, and then wakes the first waiter
- * (edo__uring_pass_on), or would block, and then parks first and submits the next poll. So while a
- * side has waiters, there is a poll, or a woken operation. One datagram wakes one task.
+ * IN_RING with that poll, and the side is `is_polled`. All other waiters are QUEUED. The completion
+ * wakes the waiter of the poll. If the woken operation ends, it wakes the first waiter
+ * (edo__uring_pass_on). If the woken operation would block, it parks at the front and submits the
+ * next poll. So while a side has waiters, there is a poll or a woken operation. One datagram wakes
+ * one task.
  *
  * A socket with messages in its error queue reports POLLERR until the program has read the
  * messages. A poll in the ring would report POLLERR at once, so the operation would be tried in
  * vain again and again. So a poll that has reported only errors marks its side (`polls_edges`). The
- * next poll of that side is multishot, which reports only new events. The first report that has
- * more than errors ends that poll, by a cancel that no task has requested. The mark is then cleared.
+ * next poll of that side is multishot, because a multishot poll reports only new events. The driver
+ * cancels that poll at the first report that has more than errors. No task has requested this
+ * cancel. The end of the poll clears the mark.
  */
 #include "driver/uring/uring.h"
 
@@ -44,7 +46,7 @@ static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 
 /* ---- starting ---- */
 
-/* Whether the ring makes the call itself; else the ring only waits until a call may succeed. An
+/* Whether the ring makes the call itself. If not, the ring only polls, until a call may succeed. An
  * accept in the ring takes exactly one connection, so other processes may accept on the same
  * socket. */
 static bool is_call(const edo__uring *driver, const edo__source *source, const edo_op *op)
@@ -54,7 +56,8 @@ static bool is_call(const edo__uring *driver, const edo__source *source, const e
 }
 
 /* Clears readiness after a call, unless an event has come since `seen` was read. (Only a readiness
- * driver that used the stream earlier counts events. That driver relies on these words.) */
+ * driver counts events, and relies on these words. Such a driver may have used the stream
+ * earlier.) */
 static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
 {
     uint32_t bits = 0;
@@ -76,8 +79,8 @@ static bool attempt(const edo__uring *driver, edo__source *source, edo_op *op)
     return op->base.result != -EAGAIN;
 }
 
-/* Fills in the SQE of a call. POLL_FIRST: the side is known not to be ready, so the kernel need not
- * try before it waits. */
+/* Fills in the SQE of a call. With POLL_FIRST, the kernel does not try the call before it waits.
+ * The try would fail, because the side is known not to be ready. */
 static void fill_call(const edo__uring *driver, const edo__source *source, const edo_op *op,
                       struct io_uring_sqe *sqe)
 {
@@ -93,16 +96,16 @@ static void fill_call(const edo__uring *driver, const edo__source *source, const
     if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
-/* The events of a poll. A poll for POLLPRI alone does not complete, because the kernel ignores its
- * wake. Sockets signal urgent data with POLLRDBAND as well, but never report POLLRDBAND, so
- * POLLRDBAND is added to the request. */
+/* Returns: the events of a poll. A poll for POLLPRI alone would not complete, because the ring
+ * ignores POLLPRI in a socket's wake. The wake also has POLLRDBAND, so POLLRDBAND is added to the
+ * request. Sockets never report POLLRDBAND as ready. */
 static unsigned events_of(const edo_op *op)
 {
     unsigned events = (unsigned)edo__poll_of(op)->events;
     return events | (events & POLLPRI ? POLLRDBAND : 0);
 }
 
-/* The events of the poll before the next try. */
+/* Returns: the events of the poll that precedes the next try. */
 static unsigned events_before_try(const edo_op *op)
 {
     return edo__side_of(op) == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS;
@@ -140,8 +143,8 @@ static int queue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeab
     return 0;
 }
 
-/* Prepares an SQE and parks the operation. Called under the source's lock, because the completion
- * may come at once. Returns: 0; -ENOSPC: the queue is full. */
+/* Prepares an SQE and parks the operation. Called under the source's lock, because the operation
+ * may complete at once. Returns: 0; or -ENOSPC if the queue is full. */
 static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     bool shares = edo__uring_shares_poll(source, op);
@@ -158,8 +161,8 @@ static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wake
     return sqe ? 0 : -ENOSPC;
 }
 
-/* Submits the operation if it may park. Returns: 0; -ENOSPC; or another error, with which the
- * operation ends. */
+/* Submits the operation if it may park. Returns: 0; -ENOSPC if the queue is full; or the error with
+ * which the operation ends. */
 static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__lock_take(&source->lock);
@@ -169,8 +172,8 @@ static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_w
     return rc;
 }
 
-/* Submits the operation; without an SQE the operation tries again. Reaped completions free SQEs.
- * The owner of the ring reaps here; other threads wait for the turn. */
+/* Submits the operation. If there is no SQE, the operation starts again later. Reaping completions
+ * frees SQEs. The owner of the ring reaps here. Other threads wait for the next turn. */
 static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     int rc = try_submit(&driver->base, source, op, waker);
@@ -189,15 +192,15 @@ edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo
     return edo__uring_end_op(source, op);
 }
 
-/* Whether this poll runs in the ring's runtime. */
+/* Whether the current poll runs in the runtime of the ring. */
 static bool is_at_home(const edo__uring *driver)
 {
     return driver->shared ? edo_current_runtime() == driver->base.runtime
                           : edo__uring_is_owner(driver);
 }
 
-/* An operation parked with the driver of another runtime starts again with the poller's own driver.
- * An operation parked with the driver of another worker continues with that driver. */
+/* If the operation was parked with the driver of another runtime, it starts again with the poller's
+ * own driver. If it was parked with the driver of another worker, it continues with that driver. */
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (op->base.result != -EAGAIN) return edo__uring_end_op(source, op);
@@ -223,8 +226,8 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
 
 /* ---- completing ---- */
 
-/* Marks the side as ready if there may be more to read, or room to write, after a completed
- * transfer. A failed accept also marks the side, because a direct call reports a shortage of
+/* Called after a completed transfer. Marks the side as ready if there may be more to read, or room
+ * to write. A failed accept also marks the side, because a direct call reports a shortage of
  * descriptors sooner than the ring. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
@@ -234,10 +237,11 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
 
-/* Result for the operation. -EAGAIN makes the operation start again: after a completed poll, and
- * after a cancellation that was not requested. The kernel makes such a cancellation when the
- * submitting thread has ended. Older kernels do not wait for connections on a non-blocking socket.
- * From the first EAGAIN on, the ring only polls the listener. */
+/* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
+ * start again, after a completed poll and after a cancellation that was not requested. The kernel
+ * makes such a cancellation when the submitting thread has ended. In older kernels, an accept in
+ * the ring does not wait for connections on a non-blocking socket. After the first EAGAIN of an
+ * accept, the ring only polls listeners. */
 static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
 {
     bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
@@ -249,7 +253,7 @@ static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
     return events ? events : -EAGAIN;
 }
 
-/* Whether the result of a poll has only errors. */
+/* Whether a poll has reported only errors. */
 static bool has_only_errors(const edo_op *op, int result)
 {
     return result > 0 && !((unsigned)result & events_before_try(op));
@@ -266,8 +270,8 @@ static void note_report(edo__uring *driver, const edo_op *op, int result)
     edo__lock_give(&source->lock);
 }
 
-/* Records that the poll for all waiters of a side has ended, and whether the side's next poll has to
- * report edges. Called under the source's lock. */
+/* Records that the poll for all waiters of a side has ended. Decides whether the side's next poll
+ * is edge-triggered. Called under the source's lock. */
 static void note_poll(edo__source *source, edo_op *op, int result)
 {
     edo__side *side = edo__op_place(source, op);

@@ -1,4 +1,4 @@
-/* Addresses: conversion between edo__address and struct sockaddr, and IP addresses as text. */
+/* Conversion between edo__address and struct sockaddr, and IP addresses as text. */
 #include "sys/linux/address.h"
 
 #include <arpa/inet.h>

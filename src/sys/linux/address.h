@@ -1,4 +1,4 @@
-/* Conversion between addresses of edo and those of Linux. */
+/* Conversion between addresses of edo and addresses of Linux. */
 #pragma once
 
 #include <sys/socket.h>
@@ -11,7 +11,7 @@ enum { EDO__ADDRESS_SIZE_SHIFT = 0 }; // the size is in the last two bytes of a 
 enum { EDO__ADDRESS_SIZE_SHIFT = 48 };
 #endif
 
-/* Returns: the size of the system's address. */
+/* Returns: the size of the struct sockaddr, in bytes. */
 socklen_t edo__address_to_sockaddr(const edo__address *address, struct sockaddr_storage *ret);
 
 /* Returns: 0; -EAFNOSUPPORT. */
@@ -19,24 +19,24 @@ int edo__address_from_sockaddr(const struct sockaddr_storage *storage, edo__addr
 
 int edo__family_to_af(edo__family family);
 
-/* ---- edo_address: a struct sockaddr, zeros, and the size in the last two bytes ---- */
+/* ---- edo_address: a struct sockaddr, then zeros, then the size in the last two bytes ---- */
 
 enum { EDO__SOCKADDR_SIZE = 110 }; // size of the longest address, that of a Unix socket
 
-/* The system's address inside an edo_address, to be read or written by a system call. */
+/* Returns: the struct sockaddr inside an edo_address, for a system call that reads or writes it. */
 static inline struct sockaddr *edo__address_place(const edo_address *address)
 {
     return (struct sockaddr *)(uintptr_t)address;
 }
 
-/* Bytes of the system's address; 0: no address. */
+/* Returns: size of the struct sockaddr, in bytes; 0 if there is no address. */
 static inline socklen_t edo__address_size(const edo_address *address)
 {
     return (socklen_t)(address->opaque[13] >> EDO__ADDRESS_SIZE_SHIFT & UINT16_MAX);
 }
 
-/* Stores the size that a system call has returned. If the kernel cuts an address, it reports the
- * full size, but no address of these families is ever cut. */
+/* Stores the size that a system call has returned. If the kernel cut an address, the call would
+ * return the full size. The kernel never cuts addresses of these families. */
 static inline void edo__address_set_size(edo_address *address, socklen_t size)
 {
     uint64_t kept = size < EDO__SOCKADDR_SIZE ? size : EDO__SOCKADDR_SIZE;

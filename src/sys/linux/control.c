@@ -1,5 +1,5 @@
-/* Ancillary data on Linux: records of datagrams. The data of a record is copied, because it is not
- * aligned. The type of the data depends on the record and on the direction. */
+/* Ancillary data of datagrams on Linux. The data of a record is copied, because the data may not be
+ * aligned. The type of the data depends on the record, and differs between sends and receives. */
 #include <time.h>
 
 #include <linux/errqueue.h>
@@ -31,7 +31,7 @@ int edo__control_add(edo_control *control, int level, int type, const void *data
     return 0;
 }
 
-/* The next record begins at the end of this record's data, rounded up. */
+/* The next record begins at the end of this record's data, rounded up to the alignment. */
 bool edo__control_next(const edo_control *control, edo_control_record *record)
 {
     const char *begin = control->data;
@@ -51,7 +51,7 @@ bool edo__control_next(const edo_control *control, edo_control_record *record)
     return true;
 }
 
-/* Copies the data of a record. Returns: whether the record has `size` bytes. */
+/* Copies the data of a record. Returns: false if the record has less than `size` bytes. */
 static bool copy(const edo_control_record *record, void *to, size_t size)
 {
     if (record->size < size) return false;
@@ -88,7 +88,7 @@ static bool read_local_v6(const edo_control_record *record, edo_datagram_info *i
     return true;
 }
 
-/* Reads a number. The type of service of IPv4 is one byte, all other numbers are an int. */
+/* Reads a number. The type of service of IPv4 is one byte. All other numbers are an int. */
 static bool read_int(const edo_control_record *record, int *ret)
 {
     uint8_t byte;
@@ -171,8 +171,8 @@ static int write_segment(edo_control *control, uint32_t segment)
     return edo__control_add(control, IPPROTO_UDP, UDP_SEGMENT, &value, sizeof value);
 }
 
-/* Whether a packet needs the records of IPv4: its destination is an IPv4 address, perhaps in the
- * form of IPv6. */
+/* Whether a packet needs the records of IPv4, because its destination is an IPv4 address or an
+ * IPv4-mapped IPv6 address. */
 static bool goes_by_v4(const edo_address *to)
 {
     edo__address parts;
@@ -217,7 +217,7 @@ static edo_error_origin origin_of(uint8_t origin)
     }
 }
 
-/* Reads the address of the offender, which fills the record after the error. */
+/* Reads the address of the offender, which is the rest of the record after the error. */
 static void read_offender(const edo_control_record *record, edo_address *ret_offender)
 {
     const char *place = (const char *)record->data + sizeof(struct sock_extended_err);
@@ -251,7 +251,7 @@ bool edo__datagram_error_read(const edo_control *control, edo_datagram_error *re
         if (is_of(&record, IPPROTO_IP, IP_RECVERR) || is_of(&record, IPPROTO_IPV6, IPV6_RECVERR))
             found = read_error(&record, &error) || found;
         else if (is_of(&record, SOL_SOCKET, SCM_TIMESTAMPING))
-            read_time(&record, &error.timestamp); // the first of three times: the kernel's time
+            read_time(&record, &error.timestamp); // the first of three times, taken by the kernel
     if (found) *ret_error = error;
     return found;
 }

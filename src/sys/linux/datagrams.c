@@ -31,10 +31,11 @@ int edo__socket_set_device(edo_fd fd, const char *name)
 /* ---- options ---- */
 
 typedef struct option_place {
-    int level, option; // option 0: none
+    int level, option; // option 0: there is no such option
 } option_place;
 
-/* Places of the options. An IPv6 socket that also takes IPv4 has both. */
+/* Level and number of each option. An IPv6 socket that also receives IPv4 has the v4 and the v6
+ * option. */
 static const struct {
     option_place v4, v6;
 } places[EDO_UDP_OPTIONS] = {
@@ -67,7 +68,8 @@ _Static_assert(EDO_MTU_FRAGMENT == IP_PMTUDISC_DONT && EDO_MTU_ROUTE == IP_PMTUD
                    EDO_MTU_REFUSE == IP_PMTUDISC_DO && EDO_MTU_PROBE == IP_PMTUDISC_PROBE,
                "values are handed to the kernel as they are");
 
-/* Flags for the times of sends: taken by the kernel, numbered, without a copy of the datagram. */
+/* Flags for timestamps of sends. The kernel takes the timestamps, numbers the sends, and returns no
+ * copy of the datagram. */
 enum {
     SEND_TIMES = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
                  SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY
@@ -88,7 +90,7 @@ int edo__datagram_set(edo_fd fd, bool is_v6, edo_udp_option option, int value)
     if (option == EDO_UDP_SEND_TIMESTAMPS) value = value ? SEND_TIMES : 0;
     int rc = set_at(fd, is_v6 ? v6 : v4, value);
     bool has_both = is_v6 && v4->level == IPPROTO_IP;
-    if (rc == 0 && has_both) set_at(fd, v4, value); // fails on a socket for IPv6 alone
+    if (rc == 0 && has_both) set_at(fd, v4, value); // fails on a socket that is only for IPv6
     return rc;
 }
 
@@ -97,7 +99,7 @@ int edo__datagram_get(edo_fd fd, bool is_v6, edo_udp_option option)
     const option_place *place = is_v6 ? &places[option].v6 : &places[option].v4;
     int value = 0;
     socklen_t size = sizeof value;
-    if (option == EDO_UDP_MULTICAST_INTERFACE && !is_v6) return -EOPNOTSUPP; // is an address
+    if (option == EDO_UDP_MULTICAST_INTERFACE && !is_v6) return -EOPNOTSUPP; // not a number
     if (getsockopt(fd, place->level, place->option, &value, &size) < 0) return -errno;
     return option == EDO_UDP_SEND_TIMESTAMPS ? value != 0 : value;
 }
@@ -142,7 +144,7 @@ static int change_source(edo_fd fd, int level, const edo__membership *membership
                &request, sizeof request);
 }
 
-/* Before Linux 4.20 the kernel may lack the option of IPv6. */
+/* Errors are ignored, because a kernel before Linux 4.20 may lack IPV6_MULTICAST_ALL. */
 static void receive_own_groups_only(edo_fd fd, int level)
 {
     set_int(fd, level, level == IPPROTO_IP ? IP_MULTICAST_ALL : IPV6_MULTICAST_ALL, 0);

@@ -1,4 +1,4 @@
-/* Eventfds, which end waits. Also ends the process when a wait has failed. */
+/* Eventfds, which end waits, and the end of the process after a failed wait. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -21,8 +21,8 @@ edo_fd edo__sys_event_open(void)
     return event < 0 ? -errno : event;
 }
 
-/* Sets an eventfd. The abort line is constant, because a signal handler cannot format text. EAGAIN:
- * the counter is full, so the event is already set. */
+/* Sets an eventfd. The abort line is constant, because a signal handler cannot format text. If the
+ * write fails with EAGAIN, the counter is full, so the event is already set. */
 void edo__sys_event_set(int event)
 {
     static const char line[] = "edo: eventfd: a runtime can no longer be woken; its descriptors "

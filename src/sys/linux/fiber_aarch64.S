@@ -1,12 +1,12 @@
-/* Contexts of sys/fiber.h on aarch64. Layout, by offset from the saved stack pointer:
+/* Contexts of sys/fiber.h on aarch64. Layout, with offsets from the saved stack pointer:
  *
  *      0  x19 to x30
  *     96  d8 to d15
  *    160  FPCR
  *
- * FPCR is written only if it differs, because a write waits until the pipeline is empty. All
- * contexts have the same layout, so the unwind rules hold before and after the change of the stack
- * pointer. */
+ * FPCR is written only if the value changes, because a write waits until the pipeline is empty. All
+ * contexts have the same layout, so the same unwind rules are valid before and after the change of
+ * the stack pointer. */
 #ifdef __aarch64__
 
 #define LANDING hint 34 /* bti c; no effect on processors without BTI */
@@ -89,7 +89,7 @@ edo__sys_context_switch:
     .cfi_endproc
     .size edo__sys_context_switch, . - edo__sys_context_switch
 
-/* First code of a context: calls x19(x20). The undefined return address ends backtraces here. */
+/* First code of a context. Calls x19(x20). The undefined return address ends backtraces here. */
     .type start, %function
     .p2align 4
 start:

@@ -1,6 +1,7 @@
-/* Memory of stacks. On Linux 6.13 and later a guard is a page-table entry (MADV_GUARD_INSTALL), and
- * adjacent guarded mappings count as one. On older kernels a guard is a range without access, which
- * splits the mapping in two. Then vm.max_map_count (65,530) allows about 32,000 stacks. */
+/* Memory of stacks. On Linux 6.13 and later, a guard is a set of page-table entries
+ * (MADV_GUARD_INSTALL), and adjacent stacks count as one mapping. On older kernels, a guard is a
+ * range without access, which splits the mapping in two. Then vm.max_map_count (65,530) allows
+ * about 32,000 stacks. */
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,8 +23,8 @@
 #endif
 
 enum {
-    GUARD = 16 << 10,         // bytes; a smaller frame cannot skip the guard
-    LEAST_ROOM = 16 << 10,    // bytes; least stack above the guard
+    GUARD = 16 << 10,         // bytes; a function with a smaller frame cannot skip the guard
+    LEAST_ROOM = 16 << 10,    // bytes; least usable stack above the guard
     SIGNAL_STACK = 256 << 10, // bytes; only touched pages are allocated
 };
 
@@ -49,8 +50,8 @@ size_t edo__sys_stack_least(void)
     return at_least_a_page(GUARD) + at_least_a_page(LEAST_ROOM);
 }
 
-/* Only the first of consecutive failures is logged, because all have the same reason, and there may
- * be thousands. */
+/* Whether the latest stack could not be mapped. Only the first of consecutive failures is logged,
+ * because they have the same reason, and there may be thousands of them. */
 static edo_atomic(bool) has_failed;
 
 static int fail(const char *what, const char *advice, size_t size)
@@ -60,8 +61,9 @@ static int fail(const char *what, const char *advice, size_t size)
     return -ENOMEM;
 }
 
-/* Whether the system refuses an unknown advice. An emulator of another processor may accept and
- * ignore any advice (qemu-user 7.2), and a stack would then have no guard. */
+/* Whether the system refuses an unknown advice. An emulator of another processor (qemu-user 7.2)
+ * may accept and ignore any advice. MADV_GUARD_INSTALL would then seem to succeed without a
+ * guard. */
 static bool is_advice_checked(void)
 {
     enum { UNKNOWN, CHECKED, IGNORED, NO_ADVICE = 10000 };
@@ -91,7 +93,7 @@ int edo__sys_stack_map(size_t size, bool guarded, edo__stack_memory *ret_memory)
     if (memory.base == MAP_FAILED)
         return fail("no mapping",
                     "see vm.max_map_count, and the limit of address space (ulimit -v)", size);
-    madvise(memory.base, size, MADV_NOHUGEPAGE); // a fiber touches a page or two
+    madvise(memory.base, size, MADV_NOHUGEPAGE); // a fiber touches only one or two small pages
     if (guarded && guard(&memory) < 0) {
         munmap(memory.base, size);
         return -ENOMEM;
@@ -119,8 +121,8 @@ void edo__sys_stack_unwatch(const edo__stack_memory *memory)
     VALGRIND_STACK_DEREGISTER(memory->watch);
 }
 
-/* Shrinks a range to the whole pages inside it. *from becomes the first page. Returns: size of
- * these pages, in bytes. */
+/* Shrinks a range to the whole pages in the range. Sets *from to the first page. Returns: size of
+ * the whole pages, in bytes. */
 static size_t whole_pages(char **from, char *to)
 {
     uintptr_t page = page_size();
@@ -182,7 +184,7 @@ void *edo__sys_signal_stack_open(void)
     return NULL;
 }
 
-/* If the program has installed a different signal stack since the open, that stack remains
+/* If the program has installed another signal stack meanwhile, the program's stack remains
  * installed. */
 void edo__sys_signal_stack_close(void *stack)
 {

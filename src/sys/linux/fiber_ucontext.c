@@ -1,5 +1,5 @@
-/* Contexts of sys/fiber.h on processors for which there is no assembly file. Each switch saves and
- * sets the signal mask by a system call. */
+/* Contexts of sys/fiber.h on processors that have no assembly file. Each switch saves and sets the
+ * signal mask by a system call. */
 #include "sys/fiber.h"
 
 #if defined EDO__CONTEXTS_BY_UCONTEXT ||                                                           \
@@ -9,14 +9,15 @@
 
 #include "base/base.h"
 
-#ifndef EDO__CONTEXTS_BY_UCONTEXT // aarch64, for a test: 4.5 KiB, on a stack with room for it
+#ifndef EDO__CONTEXTS_BY_UCONTEXT // the test on aarch64 has 4.5 KiB contexts and larger stacks
 _Static_assert(sizeof(ucontext_t) + 96 <= EDO__CONTEXT_SIZE,
                "a context below the top of its stack");
 #endif
 
 enum { HALF = 32 }; // bits per argument of makecontext()
 
-/* A suspended context. value: result of its suspended call; set by the switch that resumes it. */
+/* A suspended context. value: result of the suspended call; set by the switch that resumes the
+ * context. */
 typedef struct left {
     ucontext_t context;
     int64_t value;
@@ -34,7 +35,8 @@ static void start(unsigned high, unsigned low)
     self->entry(self->arg);
 }
 
-/* The context and its arguments lie above the stack that makecontext() uses. */
+/* The struct with the context and the arguments of entry is above the stack that makecontext()
+ * uses. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
 {
     uintptr_t end = (uintptr_t)top & ~(uintptr_t)15;
@@ -43,7 +45,7 @@ void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
     self->entry = entry;
     self->arg = arg;
     self->base.context.uc_link = NULL;
-    /* These bytes are known to be below `self`. makecontext() uses only the end of the range. */
+    /* At least these bytes are below `self`. makecontext() uses only the end of the range. */
     self->base.context.uc_stack.ss_size = EDO__CONTEXT_SIZE;
     self->base.context.uc_stack.ss_sp = (char *)self - EDO__CONTEXT_SIZE;
     uint64_t place = (uintptr_t)self;

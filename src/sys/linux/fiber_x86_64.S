@@ -1,17 +1,17 @@
-/* Contexts of sys/fiber.h on x86-64. Layout, by offset from the saved stack pointer:
+/* Contexts of sys/fiber.h on x86-64. Layout, with offsets from the saved stack pointer:
  *
  *      0  MXCSR (4 bytes), x87 control word (2)
  *      8  r15, r14, r13, r12, rbx, rbp
  *     56  return address
  *
- * The x87 control word is loaded only if it differs, because the load is slow. MXCSR is always
- * loaded: a comparison waits for the stored word and costs more than the load (11.5 ns per pair of
- * switches instead of 7.9).
+ * The x87 control word is loaded only if the value changes, because the load is slow. MXCSR is
+ * always loaded, because a comparison would wait for the stored word and cost more than the load
+ * (11.5 ns per pair of switches instead of 7.9).
  *
- * Before the change of the stack pointer, the unwind rules find the registers of the suspended
- * context in that context's memory. After the change, they find those of the resumed context in the
- * registers themselves. So a backtrace is right at each instruction, even if a profiler's signal
- * takes it. */
+ * Before the change of the stack pointer, the unwind rules find the saved registers of the
+ * suspended context in memory. After the change, the unwind rules find the values of the resumed
+ * context in the registers. So a backtrace is correct at each instruction, even in the signal
+ * handler of a profiler. */
 #if defined __x86_64__ && defined __LP64__
 
 #if defined __CET__ && (__CET__ & 1)
@@ -74,7 +74,7 @@ edo__sys_context_switch:
     .cfi_restore %r12
     .cfi_restore %rbx
     .cfi_restore %rbp
-    jmp *%rcx /* not ret: the prediction would follow the other stack's calls */
+    jmp *%rcx /* not ret, which the processor would predict from the calls of the old stack */
     .cfi_restore_state
 2:
     fldcw 4(%rsi)
@@ -82,7 +82,7 @@ edo__sys_context_switch:
     .cfi_endproc
     .size edo__sys_context_switch, . - edo__sys_context_switch
 
-/* First code of a context: calls r12(r13). The undefined return address ends backtraces here. */
+/* First code of a context. Calls r12(r13). The undefined return address ends backtraces here. */
     .type start, @function
     .p2align 4
 start:
@@ -104,7 +104,7 @@ edo__sys_context_make:
     .cfi_startproc
     LANDING
     andq $-16, %rdi
-    leaq -80(%rdi), %rax /* start begins with an aligned stack, 16 bytes below the top */
+    leaq -80(%rdi), %rax /* the stack pointer of start is aligned, 16 bytes below the top */
     xorl %ecx, %ecx
     movq %rcx, (%rax)
     stmxcsr (%rax)
@@ -123,8 +123,8 @@ edo__sys_context_make:
     .cfi_endproc
     .size edo__sys_context_make, . - edo__sys_context_make
 
-/* bool edo__sys_has_shadow_stack(void): without a shadow stack rdsspq leaves the register
- * unchanged */
+/* bool edo__sys_has_shadow_stack(void)
+ * rdsspq does not change the register if there is no shadow stack. */
     .globl edo__sys_has_shadow_stack
     .hidden edo__sys_has_shadow_stack
     .type edo__sys_has_shadow_stack, @function

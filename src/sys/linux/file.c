@@ -21,7 +21,7 @@ typedef struct transfer {
     struct iovec one;
     const struct iovec *vector;
     int count;
-    off_t offset; // -1: at the position
+    off_t offset; // -1: at the file's position
 } transfer;
 
 static void prepare(const edo__file_call *call, size_t max, transfer *ret)
@@ -57,12 +57,13 @@ static int64_t read_file(const edo__file_call *call)
     return n < 0 ? -errno : n;
 }
 
-/* Bytes of one read on the thread of a task: a copy of this size takes about 20 microseconds. */
+/* Greatest number of bytes that are read on the thread of a task. A copy of this size takes about
+ * 20 microseconds. */
 enum { TRY_MAX = 256 * 1024 };
 
-/* Reads without waiting for the disk. A direct read, which bypasses the cache, is not tried,
- * because it would wait for the disk in spite of RWF_NOWAIT. A file that does not support
- * RWF_NOWAIT answers EOPNOTSUPP. A descriptor that is not open for reading answers its error
+/* Reads without waiting for the disk. A direct read bypasses the cache and would wait for the disk
+ * in spite of RWF_NOWAIT, so direct reads are not tried. A file that does not support RWF_NOWAIT
+ * fails with EOPNOTSUPP. The error of a descriptor that is not open for reading is returned
  * here. */
 static int64_t try_read(const edo__file_call *call)
 {
@@ -76,7 +77,7 @@ static int64_t try_read(const edo__file_call *call)
     return not_here ? -EAGAIN : -errno;
 }
 
-/* State of the signals that a write may raise. The signals are masked during the call, because
+/* State of the signals that a write may raise. The signals are masked during the write, because
  * their default action ends the process. */
 typedef struct masked {
     sigset_t set, before, pending;
@@ -134,7 +135,7 @@ static int64_t seek(const edo__file_call *call)
     return at < 0 ? -errno : at;
 }
 
-/* Seeks, unless the seek is for data or a hole, which may read the file's map from the disk. */
+/* Seeks, except for data or a hole: such a seek may read the file's map from the disk. */
 static int64_t try_seek(const edo__file_call *call)
 {
     return call->flags <= EDO_SEEK_END ? seek(call) : -EAGAIN;
@@ -195,8 +196,8 @@ static ssize_t call_once(const edo__file_call *call)
     }
 }
 
-/* Makes a call with SIGXFSZ masked: ftruncate() and fallocate() beyond RLIMIT_FSIZE raise this
- * signal too. */
+/* Makes a call with SIGXFSZ masked, because ftruncate() and fallocate() beyond RLIMIT_FSIZE also
+ * raise this signal. */
 static int64_t make_masked(const edo__file_call *call)
 {
     masked m;

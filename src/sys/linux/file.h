@@ -5,8 +5,8 @@
 
 int64_t edo__file_open(const edo__file_call *call);
 
-/* Opens the place of a path without waiting for a disk, if the whole path is in the cache. Returns:
- * a descriptor opened with O_PATH; -EAGAIN: the path is not in the cache. */
+/* Opens a path with O_PATH, without waiting for a disk. Returns: the descriptor; -EAGAIN if a part
+ * of the path is not in the cache. */
 int edo__file_open_place(const edo__file_call *call);
 
 /* Calls on a path, or on the file itself. */

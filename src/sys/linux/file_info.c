@@ -35,8 +35,8 @@ static edo_file_time time_of(struct statx_timestamp stamp)
     return (edo_file_time){ .seconds = stamp.tv_sec, .nanoseconds = stamp.tv_nsec };
 }
 
-/* Two words of struct statx that glibc 2.36 does not name: the alignments of memory and of offsets
- * for direct transfers. */
+/* Offsets of two words of struct statx for which glibc 2.36 has no names: the alignment of memory,
+ * and the alignment of offsets, for direct transfers. */
 enum { DIRECT_MEM_ALIGN = 0x98, DIRECT_OFFSET_ALIGN = 0x9c };
 
 static uint32_t direct_align_of(const struct statx *stat)
@@ -95,8 +95,8 @@ int64_t edo__file_info(const edo__file_call *call)
     return read_info(call->fd, path_of(call), at_flags(call) | AT_NO_AUTOMOUNT, call->data);
 }
 
-/* Opens the place of the path first, which proves that the path is in the cache. The inode of an
- * open file is in memory. */
+/* First opens the path with O_PATH, which succeeds only if the path is in the cache. The inode of
+ * an open file is in memory, so reading the inode does not wait for a disk. */
 int64_t edo__file_try_info(const edo__file_call *call)
 {
     const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
@@ -110,7 +110,7 @@ int64_t edo__file_try_info(const edo__file_call *call)
 
 /* ---- changes ---- */
 
-/* Size of an open file's path in /proc, which is used for calls that refuse O_PATH descriptors. */
+/* Size of the path of an open file in /proc. Calls that refuse O_PATH descriptors use this path. */
 enum { PROC_PATH_SIZE = 32 };
 
 static const char *proc_path(edo_fd fd, char text[PROC_PATH_SIZE])
@@ -119,7 +119,7 @@ static const char *proc_path(edo_fd fd, char text[PROC_PATH_SIZE])
     return text;
 }
 
-/* Does not use AT_SYMLINK_NOFOLLOW, which fchmodat() of glibc 2.36 refuses for all files. */
+/* Follows symlinks, because fchmodat() of glibc 2.36 refuses AT_SYMLINK_NOFOLLOW for all files. */
 int64_t edo__file_mode(const edo__file_call *call)
 {
     char text[PROC_PATH_SIZE];

@@ -29,7 +29,7 @@ static uint64_t translate(uint32_t flags, const pair *pairs, size_t count)
 }
 
 /* Translates EDO_OPEN_* to the system's flags. O_TMPFILE contains O_DIRECTORY, and O_SYNC contains
- * O_DSYNC. openat2() refuses O_NOCTTY beside O_PATH. */
+ * O_DSYNC. O_NOCTTY is left out with O_PATH, because openat2() refuses this combination. */
 static uint64_t open_flags(uint32_t flags)
 {
     static const pair pairs[] = {
@@ -82,7 +82,8 @@ int edo__file_check_open(uint32_t flags)
     return (flags & EDO_OPEN_DIRECTORY) && (flags & MAKES) ? -EINVAL : 0;
 }
 
-/* Sets a mode only if a file may be made, because the kernel otherwise refuses a mode. */
+/* Sets a mode only if the call may make a file, because the kernel refuses a mode in other
+ * calls. */
 static struct open_how how_of(const edo__file_call *call)
 {
     struct open_how how = { .flags = open_flags(call->flags),
@@ -100,7 +101,8 @@ static int open_by(const edo__file_call *call, const struct open_how *how)
     return fd < 0 ? -errno : fd;
 }
 
-/* Calls openat() unless the flags need openat2(), which is newer and may be filtered. */
+/* Calls openat2() only if the flags need it, because openat2() is newer and may be filtered. Other
+ * calls use openat(). */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
@@ -114,12 +116,13 @@ int64_t edo__file_open(const edo__file_call *call)
 
 /* ---- without waiting ---- */
 
-/* Set when openat2() with RESOLVE_CACHED does not work here: an old kernel refuses each call in the
- * same way. */
+/* Whether openat2() with RESOLVE_CACHED does not work on this kernel. An old kernel refuses each
+ * call in the same way. */
 static edo_atomic(bool) has_no_cached;
 
-/* Tells a refusal of each call from one of this call, such as O_DIRECT on a file system without
- * direct transfers: tries a call that is always valid. */
+/* Called after a refused call. Finds out whether the kernel refuses all calls with RESOLVE_CACHED,
+ * or only that call, such as O_DIRECT on a file system without direct transfers. To do so, tries a
+ * call that is always valid. */
 static void note_refusal(void)
 {
     static const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED };
@@ -141,9 +144,9 @@ static int open_cached(const edo__file_call *call, uint64_t more_flags)
 
 enum { CHANGES = MAKES | EDO_OPEN_TRUNCATE };
 
-/* Whether an open file is a named pipe. A named pipe has no position, and this is the quickest
- * check. Clears O_NONBLOCK on other files without a position, such as terminals, on which the flag
- * has an effect. */
+/* Whether an open file is a named pipe. The first check is whether the file has a position, because
+ * this check is the quickest and a named pipe has no position. Also clears O_NONBLOCK on other
+ * files without a position, such as terminals, because the flag has an effect on them. */
 static bool is_named_pipe(int fd)
 {
     struct stat file;

@@ -58,7 +58,8 @@ int64_t edo__path_call(const edo__file_call *call)
 
 enum { PROC_PATH_SIZE = 32, PATH_SIZE = 4096 };
 
-/* Whether a path names an open file. The kernel adds " (deleted)" to the path of a removed file. */
+/* Whether a path is the path of an open file. False for the path of a removed file, to which the
+ * kernel adds " (deleted)". */
 static bool is_path_of(const char *path, int fd)
 {
     struct stat there, here;
@@ -99,7 +100,7 @@ typedef struct entry {
     char name[];
 } entry;
 
-/* Fills in the types that the file system has left out. */
+/* Fills in the types of entries for which the file system has reported no type. */
 static void complete(int fd, void *memory, size_t size)
 {
     struct stat file;

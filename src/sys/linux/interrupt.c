@@ -1,5 +1,5 @@
-/* Makes another thread run a call in a signal handler. Also backtraces, names of code, and
- * pinning. */
+/* Makes another thread run a call in a signal handler. This file also contains backtraces, names of
+ * code addresses, and pinning. */
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -12,16 +12,16 @@
 #include "sys/signals.h"
 #include "sys/sys.h"
 
-/* The signal is SIGURG, which is ignored by default, which few programs use, and which debuggers
- * pass on. (Go uses SIGURG for the same reasons.) */
+/* The signal is SIGURG. It is ignored by default, few programs use it, and debuggers pass it on.
+ * (Go uses SIGURG for the same reasons.) */
 
 enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
 /* The only request. Its steps are FREE -> ASKED -> RUNNING (by the handler) -> DONE, or ASKED ->
  * FREE at the deadline. The two steps from ASKED are compare-and-swaps, so a handler that runs
- * after the deadline makes no call. `state` contains the thread's number, so a late handler makes
- * no call either if it runs during the next request, which is for another thread. (Linux has no
- * thread numbers above 2^22.) */
+ * after the deadline makes no call. `state` contains the thread's number, so a late handler also
+ * makes no call during a later request for another thread. (Linux has no thread numbers above
+ * 2^22.) */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
@@ -47,13 +47,14 @@ void edo__sys_forget_interrupt(void)
     edo_store_relaxed(&request.state, FREE);
 }
 
-/* EDO__SIGNAL_FIRST: the program's own subscribers are not notified of requests. */
+/* EDO__SIGNAL_FIRST keeps requests from the program's own subscribers, which are in a later
+ * group. */
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT,
                                              .flags = EDO__SIGNAL_FIRST,
                                              .notify = on_signal };
 
-/* Subscribes, once per process. Called under the lock. Also calls backtrace(): the first call loads
- * a library, which a signal handler must not do. */
+/* Subscribes, once per process. Also calls backtrace(), because the first call of backtrace() loads
+ * a library, and a signal handler must not do that. Called under the lock. */
 static int set_up(void)
 {
     void *stack[1];
@@ -78,7 +79,7 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* Warns that the program has set a handler of its own, which may not call the dispatcher's handler.
+/* Warns if the program has set a handler of its own, which may not call the dispatcher's handler.
  * Warns once, and again only if the dispatcher's handler was installed in between. */
 static void note_other_handler(void)
 {
@@ -90,8 +91,8 @@ static void note_other_handler(void)
              "it; dumps and stall reports cannot show what running tasks do");
 }
 
-/* Makes the request, and waits for the end of the call, or until the deadline if the call has not
- * begun by then. Called under the lock. */
+/* Makes the request, and waits for the end of the call. Stops waiting at the deadline if the call
+ * has not begun by then. Called under the lock. */
 static int ask(uint32_t thread, void (*call)(void *context), void *context, int64_t deadline)
 {
     request.call = call;

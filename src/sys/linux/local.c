@@ -23,7 +23,7 @@ static bool is_local(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-/* For a socket without a peer, the kernel answers the pid 0 and (uid_t)-1. */
+/* For a socket without a peer, the kernel returns the pid 0 and the uid -1. */
 int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer)
 {
     struct ucred peer = { .pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX };
@@ -35,8 +35,8 @@ int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer)
     return 0;
 }
 
-/* For a peer that was reaped, kernels before 6.16 return EINVAL, and later kernels give a pidfd.
- * Filters of system calls return EPERM. */
+/* For a peer that was reaped, kernels before 6.16 fail with EINVAL, and later kernels return a
+ * pidfd. A filter of system calls makes the call fail with EPERM. */
 edo_fd edo__local_peer_pidfd(edo_fd fd)
 {
     int pidfd = -1;
@@ -117,9 +117,9 @@ edo_fd edo__local_lock_directory(const char *path)
     return error == EWOULDBLOCK ? -EAGAIN : -error;
 }
 
-/* Tries to connect a socket for datagrams, of which the owner of the path's socket notices nothing.
- * EPROTOTYPE (a socket of another type) and EPERM (one that is connected to another socket) show that
- * there is an owner. */
+/* Tries to connect a datagram socket to the path. The owner of the path's socket does not notice
+ * such a connect. EPROTOTYPE shows an owner whose socket is of another type. EPERM shows an owner
+ * whose socket is connected to another socket. */
 int edo__local_is_stale(const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
@@ -139,8 +139,8 @@ int edo__local_is_stale(const edo_address *address)
 
 enum { PERMISSIONS = 07777, FD_PATH_SIZE = 32 };
 
-/* Sets the owner and the permissions of the socket at a path. Works on the file itself (O_PATH), so
- * that a symlink that has replaced the file is not followed. */
+/* Sets the owner and the permissions of the socket at a path. First opens the file with O_PATH, so
+ * that a symlink that replaces the file is not followed. */
 static int set_rights(const char *path, const edo__local_rights *rights)
 {
     char file[FD_PATH_SIZE];
@@ -160,9 +160,9 @@ static int set_rights(const char *path, const edo__local_rights *rights)
     return rc;
 }
 
-/* The new file gets the permissions of the socket's own inode, minus those of the umask. So the
- * path never permits more than requested, and set_rights() only adds the permissions that the umask
- * has removed. */
+/* The new file gets the permissions of the socket's own inode, without the permissions in the
+ * umask. So the path never permits more than requested, and set_rights() only adds the permissions
+ * that the umask has removed. */
 int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights)
 {
     char path[EDO__LOCAL_PATH_SIZE];

@@ -28,8 +28,9 @@ int edo__control_add_fds(edo_control *control, const edo_fd *fds, size_t count)
     return edo__control_add(control, SOL_SOCKET, SCM_RIGHTS, fds, count * sizeof *fds);
 }
 
-/* Takes the descriptors out of one record, and changes the record so that they cannot be taken
- * twice. The length of the record shows how many descriptors the kernel has installed. */
+/* Takes the descriptors from one record. Changes the type of the record, so that the descriptors
+ * cannot be taken twice. The length of the record shows how many descriptors the kernel has
+ * installed. */
 static size_t take_record(const edo_control_record *record, edo_fd *ret_fds, size_t room)
 {
     size_t count = record->size / sizeof(int), kept = 0;
@@ -66,7 +67,7 @@ int edo__control_add_credentials(edo_control *control, const edo_unix_peer *from
 }
 
 /* Whether credentials are unknown. A message that was sent before the socket asked for credentials
- * has the pid 0 and the overflow ids instead. */
+ * has the pid 0 and the overflow ids. */
 static bool is_unknown(const struct ucred *ids)
 {
     return ids->pid == 0 && ids->uid == OVERFLOW_ID && ids->gid == OVERFLOW_ID;

@@ -37,7 +37,7 @@ static const int ways[] = {
 };
 
 /* Checks the kind of the file before opening, because opening a device may have effects. Checks
- * again after opening, because the path may by then lead to another file. */
+ * again after opening, because the path may meanwhile have become the path of another file. */
 edo_fd edo__fifo_open(const char *path, edo__fifo_end end)
 {
     struct stat file;

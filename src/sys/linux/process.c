@@ -1,4 +1,4 @@
-/* Children, and the descriptors made for them (sys/process.h), on Linux. */
+/* Child processes, and descriptors made for them (sys/process.h), on Linux. */
 #include "sys/process.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* Look-ups of host names by the C library: hosts file, name servers and other sources of
- * nsswitch.conf. */
+/* Look-ups of host names by the C library, which asks the hosts file, name servers and other
+ * sources in nsswitch.conf. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -16,7 +16,7 @@ void edo__sys_set_resolver(edo__resolve_fn *resolver)
     edo_store_release(&stand_in, resolver); // partner: the load in edo__sys_resolve
 }
 
-/* The errno for an error of getaddrinfo(), by the table of edo_lookup(). */
+/* Returns: the errno for an error of getaddrinfo(), as in the table of edo_lookup(). */
 static int errno_of(int error, int system_error)
 {
     switch (error) {

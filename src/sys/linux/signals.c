@@ -1,6 +1,6 @@
 /* The dispatcher of sys/signals.h.
  *
- * Each signal has a list of subscribers, and a count of the handlers that are running, on all
+ * Each signal has a list of subscribers, and the number of its handlers that are running on all
  * threads. A handler takes no lock:
  *
  *     handler                               unsubscriber
@@ -8,16 +8,16 @@
  *     walks the list    (acquire)           handlers += 0           (acquire, release)
  *     handlers -= 1     (release)           waits for handlers == 0 (acquire)
  *
- * The two additions are read-modify-writes of one word, so one of them comes first. If the
- * handler's addition comes first, the unsubscriber reads a count above 0 and waits for the
- * subtraction, which releases everything that the handler did with the subscriber. If the
- * unsubscriber's addition comes first, the handler acquires the unlinking and does not find the
- * subscriber. An unlinked subscriber keeps its `next`, so a handler that is reading the subscriber
- * continues with the later subscribers in the list. A later subscriber cannot be freed meanwhile
- * either, because its unsubscriber waits for the same count.
+ * The two additions are read-modify-writes of one word, so one precedes the other. If the handler's
+ * addition is first, the unsubscriber reads a count above 0 and waits for the subtraction. The
+ * subtraction releases all accesses of the handler to the subscriber. If the unsubscriber's
+ * addition is first, the handler acquires the unlinking and does not find the subscriber. An
+ * unlinked subscriber keeps its `next`, so a handler that is reading the subscriber continues with
+ * the later subscribers in the list. A later subscriber cannot be freed meanwhile either, because
+ * its unsubscriber waits for the same count.
  *
- * A link is stored with release and read with acquire. So a subscriber that a handler finds is
- * fully written, even if the link to it was changed by an unlinking.
+ * A link is stored with release and read with acquire. So a handler reads only subscribers that are
+ * fully written, even if an unlinking has changed the link to the subscriber.
  *
  * Each link is changed by one store, so the child of a fork has intact lists at any moment. The
  * child drops all lists nevertheless, because the subscribers belong to threads of the parent. */
@@ -35,15 +35,15 @@
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
-/* State of one signal. At most one of `plain` and `with_info` is set. A handler may read both while
- * a subscriber writes them. The handler then calls the old function, the new function or neither,
- * as if the signal had arrived at another moment. */
+/* State of one signal. At most one of `plain` and `with_info` is set. A handler may read these
+ * members while a subscriber writes them. In that case the handler calls the old function, the new
+ * function or neither, as if the signal had arrived at another moment. */
 typedef struct slot {
     edo_atomic(edo__signal_subscriber *) first; // changed under the lock
     edo_atomic(uint32_t) handlers;
     edo_atomic(plain_handler *) plain;    // earlier handler of the program
     edo_atomic(info_handler *) with_info; // earlier handler with SA_SIGINFO
-    edo_atomic(bool) was_ignored;         // the program ignored the signal
+    edo_atomic(bool) was_ignored;         // the program ignored the signal before
     struct sigaction earlier;             // guarded by the lock
     bool is_installed; // set before the handler is installed; guarded by the lock
 } slot;
@@ -109,8 +109,8 @@ void edo__signal_unblock(int number)
 
 /* ---- the handler ---- */
 
-/* Makes the event of a signal. The sender is known if a process has sent the signal, and for the
- * end of a child. */
+/* Makes the event of a signal. The event has the sender if a process has sent the signal, or if the
+ * signal is SIGCHLD. */
 static edo_signal_event event_of(int number, const siginfo_t *info)
 {
     edo_signal_event event = { .number = number, .code = info->si_code };
@@ -152,7 +152,7 @@ static edo__signal_answer ask(slot *s, int number, const siginfo_t *info)
     return answer;
 }
 
-/* Calls the earlier handler. Returns: whether there is one. */
+/* Calls the earlier handler. Returns: whether there is an earlier handler. */
 static bool pass_on(slot *s, int number, siginfo_t *info, void *context)
 {
     info_handler *with_info = edo_load_acquire(&s->with_info);
@@ -171,8 +171,8 @@ const void *edo__signal_fault_address(void)
     return fault_address;
 }
 
-/* Raises the signal with its default action. The raised signal is pending until the handler
- * returns. The process probably ends, so terminals are restored. */
+/* Restores the default action, and raises the signal, which remains pending until the handler
+ * returns. Restores terminals, because the process will probably end. */
 static void act_as_default(int number)
 {
     edo__terminals_restore();
@@ -182,7 +182,7 @@ static void act_as_default(int number)
     raise(number);
 }
 
-/* Asks the subscribers of this process, counted in slot.handlers. */
+/* Notifies the subscribers. Meanwhile, slot.handlers counts this handler. */
 static edo__signal_answer ask_counted(slot *s, int number, const siginfo_t *info)
 {
     edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
@@ -193,7 +193,8 @@ static edo__signal_answer ask_counted(slot *s, int number, const siginfo_t *info
 
 /* The dispatcher's handler. The earlier handler runs after the count is decremented, because the
  * earlier handler may leave by longjmp(). A child made without fork handlers has the subscribers of
- * its parent, and must not notify them: their descriptors are shared with the parent. */
+ * its parent. The child must not notify these subscribers, because their descriptors are shared
+ * with the parent. */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
@@ -211,7 +212,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
-/* ---- installing; under the lock ---- */
+/* ---- installing: called under the lock ---- */
 
 static bool is_ours(const struct sigaction *action)
 {
@@ -228,16 +229,16 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* Keeps the flags by which the program has told the system how to treat ended children. */
+/* Returns: the flags with which the program has chosen how the system treats ended children. */
 static int flags_of_children(const struct sigaction *now)
 {
     bool is_ignored = !(now->sa_flags & SA_SIGINFO) && now->sa_handler == SIG_IGN;
     return (now->sa_flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | (is_ignored ? SA_NOCLDWAIT : 0);
 }
 
-/* Installs the dispatcher's handler. During a handler, the signals that have a name are blocked.
- * The exceptions are SIGSEGV and SIGABRT: if SIGSEGV were blocked, a fault in a handler would end
- * the process without the fault handler. A thread that runs fibers has a separate stack for
+/* Installs the dispatcher's handler. During the handler, the signals that have a name are blocked,
+ * except SIGSEGV and SIGABRT. If SIGSEGV were blocked, a fault in a handler would end the process
+ * without the fault handler. SA_ONSTACK: a thread that runs fibers has a separate stack for
  * handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
@@ -262,8 +263,8 @@ static void put_back(slot *s, int number)
 
 /* ---- subscribers ---- */
 
-/* Adds a subscriber to the list. If the process ignores the signal now, as a shell's background job
- * ignores SIGINT, an UNLESS_IGNORED subscriber is deaf. */
+/* Adds a subscriber to the list. A subscriber with UNLESS_IGNORED is deaf if the process ignores
+ * the signal now. For example, background jobs of a shell ignore SIGINT. */
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };

@@ -78,8 +78,8 @@ int edo__socket_shutdown_write(edo_fd fd)
     return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* Greatest number of bytes that one call drops. DROP_BUFFER: if the kernel copies them to a buffer.
- * MOST_DROPPED: without a copy; the size of one transfer. */
+/* Greatest number of bytes that one call drops. DROP_BUFFER: with a copy to a buffer. MOST_DROPPED:
+ * without a copy; the size of one transfer. */
 enum { DROP_BUFFER = 4096, MOST_DROPPED = 256 * 1024 };
 
 int edo__socket_drop_input(edo_fd fd, bool tcp)
@@ -231,8 +231,9 @@ static bool is_ip(edo__family family)
     return family == EDO__FAMILY_V4 || family == EDO__FAMILY_V6;
 }
 
-/* Describes a socket. The protocol decides whether the socket is one of TCP, because SCTP has
- * stream sockets too. MPTCP has the options of TCP, but its reads behave differently. */
+/* Describes a socket. The protocol shows whether the socket uses TCP. The type does not show that,
+ * because SCTP also has stream sockets. MPTCP has the options of TCP, but reads behave
+ * differently. */
 int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind)
 {
     int domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);

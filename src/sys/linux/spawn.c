@@ -1,17 +1,19 @@
 /* Making a child (sys/process.h) on Linux.
  *
- * The child shares the memory of this process, so nothing is copied. The parent thread waits until
- * the child has executed the program or ended (CLONE_VM | CLONE_VFORK, as vfork()). The child runs
- * on a stack of its own, with all signals blocked, so no handler of the program runs in the child.
- * The child makes only raw system calls: functions of the C library may take locks that another
- * thread holds, and the library's setuid() would signal the other threads of the parent.
+ * The child shares the memory of this process, so no memory is copied. The parent thread waits
+ * until the child has executed the program or has ended (CLONE_VM | CLONE_VFORK, as vfork()). The
+ * child runs on a stack of its own. All signals are blocked, so no handler of the program runs in
+ * the child. The child makes only raw system calls, for two reasons. Functions of the C library may
+ * take locks that another thread holds. The library's setuid() would signal the other threads of
+ * the parent.
  *
- * In two cases the child gets a copy of the memory instead (CLONE_VFORK alone). The first is a
- * child that starts in a cgroup: only clone3() can do this, and clone3() takes no function to run.
- * The second is a build with a sanitizer, whose instrumented code must not run twice in one memory.
+ * In two cases the child gets a copy of the memory instead (CLONE_VFORK alone). In the first case,
+ * the child starts in a cgroup. Only clone3() can do this, and clone3() takes no function to run.
+ * In the second case, edo is built with a sanitizer. Instrumented code must not run in two
+ * processes that share memory.
  *
- * The child reports a failed step in shared memory. This works with and without a copy, also if an
- * emulator turns vfork() into fork(). */
+ * The child reports a failed step in shared memory. The report arrives with and without a copy, and
+ * also if an emulator turns vfork() into fork(). */
 #include "sys/process.h"
 
 #include <errno.h>
@@ -32,10 +34,10 @@
 #include "base/base.h"
 
 enum {
-    STACK_SIZE = 64 << 10, // bytes; the child calls no function of unknown depth
+    STACK_SIZE = 64 << 10, // bytes; enough, because the stack use of the child is known
     SET_SIZE = 8,          // bytes of the kernel's set of signals
     LAST_SIGNAL = 64,
-    MOST_CLOSED = 65536, // descriptors closed one by one, on kernels before 5.9
+    MOST_CLOSED = 65536, // limit of descriptors to close one by one, on kernels before 5.9
     STATUS_LOST = 127,
 };
 
@@ -67,14 +69,14 @@ static long check(const birth *b, edo_spawn_step step, long result)
     return result;
 }
 
-/* The kernel's struct for a signal action; `handler` is its first member. */
+/* The kernel's struct for a signal action, of which only the first member is used. */
 typedef struct action {
     uintptr_t handler;
     uint64_t rest[15];
 } action;
 
-/* Restores the default actions of all signals that have handlers, before any signal can be
- * delivered. */
+/* Restores the default actions of all signals that have handlers. Called while all signals are
+ * blocked. */
 static void reset_signals(const birth *b)
 {
     bool keeps = b->plan->command->options & EDO_COMMAND_KEEP_SIGNALS;
@@ -98,9 +100,9 @@ static void join_group(const birth *b)
         check(b, EDO_STEP_TERMINAL, syscall(SYS_ioctl, command->terminal, TIOCSCTTY, 0));
 }
 
-/* First moves all sources out of the range of the targets, so that no target overwrites a source
- * that is still needed. A descriptor whose target is its own number only has to survive the
- * exec. */
+/* First duplicates each source in the range of the targets to a number above the range, so that no
+ * target overwrites a source that is still needed. If a source and its target have the same number,
+ * only the close-on-exec flag is cleared. */
 static void move_descriptors(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -173,8 +175,9 @@ static void set_ids(const birth *b)
     check(b, EDO_STEP_IDS, syscall(SYS_setresuid, ids->uid, ids->uid, ids->uid));
 }
 
-/* Sets the signal for the parent's death. Called after the ids are set, because a change of the
- * user clears the signal. If the parent has ended before the call, the child has another parent. */
+/* Sets the signal that the child receives when the parent ends. Called after the ids are set,
+ * because a change of the user clears this setting. If the parent has ended before the call, the
+ * child has another parent. */
 static void set_parent_death(const birth *b)
 {
     int signal = b->plan->command->parent_death;
@@ -190,15 +193,15 @@ static void set_place(const birth *b)
     if (command->options & EDO_COMMAND_UMASK) syscall(SYS_umask, command->umask);
 }
 
-/* Whether the search for the program continues after an error. */
+/* Whether the program may be at a later path, so that the search continues after an error. */
 static bool is_elsewhere(int error)
 {
     return error == ENOENT || error == ENOTDIR || error == EACCES || error == ENAMETOOLONG ||
            error == ELOOP || error == ESTALE || error == ENODEV || error == ETIMEDOUT;
 }
 
-/* Executes the program: tries one path after the other. If all fail, a program that was found but
- * may not be executed is reported in preference to one that was not found. */
+/* Executes the program. Tries the paths in their order. If all fail, EACCES of any path is reported
+ * rather than ENOENT, because EACCES means that a program was found. */
 static _Noreturn void execute(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -230,8 +233,8 @@ static int be_born(void *arg)
 
 /* ---- the parent ---- */
 
-/* Makes a child that shares the memory. A kernel before 5.2 ignores CLONE_PIDFD and leaves *pidfd
- * unchanged. An emulator or a filter may refuse CLONE_PIDFD. */
+/* Makes a child that shares the memory. A kernel before 5.2 ignores CLONE_PIDFD and does not change
+ * *pidfd. An emulator or a filter may refuse CLONE_PIDFD. */
 static pid_t clone_sharing(birth *b, void *stack, int *pidfd)
 {
     int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
@@ -283,7 +286,7 @@ static int64_t make_child(birth *b, char *memory, int *pidfd)
     return pid < 0 ? -error : pid;
 }
 
-/* Gives the child to the caller, or the child's failed step. */
+/* Passes the child to the caller, or the child's failed step and error. */
 static int conclude(const report *r, pid_t pid, int pidfd, edo__spawned *ret_child,
                     edo_spawn_step *ret_step)
 {

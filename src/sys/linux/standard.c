@@ -6,7 +6,7 @@
 #include "sys/sys.h"
 
 /* open() takes the lowest free number, so /dev/null fills each gap. Programs that this process
- * executes inherit the descriptors, as usual. */
+ * executes inherit these descriptors, like other standard descriptors. */
 void edo__sys_open_standard(void)
 {
     int fd;

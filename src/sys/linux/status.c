@@ -1,11 +1,11 @@
 /* Status of open files. O_NONBLOCK belongs to the open file, not to the descriptor. A shell and the
- * programs that it starts share one open file for their terminal. So edo sets the flag only if
- * nothing else prevents a call from blocking. Before every such call, edo checks the flag, because
- * other processes may clear it. At the end, edo restores the flag.
+ * programs that the shell starts share one open file for their terminal. So edo sets O_NONBLOCK
+ * only if nothing else prevents a call from blocking. Before every such call, edo checks the flag,
+ * because other processes may clear the flag. At the end, edo restores the flag.
  *
  * If another process clears the flag between the check and the call, the call blocks. Linux has no
- * remedy for such files. The case matters for terminals and named pipes, so these are reopened
- * (edo__sys_make_private). */
+ * remedy for that. In practice only terminals and named pipes are affected, so they are opened
+ * again (edo__sys_make_private). */
 #include "sys/linux/status.h"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static struct {
     edo__lock lock;
     edo_atomic(unsigned) count; // changed under the lock
     int fds[MOST_CHANGES];
-    bool puts_back; // whether the exit of the process puts the status back
+    bool puts_back; // an exit handler will restore the flags
 } changes;
 
 static void clear_flag(int fd)
@@ -78,8 +78,8 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* Undoes a change. The count may be read without the lock, because an operation on the same source
- * has made the change, and that operation has ended. */
+/* Undoes the change of a descriptor, if there is one. The count may be read without the lock,
+ * because a change was made by an operation on the same source, and that operation has ended. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
@@ -113,7 +113,7 @@ static edo__file_kind kind_of(mode_t mode)
     }
 }
 
-/* Only the master of a pseudo-terminal answers TIOCGPTN. */
+/* Whether a file is the master of a pseudo-terminal. TIOCGPTN succeeds only on a master. */
 static bool is_master(int fd, mode_t mode)
 {
     unsigned number;
@@ -132,7 +132,7 @@ int edo__sys_check_pollable(edo_fd fd)
 }
 
 /* Finds the kind of a file. Files of /proc and /sys have the mode of regular files, but some of
- * them can be polled, and then report changes. */
+ * them can be polled for changes. */
 int edo__sys_pollable_kind(edo_fd fd)
 {
     struct stat file;

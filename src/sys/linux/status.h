@@ -1,22 +1,23 @@
-/* The status of open files (O_NONBLOCK), and SIGPIPE. Thread: any. */
+/* The status of open files (O_NONBLOCK), and the suppression of SIGPIPE. Thread: any. */
 #pragma once
 
 #include <signal.h>
 #include <stdbool.h>
 
 /* Makes an open file non-blocking. edo__sys_put_back_status() or the exit of the process restores
- * the file's status. Returns: 0, or -1 and errno. */
+ * the file's status. Returns: 0; or -1, and sets errno. */
 int edo__status_set_nonblocking(int fd);
 
 /* Restores the status of all files that edo has changed. */
 void edo__status_put_back(void);
 
-/* Forgets the changes of the parent. In the child of a fork, before it has other threads. */
+/* Forgets the changes of the parent. Called in the child of a fork, before the child has a second
+ * thread. */
 void edo__status_forget(void);
 
 /* State of a thread that blocks SIGPIPE. edo__sigpipe_mask() blocks the signal in the calling
- * thread, and edo__sigpipe_unmask() restores the mask. raised: a call in between has raised the
- * signal, which unmask consumes. */
+ * thread. edo__sigpipe_unmask() restores the mask. raised: whether a call in between has raised the
+ * signal; if so, unmask consumes the signal. */
 typedef struct edo__masked_sigpipe {
     sigset_t before;
     bool was_pending;

@@ -1,5 +1,5 @@
-/* Non-blocking writes of lines to stderr. The program, and often other processes, share the
- * descriptor, so its flags are not changed. */
+/* Non-blocking writes of lines to stderr. The program and often other processes share the open
+ * file, so its status is not changed. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 
 #include "sys/sys.h"
 
-enum { NANOSECONDS_PER_MS = 1000000, HERE = -1 }; // HERE: at the file's position
+enum { NANOSECONDS_PER_MS = 1000000, HERE = -1 }; // HERE: offset for the file's position
 
 static bool is_writable(int64_t patience)
 {
@@ -20,8 +20,8 @@ static bool is_writable(int64_t patience)
 }
 
 /* Writes without waiting. RWF_NOWAIT is needed because another writer may have filled the pipe or
- * socket since the poll, and a plain write would then block. Regular files reject the flag, or
- * answer EAGAIN although they are not full. */
+ * socket since the poll, and a plain write would then block. Regular files are excepted, because
+ * they reject the flag, or fail with EAGAIN although they are not full. */
 static ssize_t write_now(const char *text, size_t size)
 {
     struct stat status;
@@ -41,9 +41,9 @@ static sigset_t set_of_sigpipe(void)
     return set;
 }
 
-/* Writes without leaving a SIGPIPE. The reader may close between the poll and the write. Then the
- * writing thread receives SIGPIPE and consumes the signal, unless a SIGPIPE of the program was
- * pending before. */
+/* Writes, and suppresses SIGPIPE. The reader may close between the poll and the write. In that case
+ * the writing thread receives SIGPIPE, and this function consumes the signal, unless a SIGPIPE of
+ * the program was pending before. */
 static ssize_t write_without_signal(const char *text, size_t size)
 {
     sigset_t pipe = set_of_sigpipe(), before, pending;

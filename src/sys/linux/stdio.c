@@ -1,4 +1,5 @@
-/* FILEs whose functions belong to edo (sys/stdio.h), made by fopencookie(3) of glibc and musl. */
+/* FILEs that read and write through functions of edo (sys/stdio.h). fopencookie(3) of glibc and
+ * musl makes these FILEs. */
 #include "sys/stdio.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static ssize_t cookie_read(void *arg, char *buffer, size_t size)
     return n < 0 ? -1 : (ssize_t)n;
 }
 
-/* Writes all bytes: for fopencookie(), a result of fewer bytes than `size` is an error. */
+/* Writes all bytes, because a result of less than `size` bytes is an error for fopencookie(). */
 static ssize_t cookie_write(void *arg, const char *data, size_t size)
 {
     cookie *self = arg;

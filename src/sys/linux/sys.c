@@ -1,4 +1,4 @@
-/* Most of sys/sys.h on Linux. */
+/* Most functions of sys/sys.h on Linux. */
 #include "sys/sys.h"
 
 #include <limits.h>
@@ -34,12 +34,12 @@ uint64_t edo__sys_random(void)
 {
     uint64_t bits;
     if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
-        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u; // early in boot; 2^64 / golden ratio
+        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u; // in early boot; 2^64 / golden ratio
     return bits;
 }
 
-/* Aborts if a wait has failed permanently. Callers repeat a wait that has returned, so a wait that
- * always fails would spin. */
+/* Ends the process if a wait has failed permanently. Callers repeat a wait that has returned, so
+ * they would spin if the wait always failed. */
 static void check_futex(long rc)
 {
     if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
@@ -83,7 +83,8 @@ bool edo__sys_futex_wake_all(uint32_t *word)
     return wake(word, INT_MAX);
 }
 
-/* Uses FUTEX_WAIT_BITSET, which takes an absolute deadline. With all bits set, any wake matches. */
+/* Uses FUTEX_WAIT_BITSET, because it takes an absolute deadline. With all bits set, any wake ends
+ * the wait. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline < 0) deadline = 0;
@@ -94,7 +95,7 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 
 enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000 }; // nanoseconds
 
-/* Sleeps on a word that no thread wakes, so the wait ends at its deadline. */
+/* Sleeps on a word that no thread wakes, so the sleep ends at the deadline. */
 void edo__sys_wait_briefly(uint32_t *tries)
 {
     uint32_t nobody = 0, sleeps = (*tries)++;
@@ -133,8 +134,8 @@ void *edo__sys_alloc(size_t size, size_t align)
 
 /* ---- threads ---- */
 
-/* Rounds up to a size that the system accepts. The system rejects stacks below its minimum. Some
- * systems reject sizes that are no multiple of a page. */
+/* Rounds up to a size that the system accepts. The system rejects stacks below a minimum. Some
+ * systems reject sizes that are not a multiple of a page. */
 static size_t rounded_stack(size_t size)
 {
     size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN), page = (size_t)sysconf(_SC_PAGESIZE);
@@ -171,10 +172,10 @@ void edo__sys_thread_detach(edo__sys_thread thread)
     pthread_detach((pthread_t)thread);
 }
 
-enum { STACK_SHARE = 4, MAX_STACK_RESERVE = 64 << 10 }; // reserve of a small stack: a quarter
+enum { STACK_SHARE = 4, MAX_STACK_RESERVE = 64 << 10 }; // reserve: 1/4 of the stack, at most 64 KiB
 
 typedef struct stack {
-    uintptr_t first, size; // 0: unknown so far
+    uintptr_t first, size; // size 0: not known yet
 } stack;
 
 static _Thread_local stack own_stack __attribute__((tls_model("initial-exec")));
@@ -251,7 +252,7 @@ void *edo__sys_key_get(uint32_t key)
 
 /* ---- fork ---- */
 
-enum { NOT_WATCHED }; // generations count from 1
+enum { NOT_WATCHED }; // 0, because generations count from 1
 
 edo_atomic(uint32_t) edo__sys_forks = NOT_WATCHED;
 
@@ -265,8 +266,8 @@ static void count_fork(void)
     edo_add_relaxed(&edo__sys_forks, 1);
 }
 
-/* Registers the fork handler. Two threads may register the handler at the same time. A fork is then
- * counted twice, which does no harm. */
+/* Registers the fork handler. Two threads may register the handler at the same time. In that case
+ * each fork is counted twice, which is harmless. */
 static uint32_t watch_forks(void)
 {
     uint32_t generation = NOT_WATCHED;
@@ -326,8 +327,8 @@ edo_fd edo__sys_clock_open(edo_clock clock)
     return fd < 0 ? -errno : fd;
 }
 
-/* TFD_TIMER_CANCEL_ON_SET has no effect on clocks other than the wall clock. ECANCELED: the clock
- * was set just before, and the timer is armed nevertheless. */
+/* TFD_TIMER_CANCEL_ON_SET has no effect on clocks other than the wall clock. The call fails with
+ * ECANCELED if the clock was changed just before, but the timer is armed nevertheless. */
 void edo__sys_clock_set(edo_fd fd, int64_t when)
 {
     struct itimerspec spec = spec_of(when);

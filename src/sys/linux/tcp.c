@@ -26,8 +26,8 @@ edo_fd edo__socket_open_by_number(int family, int type, int protocol)
     return fd < 0 ? -errno : fd;
 }
 
-/* Whether an error of socket() means that the system has no MPTCP. ENOPROTOOPT: MPTCP is switched
- * off by sysctl. EINVAL: the kernel is older than 5.6. */
+/* Whether an error of socket() means that the system has no MPTCP. ENOPROTOOPT: sysctl has disabled
+ * MPTCP. EINVAL: the kernel is older than 5.6. */
 static bool lacks_multipath(int error)
 {
     return error == -EPROTONOSUPPORT || error == -ENOPROTOOPT || error == -EINVAL ||
@@ -98,7 +98,7 @@ int edo__tcp_set_congestion(edo_fd fd, const char *name)
     return edo__socket_set_raw(fd, IPPROTO_TCP, TCP_CONGESTION, name, strlen(name));
 }
 
-/* The kernel's answer has the size of the kernel's buffer, with zeros after the name. */
+/* The kernel returns the size of its buffer, which has zeros after the name. */
 int edo__tcp_congestion(edo_fd fd, char *buffer, size_t size)
 {
     char name[NAME_SIZE + 1] = { 0 };
@@ -150,8 +150,8 @@ int edo__tcp_info(edo_fd fd, edo_tcp_info *ret_info)
     return 0;
 }
 
-/* On a TCP socket, MPTCP_INFO answers -EOPNOTSUPP. On an MPTCP socket whose peer knows only TCP,
- * the flag of the fall-back is set. */
+/* On a TCP socket, MPTCP_INFO fails with EOPNOTSUPP. On an MPTCP socket whose peer supports only
+ * TCP, the flag for the fall-back is set. */
 int edo__tcp_is_multipath(edo_fd fd)
 {
     struct mptcp_info info = { 0 };
@@ -171,7 +171,8 @@ int edo__tcp_send_urgent(edo_fd fd, unsigned char byte)
     return n < 0 ? -errno : (int)n;
 }
 
-/* The kernel answers EINVAL when there is no urgent byte, or when it was read already. */
+/* The kernel fails with EINVAL if there is no urgent byte, or if the urgent byte was already
+ * read. */
 int edo__tcp_recv_urgent(edo_fd fd, unsigned char *ret_byte)
 {
     ssize_t n;

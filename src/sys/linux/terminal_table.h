@@ -1,26 +1,26 @@
-/* Entry of the table of terminals, which signal handlers read at any moment and on any thread,
+/* An entry of the table of terminals. Signal handlers copy entries at any moment and on any thread,
  * without a lock.
  *
  *     publish                            copy, in a handler
  *     writes fd and modes  (release)     reads `use`, which is odd    (acquire)
  *     use += 1: odd        (release)     copies fd and modes          (acquire, each word)
- *     retire                             reads `use` again: the same  (relaxed)
+ *     retire                             compares `use` again         (relaxed)
  *     use += 1: even       (release)
  *
- * If the first read of a copy finds the entry in use, the copy reads all words of this use or of a
- * later use. If it reads a word of a later use, it has also acquired the additions that precede
- * that word's store. The second read then finds another number, and the copy is dropped. So no copy
- * is a mixture of two uses. */
+ * If the first read of `use` finds the entry in use, each word that the copy reads is of this use
+ * or of a later use. If a word is of a later use, the read of that word has also acquired the
+ * additions to `use` that precede the store of the word. In that case the second read of `use`
+ * finds another number, and the copy is dropped. So no copy is a mixture of two uses. */
 #pragma once
 
 #include "base/atomic.h"
 
-#ifndef EDO__TERMINAL_WORDS // a model has fewer
+#ifndef EDO__TERMINAL_WORDS // a model defines a smaller number
 #define EDO__TERMINAL_WORDS 8
 #endif
 
 typedef struct edo__terminal_entry {
-    edo_atomic(uint32_t) use; // odd: in use
+    edo_atomic(uint32_t) use; // odd while the entry is in use
     edo_atomic(int) fd;
     edo_atomic(uint64_t) modes[EDO__TERMINAL_WORDS];
 } edo__terminal_entry;

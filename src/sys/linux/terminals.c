@@ -1,7 +1,7 @@
 /* Terminals of sys/terminals.h on Linux. The table of terminals is static, because signal handlers
- * read it (terminal_table.h). If a terminal is left while a handler has a copy of its entry, the
- * handler restores the terminal's first modes. This is harmless, because the leave has just set the
- * same modes. */
+ * read the table (terminal_table.h). A handler may have a copy of an entry while another thread
+ * leaves the terminal. The handler then restores the terminal's original modes, which is harmless,
+ * because these modes were set just before the leave. */
 #include "sys/terminals.h"
 
 #include <errno.h>
@@ -26,14 +26,14 @@ _Static_assert(sizeof(edo__terminal_modes) == EDO__TERMINAL_WORDS * sizeof(uint6
 enum { MOST_TERMINALS = 8 };
 
 struct edo__terminal {
-    edo__terminal_entry first; // a descriptor, and the first modes; changed under the lock
+    edo__terminal_entry first; // a descriptor, and the original modes; changed under the lock
     dev_t device;              // guarded by the callers' lock
     uint32_t count;            // guarded by the callers' lock
 };
 
 static edo__terminal terminals[MOST_TERMINALS];
 static edo_atomic(uint32_t) generation; // fork generation of the process that uses the table
-static bool restores; // whether exit restores the terminals; guarded by the callers' lock
+static bool restores; // an exit handler will restore the terminals; guarded by the callers' lock
 
 bool edo__terminal_is(edo_fd fd)
 {
@@ -62,9 +62,9 @@ edo_fd edo__terminal_duplicate(edo_fd fd)
 
 /* ---- modes of one terminal ---- */
 
-/* Sets modes at once. SIGTTOU is blocked meanwhile: it would stop a process in the background, even
- * in the middle of its exit. While the signal is blocked, the change is permitted.
- * Async-signal-safe. */
+/* Sets modes at once. SIGTTOU is blocked meanwhile, because the signal would stop a process in the
+ * background, even during an exit. While SIGTTOU is blocked, a process in the background may change
+ * the modes. Async-signal-safe. */
 static int set_modes(int fd, const struct termios *modes)
 {
     sigset_t output, before;
@@ -116,8 +116,7 @@ int edo__terminal_set_modes(edo__terminal *terminal, const edo__terminal_modes *
 
 /* ---- the table ---- */
 
-/* Drops the entries, which belong to the parent, in the child of a fork. Closes the entries'
- * descriptors. */
+/* Drops the parent's entries in the child of a fork, and closes their descriptors. */
 static void forget_parent(void)
 {
     uint32_t mine = edo__sys_fork_generation();

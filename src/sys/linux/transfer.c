@@ -14,7 +14,7 @@ int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2])
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
-    if (capacity) fcntl(fds[1], F_SETPIPE_SZ, (int)capacity); // no effect beyond the user's quota
+    if (capacity) fcntl(fds[1], F_SETPIPE_SZ, (int)capacity); // fails beyond the user's quota
     ret_fds[0] = fds[0];
     ret_fds[1] = fds[1];
     return 0;
@@ -114,9 +114,9 @@ int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t t
     return n < 0 ? -errno : n;
 }
 
-/* EBADF: the target is open for appending. EIO: some network file systems. EPERM: a filter of
- * system calls. If the error is a real error of the files, the reads and writes that follow meet it
- * again. */
+/* EBADF: the target is open for appending. EIO: from some network file systems. EPERM: from a
+ * filter of system calls. If the error is a real error of the files, the reads and writes that
+ * follow fail with the same error. */
 bool edo__sys_is_unsupported(int64_t error)
 {
     switch (error) {

@@ -1,4 +1,4 @@
-/* Changes in directories (sys/watch.h) by inotify. */
+/* Changes in directories (sys/watch.h), reported by inotify. */
 #include "sys/watch.h"
 
 #include <sys/inotify.h>

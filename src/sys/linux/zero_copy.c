@@ -10,7 +10,7 @@
 
 #include "sys/transfer.h"
 
-enum { ENOTSUPP = 524 }; // errno of the kernel for families without such sends
+enum { ENOTSUPP = 524 }; // errno of the kernel for socket families without such sends
 
 int edo__sys_zero_copy_permit(edo_fd socket)
 {
@@ -35,8 +35,8 @@ static bool is_report(const struct cmsghdr *part)
     return is_v4 || is_v6;
 }
 
-/* Takes one report. Another message of the error queue, such as a timestamp, counts as a report of
- * 0 sends. */
+/* Takes one report. Any other message of the error queue, such as a timestamp, counts as a report
+ * about 0 sends. */
 int64_t edo__sys_zero_copy_report(edo_fd socket, bool *ret_copied)
 {
     _Alignas(struct cmsghdr) char control[128];
