@@ -131,7 +131,7 @@ EDO_END_DECLS
 #define edo_async_extern(fn)  edo__async(, fn)
 #define edo_declare_async(fn) extern const edo_future_ops fn##_async
 
-/* Return type of a body. No number converts to it, so `return rc` does not compile. */
+/* Return type of a body. No number converts to this type, so `return rc` does not compile. */
 typedef struct edo__end_with_edo_return {
     edo_poll poll;
 } edo__end_with_edo_return;
@@ -196,7 +196,8 @@ label:                                                                          
 
 /* A signal handler may inspect the frame between any two instructions (see edo/dump.h). So an
  * awaited future is complete before it is linked, and unlinked before it is reused. The fences make
- * the compiler keep that order. The processor keeps it anyway for a handler on the same thread. */
+ * the compiler keep that order. The processor keeps the order anyway for a handler on the same
+ * thread. */
 #define edo__link_slot()                                                                           \
     do {                                                                                           \
         __atomic_signal_fence(__ATOMIC_RELEASE);                                                   \
@@ -243,9 +244,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). The result is
- * -ETIMEDOUT if the limit has passed; the operation has ended then, too. A ready operation wins
- * over a limit that has passed. */
+/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). If the limit has
+ * passed, the result is -ETIMEDOUT, and the operation has ended. A ready operation wins over a
+ * limit that has passed. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -293,9 +294,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 /* As edo_call(), with the callee's frame on the heap, for recursion. If there is no memory, lhs is
  * -ENOMEM, the function is not called, and the arguments still belong to the caller. Each call is
- * polled inside its caller's poll, so the thread's stack limits the depth of a recursion, to tens
- * of thousands of calls with 8 MiB. If the recursion is too deep, lhs is -ENOMEM too, and the log
- * gets a line. */
+ * polled inside its caller's poll, so the thread's stack limits the depth of a recursion. A stack
+ * of 8 MiB has room for tens of thousands of calls. If the recursion is too deep, lhs is -ENOMEM
+ * too, and the log gets a line. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -372,8 +373,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* Runs the first `count` elements of an array to their ends: edo_all_of(self->fetches,
- * self->count). The elements are frames or operations. The array is in the frame or on the heap. A
- * count of 0 is ready at once. */
+ * self->count). The elements are frames or operations. The array is in the frame or on the heap.
+ * With a count of 0 the wait ends at once. */
 #define edo_all_of(array, count) edo__together_of(edo__poll_all, array, count)
 
 #define edo_try_all_of(rc, array, count)                                                           \
@@ -444,7 +445,7 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a task that only one worker runs, and never a helper. Workers are numbered as by
+/* Starts a task that only the given worker runs, and no helper. Workers are numbered as by
  * edo_worker_index(). Tasks pinned to the same worker never run at the same time, so all of them
  * wait while one of them computes for a long time. Worker 0 of a current-thread runtime is the
  * thread that turns the runtime.

@@ -129,13 +129,15 @@ typedef struct edo_config {
 } edo_config;
 
 /* Makes a runtime, and starts the threads of its workers.
- * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
- * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit, a time slice
- * or a slack below 0, a cpu_count without cpus, an unknown on_failure, an EDO_WORKER_THREADS that
- * is not a number of threads (the log says so), or impossible metrics (edo/metrics.h); -EAGAIN when
- * the threads of all workers, of the monitor and of dump_on_quit cannot be started; -EMFILE,
- * -ENFILE and other errors of the driver.
+ * Returns: 0; -ENOMEM; -EINVAL for an invalid option, see below; -EAGAIN when the threads of all
+ * workers, of the monitor and of dump_on_quit cannot be started; -EMFILE, -ENFILE and other errors
+ * of the driver.
  * Thread: any; another thread may turn the runtime.
+ *
+ * Invalid options are: a driver that does not exist; `workers` below EDO_WORKERS_AUTO or above
+ * 10,000; `max_spare` below -1 or above 10,000; a limit, a time slice or a slack below 0; a
+ * cpu_count without cpus; an unknown on_failure; impossible metrics (edo/metrics.h); an
+ * EDO_WORKER_THREADS that is not a number of threads (the log says so).
  *
  * A driver that the kernel refuses is replaced by epoll, with a line in the log. The drivers of
  * helpers are of the same kind as the first driver. A helper waits until such a driver can be

@@ -60,7 +60,7 @@ enum { EDO_SIGNAL_QUEUE = 256 }; // number of events that a stream of a real-tim
 EDO_API EDO_MUST_USE int edo_signal_open(int number, edo_signal **ret_signal);
 
 /* Closes a stream. Waiting operations answer -ECANCELED; events not taken are dropped. NULL is
- * ignored. Thread: any, not in a signal handler. */
+ * ignored. Thread: any, but not in a signal handler. */
 EDO_API void edo_signal_close(edo_signal *signal);
 
 /* Takes the next event. Several operations may wait; each event goes to one of them.
@@ -75,8 +75,8 @@ EDO_API EDO_MUST_USE edo_op edo_signal_next(edo_signal *signal, edo_signal_event
 EDO_API int edo_try_signal_next(edo_signal *signal, edo_signal_event *ret_event);
 
 /* Waits for one SIGINT (Ctrl-C) that arrives after the operation's first poll. Between two such
- * operations the earlier handling of SIGINT is in force: without one, a second Ctrl-C ends the
- * process. A loop uses a stream instead.
+ * operations the earlier handling of SIGINT is in force. If there is none, a second Ctrl-C ends the
+ * process. So a loop should use a stream instead.
  * Result: 1; errors as edo_signal_open(). Cancel: prompt; no event is taken. */
 EDO_API EDO_MUST_USE edo_op edo_ctrl_c(void);
 

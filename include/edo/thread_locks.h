@@ -57,21 +57,21 @@ EDO_BEGIN_DECLS
 
 /* All members are private. */
 typedef struct edo_thread_mutex {
-    uint32_t word; // atomic: EDO__THREAD_FREE and its like
+    uint32_t word; // atomic: EDO__THREAD_FREE, ...
 } edo_thread_mutex;
 
 typedef struct edo_thread_cond {
-    uint32_t sequence; // atomic: notifications with a waiter
+    uint32_t sequence; // atomic: number of notifications that found a waiter
     uint32_t waiters;  // atomic
 } edo_thread_cond;
 
 typedef struct edo_thread_rwlock {
-    uint32_t word;     // atomic: EDO__THREAD_READER and its like
+    uint32_t word;     // atomic: EDO__THREAD_READER, ...
     uint32_t sequence; // atomic: number of wakes of writers
 } edo_thread_rwlock;
 
 typedef struct edo_thread_once {
-    uint32_t word; // atomic: EDO__THREAD_ONCE_NEW and its like
+    uint32_t word; // atomic: EDO__THREAD_ONCE_NEW, ...
 } edo_thread_once;
 
 #define EDO_THREAD_MUTEX_INIT                                                                      \

@@ -38,7 +38,7 @@ enum {
 EDO_API int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
                                    const char *file, uint32_t line);
 
-/* The same for the elements of an array; stride: bytes of an element. */
+/* As edo__wait_together(), for the elements of an array. stride: bytes of an element. */
 EDO_API int64_t edo__wait_array(uint32_t way, edo_future *first, size_t count, size_t stride,
                                 const char *file, uint32_t line);
 
@@ -57,8 +57,8 @@ EDO_END_DECLS
 
 /* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). A ready operation
  * wins over a limit that has passed.
- * Returns: the operation's result; -ETIMEDOUT if the limit has passed; the operation has ended
- * then, too. */
+ * Returns: the operation's result; -ETIMEDOUT if the limit has passed. In both cases the operation
+ * has ended. */
 #define edo_wait_for(duration, ...)                                                                \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \
@@ -102,8 +102,8 @@ EDO_END_DECLS
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
 
-/* The same for the first `count` elements of an array, which are frames or operations:
- * edo_wait_all_of(fetches, count). A count of 0 is ready at once.
+/* As the macros above, for the first `count` elements of an array, which are frames or operations:
+ * edo_wait_all_of(fetches, count). With a count of 0 the wait ends at once.
  * Returns: as above; -EINVAL if the count is 0 and a winner is to be chosen. */
 #define edo_wait_all_of(array, count)     edo__wait_elements(EDO__WAIT_ALL, array, count)
 #define edo_wait_try_all_of(array, count) edo__wait_elements(EDO__WAIT_TRY_ALL, array, count)
