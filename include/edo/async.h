@@ -331,7 +331,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
  * own result. */
 #define edo_all(...) edo__together(edo__poll_all, __VA_ARGS__)
 
-/* Runs all futures to their ends. The first failure cancels the rest. rc: 0, or that failure. */
+/* Runs all futures to their ends. The first failure cancels the other futures. rc: 0, or that
+ * failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
         self->edo_head.failure = 0;                                                                \
@@ -340,18 +341,18 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
-/* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
- * returns. edo_select() chooses the future that it polls first at random. edo_select_biased() polls
- * from left to right.
+/* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
+ * the macro returns. edo_select() chooses the future that it polls first at random.
+ * edo_select_biased() polls from left to right.
  * which: the winner's position from 0. -ECANCELED if every future was cancelled because the
  * function was cancelled. -ETIMEDOUT if every future was cancelled because the limit of an
  * edo_within() had passed. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The rest are kept, which means that they are polled
- * at every await of this function. When the function returns, it cancels its kept futures and waits
- * for their ends. which: as edo_select(). */
+/* Waits until one future is ready: the winner. The other futures are kept, which means that they
+ * are polled at every await of this function. When the function returns, it cancels its kept
+ * futures and waits for their ends. which: as edo_select(). */
 #define edo_any(which, ...) edo__choose(which, edo__poll_any, __VA_ARGS__)
 
 #define edo__choose(which, poll, ...)                                                              \
@@ -430,7 +431,7 @@ template <class Args> const void *edo__address(const Args &args)
         &edo_site_;                                                                                \
     }))
 
-/* Starts a task: edo_spawn(&self->task, fetch, .url = url). The handle goes to edo_join() or
+/* Starts a task: edo_spawn(&self->task, fetch, .url = url). Pass the handle to edo_join() or
  * edo_detach().
  * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL without a current runtime;
  * -ESTALE for a runtime made before fork(). On failure the arguments still belong to the caller.

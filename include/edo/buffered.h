@@ -19,8 +19,8 @@
  *
  * A cancelled operation loses nothing. Bytes that were read remain in the reader, and unwritten
  * bytes remain in the writer. The next operation continues with these bytes. A reader or writer has
- * one operation in flight (a second one of the same task gets -EBUSY), and belongs to one task at a
- * time. The reader and the writer of one stream may belong to two tasks.
+ * at most one operation in flight (a second one of the same task gets -EBUSY), and belongs to one
+ * task at a time. The reader and the writer of one stream may belong to two tasks.
  *
  * Input is bounded. The reader's memory bounds a line, and the argument `limit` bounds an
  * edo_buffer. Larger input is answered with -EMSGSIZE.

@@ -238,7 +238,7 @@ EDO_END_DECLS
 
 /* Closes the channel for all its ends. The ends themselves are still open. Later values are
  * refused, waiting sends end with -EPIPE, and receivers get the remaining values. A receiver uses a
- * shutdown to refuse more values. A sender uses it to end the work of the other ends.
+ * shutdown to refuse more values. A sender uses a shutdown to end the work of the other ends.
  * Thread: any. */
 #define edo_sender_shutdown(tx)   edo__channel_shutdown((tx)->edo_tx)
 #define edo_receiver_shutdown(rx) edo__channel_shutdown((rx)->edo_rx)

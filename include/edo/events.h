@@ -92,7 +92,8 @@ enum {
 
 EDO_API extern const edo_future_ops edo__wait_group_ops;
 
-/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Call it before the added work can end.
+/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Make this call before the added work can
+ * end.
  * Thread: any. */
 EDO_API void edo_wait_group_add(edo_wait_group *group, uint32_t count);
 

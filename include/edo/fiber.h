@@ -266,14 +266,14 @@ EDO_API void edo_fiber_drop_stacks(void);
 /* ---- watermarks: how much stack the fibers of a function have used ---- */
 
 /* Begins or ends the measurement of all fibers that are made from now on. The measurement helps to
- * choose stack_size, and is not for production: a measured fiber begins on a cleared stack, and its
- * end searches the stack for the lowest byte that was written (some microseconds in all). Fibers on
- * the program's own memory are not measured. Thread: any. */
+ * choose stack_size. It is not for production, because a measured fiber begins on a cleared stack,
+ * and the end of the fiber searches the stack for the lowest byte that was written (some
+ * microseconds in all). Fibers on the program's own memory are not measured. Thread: any. */
 EDO_API void edo_fiber_measure(bool on);
 
 /* Measured fibers of one function. */
 typedef struct edo_fiber_stats {
-    const char *name, *file; // name of the function, file of a place where it was spawned
+    const char *name, *file; // name of the function, file of a place that spawned such a fiber
     uint32_t line;           // line of that place
     uint64_t ended;          // measured fibers that have ended
     uint64_t peak;           // bytes; greatest stack depth of one of these fibers

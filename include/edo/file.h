@@ -5,10 +5,10 @@
  *     edo_await(n, edo_write_all(edo_file_io(self->log), self->line, self->size));
  *     edo_file_close(self->log);
  *
- * An edo_file is an open file or an open directory. edo_file_io() gives its stream, on which
- * edo_read(), edo_write() and all utilities work, at the file's position. Calls with an offset do
- * not use the position. Names in directories, trees and walks are in edo/dir.h; changes of files
- * are watched with edo/watch_files.h.
+ * An edo_file is an open file or an open directory. edo_file_io() returns the stream of the file.
+ * edo_read(), edo_write() and all utilities work on this stream, at the file's position. Calls with
+ * an offset do not use the position. Names in directories, trees and walks are in edo/dir.h;
+ * changes of files are watched with edo/watch_files.h.
  *
  * No call waits for a disk on the thread of a task. A call that the system can answer from memory
  * is made at once. Otherwise the ring of the io_uring driver reads or writes, or a thread of the
@@ -19,9 +19,10 @@
  * later syncs of the edo_file answer the same error, because the system reports a lost write only
  * once.
  *
- * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
- * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
- * for its end, and answers the result. So no result and no byte is lost.
+ * Cancel. "prompt until it begins" has this meaning. An operation that waits for a thread or for
+ * the ring ends with -ECANCELED, and nothing was done. Once the system has begun the call, the
+ * operation waits for the end of the call, and answers the result. So no result and no byte is
+ * lost.
  *
  * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
  * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
@@ -83,8 +84,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_open_at(edo_file *dir, const char *path, ui
 EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file);
 
 /* Opens a new file for reading and writing, with mode 0600 from the first moment and no name. The
- * system frees the file with its last descriptor, also after a crash. edo_file_link() gives it a
- * name.
+ * system frees the file with its last descriptor, also after a crash. edo_file_link() gives the
+ * file a name.
  * dir_path: a directory of the file system in which the file is made.
  * Result: as edo_file_open(); -EOPNOTSUPP: the file system has no such files. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file);
@@ -132,8 +133,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);
 
-/* Read or write several buffers, in their order, at an offset. slices and buffers must outlive the
- * operation.
+/* These calls read or write several buffers, in their order, at an offset. slices and buffers must
+ * outlive the operation.
  * count: 1 to 1024.
  * Result: bytes moved by one call of the system, perhaps fewer than all; -EINVAL.
  * Cancel: prompt until it begins. */

@@ -9,11 +9,11 @@
  * With every driver, a buffer belongs to its operation until the operation is ready. So a cancelled
  * operation may remain pending for a moment, while the kernel still owns the buffer.
  *
- * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...),
- * -EBUSY, -EINVAL for NULL in place of a stream, -ECANCELED if the operation was cancelled (also by
- * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without
- * a handler of the program. Use of a stream after its end is misuse, which ends the process with
- * one line. Debug builds of edo always detect this misuse.
+ * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...);
+ * -EBUSY; -EINVAL for NULL in place of a stream; -ECANCELED if the operation was cancelled (also by
+ * a runtime that ends), or if the stream was closed meanwhile. SIGPIPE is never raised, with or
+ * without a handler of the program. Use of a stream after its end is misuse, which ends the process
+ * with one line. Debug builds of edo always detect this misuse.
  *
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *

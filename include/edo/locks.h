@@ -8,7 +8,7 @@
  *
  * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and
  * edo_acquire() cost one atomic operation while the lock is not contended. The operations behind
- * them (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
+ * these macros (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
  *
  *     edo_lock(rc, &self->room->mutex);
  *     if (rc < 0) edo_return(rc);                       // cancelled: not locked

@@ -57,15 +57,15 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen
                                                  edo_listener **ret_listeners, size_t count);
 
 /* Sets the pauses of accepts after a shortage: the first pause and the longest pause, in
- * nanoseconds. The default is 10 ms and 1 s. first 0: no pauses; a shortage is then the result of
- * the accept.
+ * nanoseconds. The default is 10 ms and 1 s. If `first` is 0, there are no pauses, and a shortage
+ * is the result of the accept.
  * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
 EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
 
-/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure:
- * the shortage is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s
- * (edo_listener_set_pauses() changes the pauses). Connections that broke before they were accepted
- * are skipped. Several accepts of one runtime may wait on one listener, and each takes one
+/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure.
+ * The shortage is logged once, and the accept is retried after a pause. The pauses grow from 10 ms
+ * to 1 s (edo_listener_set_pauses() changes these times). Connections that broke before they were
+ * accepted are skipped. Several accepts of one runtime may wait on one listener, and each takes one
  * connection.
  * Result: 0 with *ret_conn; -EXDEV if no connection is pending and accepts of another runtime wait
  * on this listener; -ENOMEM if there is no memory for the stream: the connection was reset, and the

@@ -175,7 +175,7 @@ EDO_API int edo_process_pid(const edo_process *process);
 
 /* Takes the stream of a pipe: 0 for in, 1 for out, 2 for err. The stream is the caller's from then
  * on; streams that were not taken are closed with the process. The first wait already closes `in`.
- * Returns: NULL if there is no pipe, or it was taken. Thread: any. */
+ * Returns: NULL if there is no pipe, or if the stream was taken. Thread: any. */
 EDO_API edo_io *edo_process_take(edo_process *process, int which);
 
 /* Waits until the child has ended.
@@ -240,8 +240,9 @@ typedef struct edo_output {
 } edo_output;
 
 /* Runs a command to its end: writes the input and reads both outputs at the same time. `out` and
- * `err` are pipes unless the command sets them. Unless the command sets `in`, it is a pipe if there
- * is input, otherwise the null device. A child that does not read all of its input is not an error.
+ * `err` are pipes unless the command sets them. Unless the command sets `in`, `in` is a pipe if
+ * there is input, and otherwise the null device. A child that does not read all of its input is not
+ * an error.
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
  * process (edo_command.on_close); the bytes that were read are in the buffers. Cancel: waits,
  * briefly. */
@@ -263,8 +264,9 @@ typedef struct edo_pty {
 } edo_pty;
 
 /* Opens a pair of pseudo-terminals. After the spawn, close `child` (edo_pty_close_child). Only then
- * does a read of `io` notice that the child process has exited: it answers 0.
- * rows, columns: 0: not set. Returns: 0; -ENOMEM; -ENOSPC and others of the system. */
+ * does a read of `io` answer 0 after the child process has exited.
+ * rows, columns: 0 for a size that is not set. Returns: 0; -ENOMEM; -ENOSPC and others of the
+ * system. */
 EDO_API EDO_MUST_USE int edo_pty_open(edo_pty *ret_pty, unsigned rows, unsigned columns);
 EDO_API void edo_pty_close_child(edo_pty *pty);
 EDO_API void edo_pty_close(edo_pty *pty); // closes both sides; ignores zeroed memory

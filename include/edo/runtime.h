@@ -1,9 +1,9 @@
 /* Runtimes, on which tasks run.
  *
  * A current-thread runtime (the default) polls its tasks on the thread that turns the runtime.
- * edo_block_on() turns the runtime until a function has ended. edo_turn() turns it once, for a
- * foreign event loop. Tasks of one such runtime never run at the same time, so they may share data
- * without locks.
+ * edo_block_on() turns the runtime until a function has ended. edo_turn() turns the runtime once,
+ * for a foreign event loop. Tasks of one such runtime never run at the same time, so they may share
+ * data without locks.
  *
  * A runtime with workers (edo_config.workers) has threads of its own, which steal tasks from each
  * other. So a task may resume on another thread after every await, and tasks run at the same time.
@@ -210,8 +210,8 @@ EDO_API size_t edo_runtime_task_count(const edo_runtime *runtime);
 EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args);
 
 /* Runs an async function on the runtime, and turns the runtime until the function has ended. Other
- * tasks run in the same turns. After the function's end they run only in the next turn. With
- * workers, the call only waits for the function's end.
+ * tasks run in the same turns. After the function's end, the other tasks run only in the next turn.
+ * With workers, the call only waits for the function's end.
  * Returns: the function's result; if the function was not run, -ENOMEM, -ESHUTDOWN, -EBUSY inside a
  * task or on a worker, or -ESTALE after fork().
  * Thread: the owner, outside of tasks; with workers, any except the workers, outside of tasks. */

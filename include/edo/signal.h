@@ -12,18 +12,18 @@
  * signal; each stream gets each event. A stream collects events from its opening on, also while no
  * operation waits.
  *
- * Numbers are those of <signal.h>. Ordinary signals are coalesced, as the system does: if several
- * arrive before the program takes an event, one event remains. No signal is missed: after each
- * signal the program takes at least one event. Real-time signals (SIGRTMIN to SIGRTMAX) are queued
- * with their values. When several threads of the process handle real-time signals at once, two
- * events may be reported in the wrong order.
+ * Numbers are those of <signal.h>. Ordinary signals are coalesced, as in the system. If several
+ * signals arrive before the program takes an event, one event remains. No signal is missed: after
+ * each signal the program takes at least one event. Real-time signals (SIGRTMIN to SIGRTMAX) are
+ * queued with their values. When several threads of the process handle real-time signals at once,
+ * two events may be reported in the wrong order.
  *
  * Other handlers. While a signal has a stream, the default action does not happen. A handler that
  * the program installed before the first stream was opened runs too. When the last stream is
  * closed, that handler (or the default action) is restored, unless the program has installed
- * another handler meanwhile. A handler installed while a stream is open replaces the library's:
- * the streams then get events only if the new handler calls the old one. edo_run() does not handle
- * SIGINT or SIGTERM while the program has a stream of that signal.
+ * another handler meanwhile. A handler installed while a stream is open replaces the library's
+ * handler. The streams then get events only if the new handler calls the old handler. edo_run()
+ * does not handle SIGINT or SIGTERM while the program has a stream of that signal.
  *
  * Masks. The library changes no signal mask, with one exception: edo_signal_open() unblocks the
  * signal in the calling thread, because a process may be started with blocked signals. The handler

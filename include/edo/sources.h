@@ -6,7 +6,7 @@
  *     edo_receiver_stream(&self->jobs, &self->rx);
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
- * Each stream repeats one operation, and borrows the object of that operation: the owner closes the
+ * Each stream repeats one operation, and borrows the object of that operation. The owner closes the
  * receiver, the listener or the directory after the last use of the stream. Closing the receiver
  * ends the senders as usual, even if the stream was dropped before its end.
  *

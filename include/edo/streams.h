@@ -50,7 +50,7 @@ EDO_API EDO_MUST_USE int edo_io_from_bytes(edo_bytes *bytes, edo_io **ret_io);
 EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **ret_io);
 
 /* Limits the number of bytes that are read, and the number of bytes that are written. UINT64_MAX:
- * no limit. At its limit a read answers 0, and a write -EFBIG. */
+ * no limit. At the limit, a read answers 0, and a write answers -EFBIG. */
 EDO_API EDO_MUST_USE int edo_io_limit(edo_io *io, uint64_t reads, uint64_t writes, edo_io **ret_io);
 
 /* Writes the bytes read from `io` to `copy` before it returns them. If a write to the copy fails,

@@ -348,7 +348,7 @@ EDO_END_DECLS
 /* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait until
  * init has returned, and then see its writes. If init fails with a negative errno, init is run
  * again by the next call, or by a thread that has waited.
- * init: int (*)(void *); it must not run the same once.
+ * init: int (*)(void *), which must not run the same once.
  * Returns: 0, or the error of init in this call. After a success a call costs one load. */
 #define edo_thread_once_run(once, init, context)                                                   \
     edo__thread_once_run((once), (init), (context), EDO__THREAD_PLACE("edo_thread_once_run"))

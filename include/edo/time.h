@@ -1,10 +1,10 @@
 /* Clocks and durations.
  *
  * A moment is an int64_t, in nanoseconds of the monotonic clock. A duration is an int64_t, in
- * nanoseconds. Both saturate: a deadline too far off is EDO_NEVER. Timers never fire early, because
- * the clock is read when a deadline is made. Timers fire late by the delay of the kernel (about 50
- * us). When more than 32 timers become due within 250 us, they fire later by a further 250 us at
- * most (edo_config.timer_slack).
+ * nanoseconds. Moments and durations saturate, so a deadline too far in the future is EDO_NEVER.
+ * Timers never fire early, because the clock is read when a deadline is made. Timers fire late by
+ * the delay of the kernel (about 50 us). When more than 32 timers become due within 250 us, they
+ * fire later by a further 250 us at most (edo_config.timer_slack).
  *
  * A runtime may have a test clock (edo_config, edo_test), which stands still until it is advanced.
  * When every task waits, the clock advances by itself to the next deadline

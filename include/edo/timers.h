@@ -30,7 +30,8 @@ typedef enum edo_missed {
                       // sequence
 } edo_missed;
 
-/* An interval. Belongs to one task at a time. The members may be read and set between two ticks. */
+/* An interval, which belongs to one task at a time. The members may be read and set between two
+ * ticks. */
 typedef struct edo_interval {
     int64_t next;   // moment of the next tick
     int64_t period; // ns, at least 1

@@ -14,8 +14,9 @@
  * the operations in flight are cancelled, and the function ends after they have ended. Only the
  * function's task may pull such a stream; another task aborts.
  *
- * To initialise such a stream again, or to use its memory otherwise, before the function returns,
- * end the stream first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
+ * A stream that is initialised again before the function returns, or whose memory is used for
+ * another purpose before that, must be ended first: edo_merge_end(), edo_zip_end(),
+ * edo_generator_end(), edo_buffered_end().
  *
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
  * of edo_drop_items() is called with each such item, to close or free it. For buffered calls, these

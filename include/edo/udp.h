@@ -52,9 +52,9 @@ typedef struct edo_udp_options {
     void *reserved_more[2];
 } edo_udp_options;
 
-/* Makes a socket and binds it to an address. Port 0: a free port. options: NULL for the default.
- * edo_udp_bind_text() parses the address: ":53" is port 53 of all addresses, of both families if
- * the machine has both. Host names must first be looked up by edo_lookup().
+/* Makes a socket and binds it to an address. Port 0 means a free port. options: NULL for the
+ * default. edo_udp_bind_text() parses the address: ":53" is port 53 of all addresses, of both
+ * families if the machine has both. Host names must first be looked up by edo_lookup().
  * Returns: 0 with *ret_socket; -EINVAL for a bad address; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES,
  * -EMFILE, -ENOMEM, ... */
 EDO_API EDO_MUST_USE int edo_udp_bind(const edo_address *address, const edo_udp_options *options,
@@ -245,7 +245,7 @@ EDO_API void edo_datagram_info_read(const edo_control *control, edo_datagram_inf
 
 /* Appends records for a send: local address and interface, TTL, TOS, segment size. Other members
  * are ignored. A server that is bound to all addresses can answer from the address to which the
- * request was sent: the server passes on the edo_datagram_info that it has read. to: the
+ * request was sent. To do so, the server passes on the edo_datagram_info that it has read. to: the
  * destination.
  * Returns: 0; -ENOSPC without room; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_datagram_info_write(edo_control *control,

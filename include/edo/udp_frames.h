@@ -68,7 +68,8 @@ EDO_END_DECLS
 
 /* Gives the frames of the datagrams that arrive on a socket, without end. An error of a receive is
  * an answer, not the end. Aborts for a codec whose items are not of the size of T.
- * most: bytes of a datagram; a longer one is dropped and answered with -EMSGSIZE. 0: 65535. */
+ * most: greatest number of bytes of a datagram; 0: 65535. A longer datagram is dropped, and
+ * answered with -EMSGSIZE. */
 #define edo_udp_frames_init(s, socket, codec, most)                                                \
     edo__udp_frames_init(&(s)->edo_impl, (socket), (codec), (most), edo__item_size(s))
 

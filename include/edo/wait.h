@@ -82,23 +82,24 @@ EDO_END_DECLS
  * Returns: 0. */
 #define edo_wait_all(...) edo__wait_several(EDO__WAIT_ALL, __VA_ARGS__)
 
-/* Runs all futures to their ends. The first failure cancels the rest. Returns: 0, or that
+/* Runs all futures to their ends. The first failure cancels the other futures. Returns: 0, or that
  * failure. */
 #define edo_wait_try_all(...) edo__wait_several(EDO__WAIT_TRY_ALL, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
- * returns. edo_wait_select() chooses the future that it polls first at random.
+/* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
+ * the macro returns. edo_wait_select() chooses the future that it polls first at random.
  * edo_wait_select_biased() polls from left to right.
  * Returns: the winner's position from 0; -ECANCELED if every future was cancelled because the fiber
  * was cancelled. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The rest are kept, which means that they are polled
- * at every wait of this fiber. So kept futures must not be variables of a block that is left before
- * they have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. If a fiber returns
- * before its kept futures have ended, the process aborts. A plain thread polls only while it waits,
- * so on a plain thread the rest are cancelled, and have ended when this returns.
+/* Waits until one future is ready: the winner. The other futures are kept, which means that they
+ * are polled at every wait of this fiber. So kept futures must not be variables of a block that is
+ * left before they have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. If a
+ * fiber returns before its kept futures have ended, the process aborts. A plain thread polls only
+ * while it waits, so on a plain thread the other futures are cancelled, and have ended when the
+ * macro returns.
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
 
