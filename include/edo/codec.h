@@ -308,8 +308,8 @@ EDO_API EDO_MUST_USE int64_t edo_decode_end(edo_codec *codec, edo_buffer *in, vo
 /* Appends a frame to a buffer. Returns: 0; a negative errno, and the buffer has not changed. */
 EDO_API EDO_MUST_USE int64_t edo_encode(edo_codec *codec, const void *item, edo_buffer *out);
 
-/* Appends an edo_slice to an edo_buffer. As the function of an edo_fold(), this collects a stream
- * of slices into a buffer.
+/* Appends an edo_slice to an edo_buffer. Pass this function to edo_fold() to collect a stream of
+ * slices into a buffer.
  * Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int64_t edo_append_slice(void *buffer, const void *slice);
 

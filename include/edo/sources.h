@@ -110,8 +110,8 @@ static inline int64_t edo__answer_broadcast(void *context, int64_t result, void 
      edo__op_source_init(&(s)->edo_impl, edo__make_broadcast, edo__answer_broadcast,               \
                          &(rx)->edo_listening, edo__item_size(s)))
 
-/* Stream of the values of a watch that the receiver has not seen. After edo_watch_mark_changed(rx),
- * the first item is the present value. */
+/* Stream of those values of a watch that the receiver has not seen. After
+ * edo_watch_mark_changed(rx), the first item is the present value. */
 #define edo_watch_stream(s, rx)                                                                    \
     (edo__check_end(s, rx), edo__op_source_init(&(s)->edo_impl, edo__make_watch, NULL,             \
                                                 &(rx)->edo_watching, edo__item_size(s)))

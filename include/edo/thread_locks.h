@@ -270,7 +270,7 @@ EDO_END_DECLS
     edo__thread_mutex_lock_until((mutex), (deadline),                                              \
                                  EDO__THREAD_PLACE("edo_thread_mutex_lock_until"))
 
-/* Locks if the mutex is free.
+/* Locks the mutex if it is free.
  * Returns: 0; -EAGAIN: a thread holds the mutex. */
 #define edo_thread_mutex_try_lock(mutex)                                                           \
     edo__thread_mutex_try_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_try_lock"))
@@ -346,8 +346,8 @@ EDO_END_DECLS
 /* ---- once ---- */
 
 /* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait until
- * init has returned, and then see its writes. If init fails with a negative errno, init is run
- * again by the next call, or by a thread that has waited.
+ * init has returned, and then see the writes of init. If init fails with a negative errno, init is
+ * run again by the next call, or by a thread that has waited.
  * init: int (*)(void *), which must not run the same once.
  * Returns: 0, or the error of init in this call. After a success a call costs one load. */
 #define edo_thread_once_run(once, init, context)                                                   \

@@ -82,10 +82,11 @@ EDO_END_DECLS
 
 #define edo_udp_frame_sink_of(T) edo__sink_kind_of(T, edo__udp_frame_sink)
 
-/* Sends each frame as one datagram, at first to the socket's peer. edo_sink_send() encodes the
- * frame. The frame is sent before the next frame, or by edo_sink_flush() or edo_sink_close(). An
- * error of the send is the result of that operation. The datagram is then dropped, unless the send
- * was cancelled. */
+/* Sends each frame as one datagram. The destination is the socket's peer, until
+ * edo_udp_frame_sink_to() sets another. edo_sink_send() encodes the frame. The next
+ * edo_sink_send(), edo_sink_flush() or edo_sink_close() sends the datagram. An error of that send
+ * is the result of the operation that makes it. The datagram is then dropped, unless the send was
+ * cancelled. */
 #define edo_udp_frame_sink_init(s, socket, codec)                                                  \
     edo__udp_frame_sink_init(&(s)->edo_impl, (socket), (codec), edo__item_size(s))
 
