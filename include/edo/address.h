@@ -12,8 +12,9 @@
  *     unix:@name                                          with an abstract name
  *     unix:                                               without a name
  *
- * In names of Unix sockets, control characters and backslashes are written as \xNN, and so is an @
- * at the beginning of a path. Names of hosts are looked up by edo_lookup() (edo/net.h).
+ * In names of Unix sockets, control characters and backslashes are written as \xNN. An @ at the
+ * beginning of a path is written in the same way. Names of hosts are looked up by edo_lookup()
+ * (edo/net.h).
  *
  * No function here allocates, waits or fails except where its comment says so. Thread: any.
  */
@@ -36,7 +37,7 @@ typedef struct edo_address {
     uint64_t opaque[14];
 } edo_address;
 
-/* Bytes for any address as text, with the final NUL. */
+/* Size of a buffer that is large enough for any address as text, with the final NUL. */
 #define EDO_ADDRESS_TEXT_SIZE 448
 
 /* ---- making ---- */
@@ -50,7 +51,8 @@ EDO_API EDO_MUST_USE int edo_address_parse(const char *text, edo_address *ret_ad
 EDO_API EDO_MUST_USE int edo_address_parse_ip(const char *text, uint16_t port,
                                               edo_address *ret_address);
 
-/* ip: 4 or 16 bytes in network order. scope: number of the interface of a link-local address, or
+/* Makes an address from an IP address and a port.
+ * ip: 4 or 16 bytes in network order. scope: number of the interface of a link-local address, or
  * 0. */
 EDO_API edo_address edo_address_v4(const uint8_t ip[4], uint16_t port);
 EDO_API edo_address edo_address_v6(const uint8_t ip[16], uint16_t port, uint32_t scope);
@@ -63,7 +65,7 @@ EDO_API EDO_MUST_USE int edo_address_unix(const char *path, edo_address *ret_add
 EDO_API EDO_MUST_USE int edo_address_unix_abstract(const void *name, size_t size,
                                                    edo_address *ret_address);
 
-/* Converts from the system's form: a struct sockaddr of `size` bytes.
+/* Converts an address from the system's form, which is a struct sockaddr of `size` bytes.
  * Returns: 0; -EINVAL for a size that does not fit the family, or is above 110. */
 EDO_API EDO_MUST_USE int edo_address_from_system(const void *sockaddr, size_t size,
                                                  edo_address *ret_address);
@@ -88,18 +90,19 @@ EDO_API size_t edo_address_ip(const edo_address *address, uint8_t ret_ip[16]);
 EDO_API uint32_t edo_address_scope(const edo_address *address);
 EDO_API void edo_address_set_scope(edo_address *address, uint32_t scope); // IPv6 only
 
-/* The name of a Unix socket. The name is a part of `address`, and not terminated. Returns: the
+/* The name of a Unix socket. The name is a part of `address`, and has no final NUL. Returns: the
  * number of bytes; 0 for a socket without a name, and for other addresses. ret_abstract may be
  * NULL. */
 EDO_API size_t edo_address_name(const edo_address *address, const char **ret_name,
                                 bool *ret_abstract);
 
-/* The system's form: a struct sockaddr within `address`. Returns: NULL for EDO_ADDRESS_NONE. */
+/* Gives the address in the system's form, as a struct sockaddr within `address`. Returns: NULL for
+ * EDO_ADDRESS_NONE. */
 EDO_API const void *edo_address_system(const edo_address *address, size_t *ret_size);
 
 /* Writes an address as text, with the final NUL.
  * Returns: the length; -ENOSPC if the buffer is too small; -EINVAL without a buffer;
- * -EAFNOSUPPORT for EDO_ADDRESS_NONE and for other families. */
+ * -EAFNOSUPPORT for EDO_ADDRESS_NONE and EDO_ADDRESS_OTHER. */
 EDO_API int edo_address_format(const edo_address *address, char *buffer, size_t size);
 
 /* ---- kinds of IP addresses; false for all others ---- */
@@ -125,7 +128,7 @@ EDO_API bool edo_address_equals(const edo_address *a, const edo_address *b);
 /* Order of addresses: by family, then by address, port and interface. Returns: < 0, 0, > 0. */
 EDO_API int edo_address_compare(const edo_address *a, const edo_address *b);
 
-/* A hash, which is the same for equal addresses in one process. */
+/* Hashes an address. Within one process, equal addresses have the same hash. */
 EDO_API uint64_t edo_address_hash(const edo_address *address);
 
 EDO_END_DECLS

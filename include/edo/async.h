@@ -131,7 +131,7 @@ EDO_END_DECLS
 #define edo_async_extern(fn)  edo__async(, fn)
 #define edo_declare_async(fn) extern const edo_future_ops fn##_async
 
-/* Return type of a body. No number converts to it, so `return rc` does not compile. */
+/* Return type of a body. No number converts to this type, so `return rc` does not compile. */
 typedef struct edo__end_with_edo_return {
     edo_poll poll;
 } edo__end_with_edo_return;
@@ -196,7 +196,8 @@ label:                                                                          
 
 /* A signal handler may inspect the frame between any two instructions (see edo/dump.h). So an
  * awaited future is complete before it is linked, and unlinked before it is reused. The fences make
- * the compiler keep that order. The processor keeps it anyway for a handler on the same thread. */
+ * the compiler keep that order. The processor keeps the order anyway for a handler on the same
+ * thread. */
 #define edo__link_slot()                                                                           \
     do {                                                                                           \
         __atomic_signal_fence(__ATOMIC_RELEASE);                                                   \
@@ -243,9 +244,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). The result is
- * -ETIMEDOUT if the limit has passed; the operation has ended then, too. A ready operation wins
- * over a limit that has passed. */
+/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). If the limit has
+ * passed, the result is -ETIMEDOUT, and the operation has ended. A ready operation wins over a
+ * limit that has passed. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -293,9 +294,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 /* As edo_call(), with the callee's frame on the heap, for recursion. If there is no memory, lhs is
  * -ENOMEM, the function is not called, and the arguments still belong to the caller. Each call is
- * polled inside its caller's poll, so the thread's stack limits the depth of a recursion, to tens
- * of thousands of calls with 8 MiB. If the recursion is too deep, lhs is -ENOMEM too, and the log
- * gets a line. */
+ * polled inside its caller's poll, so the thread's stack limits the depth of a recursion. A stack
+ * of 8 MiB has room for tens of thousands of calls. If the recursion is too deep, lhs is -ENOMEM
+ * too, and the log gets a line. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -330,7 +331,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
  * own result. */
 #define edo_all(...) edo__together(edo__poll_all, __VA_ARGS__)
 
-/* Runs all futures to their ends. The first failure cancels the rest. rc: 0, or that failure. */
+/* Runs all futures to their ends. The first failure cancels the other futures. rc: 0, or that
+ * failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
         self->edo_head.failure = 0;                                                                \
@@ -339,18 +341,18 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
-/* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
- * returns. edo_select() chooses the future that it polls first at random. edo_select_biased() polls
- * from left to right.
+/* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
+ * the macro returns. edo_select() chooses the future that it polls first at random.
+ * edo_select_biased() polls from left to right.
  * which: the winner's position from 0. -ECANCELED if every future was cancelled because the
  * function was cancelled. -ETIMEDOUT if every future was cancelled because the limit of an
  * edo_within() had passed. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The rest are kept, which means that they are polled
- * at every await of this function. When the function returns, it cancels its kept futures and waits
- * for their ends. which: as edo_select(). */
+/* Waits until one future is ready: the winner. The other futures are kept, which means that they
+ * are polled at every await of this function. When the function returns, it cancels its kept
+ * futures and waits for their ends. which: as edo_select(). */
 #define edo_any(which, ...) edo__choose(which, edo__poll_any, __VA_ARGS__)
 
 #define edo__choose(which, poll, ...)                                                              \
@@ -372,8 +374,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* Runs the first `count` elements of an array to their ends: edo_all_of(self->fetches,
- * self->count). The elements are frames or operations. The array is in the frame or on the heap. A
- * count of 0 is ready at once. */
+ * self->count). The elements are frames or operations. The array is in the frame or on the heap.
+ * With a count of 0 the wait ends at once. */
 #define edo_all_of(array, count) edo__together_of(edo__poll_all, array, count)
 
 #define edo_try_all_of(rc, array, count)                                                           \
@@ -429,7 +431,7 @@ template <class Args> const void *edo__address(const Args &args)
         &edo_site_;                                                                                \
     }))
 
-/* Starts a task: edo_spawn(&self->task, fetch, .url = url). The handle goes to edo_join() or
+/* Starts a task: edo_spawn(&self->task, fetch, .url = url). Pass the handle to edo_join() or
  * edo_detach().
  * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL without a current runtime;
  * -ESTALE for a runtime made before fork(). On failure the arguments still belong to the caller.
@@ -444,7 +446,7 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a task that only one worker runs, and never a helper. Workers are numbered as by
+/* Starts a task that only the given worker runs, and no helper. Workers are numbered as by
  * edo_worker_index(). Tasks pinned to the same worker never run at the same time, so all of them
  * wait while one of them computes for a long time. Worker 0 of a current-thread runtime is the
  * thread that turns the runtime.

@@ -86,7 +86,7 @@ typedef enum edo_log_level {
 /* Receives one line of the log, without its newline. Called on any thread. Must not call edo. */
 typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
 
-/* Sends edo's log to fn; NULL restores the default: errors and warnings go to stderr.
+/* Sends edo's log to fn; NULL restores the default, which writes errors and warnings to stderr.
  * EDO_LOG=error, warn, info or debug in the environment sets the lowest level that is logged. The
  * log never blocks: if stderr has no room for a line, the line is dropped. The number of dropped
  * lines is written before the next line.

@@ -8,10 +8,11 @@
  * allocates nothing. A job can be cancelled until a thread begins to run it. From then on the job
  * runs to its end, and a cancelled operation waits for that end.
  *
- * A pool is a bounded queue and at most max_threads threads. A thread is started when a job needs
- * one and ends after keep_alive without a job. Jobs start in the order of their arrival. When the
- * queue holds max_queue jobs, further jobs wait for a place in the queue, in the same order. A task
- * that makes jobs without awaiting each (edo_spawn_blocking) awaits edo_pool_room() between them.
+ * A pool consists of a bounded queue and at most max_threads threads. A thread is started when a
+ * job needs one and ends after keep_alive without a job. Jobs start in the order of their arrival.
+ * When the queue holds max_queue jobs, further jobs wait for a place in the queue, in the same
+ * order. A task that makes jobs without awaiting each (edo_spawn_blocking) awaits edo_pool_room()
+ * between them.
  *
  * Each runtime has pools of its own, so that slow work of one kind does not delay another kind:
  * "user" (edo_blocking), "files", "dns", and those added by edo_runtime_add_pool(). A pool is made
@@ -39,7 +40,8 @@ EDO_API edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx);
  * Result: the result of fn. If fn was not run: -ECANCELED; -EINVAL for no fn; -ENOMEM; -EAGAIN when
  * the pool has no thread and none can be started; -ESHUTDOWN when the pool was destroyed; -ESTALE
  * for a pool made before fork(). edo_op_progress() is 1 if fn was run.
- * Cancel: prompt until a thread begins to run fn; then waits, and answers fn's result. */
+ * Cancel: prompt until a thread begins to run fn; then waits for fn's end, and answers fn's
+ * result. */
 EDO_API EDO_MUST_USE edo_op edo_blocking(edo_blocking_fn fn, void *arg);
 
 /* As edo_blocking(), but on a given pool. pool: NULL for the runtime's pool "user". */
@@ -118,7 +120,7 @@ static inline EDO_MUST_USE edo_op edo_pool_room(edo_pool *pool)
 }
 
 typedef struct edo_pool_stats {
-    uint32_t threads; // started, or being started
+    uint32_t threads; // threads that run, or are being started
     uint32_t idle;    // threads that wait for a job
     uint32_t running; // jobs that have begun
     uint32_t queued;  // jobs in the queue
@@ -134,8 +136,8 @@ EDO_API void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats);
  * -ENOENT: no such name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_pool(edo_runtime *runtime, const char *name, edo_pool **ret_pool);
 
-/* Adds a pool to a runtime. A pool with the name "user", "files" or "dns" can be added before its
- * first use; this sets its limits.
+/* Adds a pool to a runtime. To set the limits of the pool "user", "files" or "dns", add a pool of
+ * that name before the first use of that pool.
  * Returns: 0; -EINVAL without a name, or for a keep_alive below 0; -EEXIST if the runtime has a
  * pool of that name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config);

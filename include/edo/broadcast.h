@@ -120,7 +120,8 @@ EDO_END_DECLS
     (edo__broadcast_sender_close((tx)->edo_broadcast_tx), (void)((tx)->edo_core = NULL))
 
 /* edo_broadcast_downgrade() makes a weak sender, which does not keep the broadcast open.
- * edo_broadcast_upgrade() makes a sender from a weak sender. The argument is still open afterwards.
+ * edo_broadcast_upgrade() makes a sender from a weak sender. Both calls leave their first argument
+ * open.
  * Returns (upgrade): 0; -EPIPE: the last sender was closed. Thread: any. */
 #define edo_broadcast_downgrade(tx, ret_weak)                                                      \
     (edo__check_end(tx, ret_weak),                                                                 \
@@ -178,8 +179,8 @@ EDO_END_DECLS
 /* Number of values missed at the last EDO_LAGGED of this receiver. */
 #define edo_broadcast_missed(rx) ((rx)->edo_listening.missed)
 
-/* Number of values that this receiver has yet to receive. If the number is more than the
- * capacity, some values are missed already.
+/* Number of values that this receiver has yet to receive. If the number is more than the capacity,
+ * some of these values have already been overwritten.
  * Thread: one at a time. */
 #define edo_broadcast_length(rx) edo__broadcast_length(&(rx)->edo_listening)
 

@@ -17,13 +17,13 @@
  *         ... self->line.data, self->line.size: valid until the next call with this reader
  *     }
  *
- * Cancelled operations lose nothing: bytes that were read stay in the reader, unwritten bytes stay
- * in the writer, and the next operation continues with them. A reader or writer has one operation
- * in flight (a second one of the same task gets -EBUSY), and belongs to one task at a time. The
- * reader and the writer of one stream may belong to two tasks.
+ * A cancelled operation loses nothing. Bytes that were read remain in the reader, and unwritten
+ * bytes remain in the writer. The next operation continues with these bytes. A reader or writer has
+ * at most one operation in flight (a second one of the same task gets -EBUSY), and belongs to one
+ * task at a time. The reader and the writer of one stream may belong to two tasks.
  *
- * Input is bounded: a line by the reader's memory, an edo_buffer by the limit argument. Larger
- * input is answered with -EMSGSIZE.
+ * Input is bounded. The reader's memory bounds a line, and the argument `limit` bounds an
+ * edo_buffer. Larger input is answered with -EMSGSIZE.
  *
  * A transfer at least as large as the memory bypasses the memory while the memory is empty.
  *
@@ -39,7 +39,7 @@ EDO_BEGIN_DECLS
 
 enum {
     EDO_BUFFERED_SIZE = 8192, // bytes; enough memory for most uses
-    EDO_BUFFERED_LEAST = 16,  // bytes; least memory
+    EDO_BUFFERED_LEAST = 16,  // bytes; smallest permitted memory
 };
 
 /* All members are private. */
@@ -50,7 +50,7 @@ typedef struct edo_reader {
     size_t scanned;              // unread bytes known to contain no delimiter
     const edo_op *user;          // operation in flight
     uint8_t delimiter;           // the delimiter that `scanned` refers to
-    bool skips;                  // the rest of a too large part must be skipped
+    bool skips;                  // the rest of an oversized part must be skipped
     bool is_whole;               // the last part had its delimiter
     edo_op inner;                // operation on the stream; in flight while base.ops is set
 } edo_reader;
@@ -70,20 +70,22 @@ typedef struct edo_buffered {
 } edo_buffered;
 
 /* Prepares a reader or a writer. Neither the struct nor the memory may move afterwards.
- * memory: at least EDO_BUFFERED_LEAST bytes; fewer abort. */
+ * memory: at least EDO_BUFFERED_LEAST bytes; a smaller size aborts. */
 EDO_API void edo_reader_init(edo_reader *reader, edo_io *io, void *memory, size_t size);
 EDO_API void edo_writer_init(edo_writer *writer, edo_io *io, void *memory, size_t size);
 
-/* Prepares a reader and a writer for one stream; each uses a half of the memory. */
+/* Prepares a reader and a writer for one stream. Each uses one half of the memory. */
 EDO_API void edo_buffered_init(edo_buffered *both, edo_io *io, void *memory, size_t size);
 
 /* ---- reading ---- */
 
 /* Returns the bytes ahead: the bytes that were read from the stream, but not yet from the reader. A
- * user that continues on the stream without the reader begins with these bytes. */
+ * user that stops using the reader, and reads the stream directly, has to process these bytes
+ * first. */
 EDO_API edo_slice edo_reader_ahead(const edo_reader *reader);
 
-/* Drops bytes ahead. Returns: 0; -EINVAL: `size` is more than the number of bytes ahead. */
+/* Drops the first `size` of the bytes ahead. Returns: 0; -EINVAL: `size` is more than the number of
+ * bytes ahead. */
 EDO_API EDO_MUST_USE int edo_reader_consume(edo_reader *reader, size_t size);
 
 /* Waits until at least `size` bytes are ahead, or the input ends; takes none of these bytes.
@@ -108,13 +110,14 @@ EDO_API EDO_MUST_USE edo_op edo_reader_read_exact(edo_reader *reader, void *buff
  * Cancel: waits; nothing was taken. */
 EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_line);
 
-/* Reads up to any delimiter, as edo_read_line(); the delimiter is left out. */
+/* As edo_read_line(), but reads a part that ends with the given delimiter. The delimiter is left
+ * out. */
 EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
-/* Take a line or a part from the bytes ahead, without waiting, and at less cost than an operation.
- * A loop around such a call soon needs more bytes and reaches an await, because the memory holds a
- * bounded number of lines.
+/* These calls take a line or a part from the bytes ahead, without waiting. They cost less than an
+ * operation. A loop around such a call soon needs more bytes and reaches an await, because the
+ * memory holds a bounded number of lines.
  * Returns: 1; -EAGAIN: more bytes must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
  * Thread: that of the task. */
 EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);
@@ -125,7 +128,7 @@ EDO_API EDO_MUST_USE int edo_try_read_part(edo_reader *reader, uint8_t delimiter
 EDO_API bool edo_reader_was_whole(const edo_reader *reader);
 
 /* Appends bytes to a buffer, up to and including a delimiter, or to the end of the input.
- * limit: most bytes in the buffer.
+ * limit: greatest number of bytes in the buffer.
  * Result: bytes appended; 0 at the end; -EMSGSIZE: the next bytes would exceed the limit; -ENOMEM.
  * Cancel: waits; the bytes read until then are in the buffer. The same call continues. */
 EDO_API EDO_MUST_USE edo_op edo_read_until(edo_reader *reader, uint8_t delimiter,

@@ -2,8 +2,8 @@
  *
  * An edo_bytes is a read-only slice of a block of memory. Several slices share one block, which is
  * freed with the last slice. Clone, slice and split copy no bytes. A block is allocated by the
- * library, or is the user's memory with a release function. Static memory has no block and no
- * count.
+ * library, or is the user's memory with a release function. A slice of static memory has no block
+ * and no reference count.
  *
  *     edo_bytes body;
  *     rc = edo_bytes_copy(&body, "hello world", 11);
@@ -13,21 +13,21 @@
  *
  * An edo_buffer is memory that is written at its back, where it grows, and read at its front.
  * edo_buffer_freeze() turns the buffer into an edo_bytes. edo_buffer_split() divides the buffer
- * into two buffers that share a block. These two calls copy no bytes. When a buffer needs room, it
- * first reuses the memory of bytes that were read, if no other slice shares its block. An all-zero
- * edo_buffer or edo_bytes is empty.
+ * into two buffers that share a block. These two calls copy no bytes. A buffer that needs room
+ * first reuses the memory of bytes that were read, if no other slice shares the buffer's block. An
+ * all-zero edo_buffer or edo_bytes is empty.
  *
- * An edo_chain is a sequence of slices that is read as one; edo_write_chain() of edo/buffered.h
+ * An edo_chain is a sequence of slices that is read as one. edo_write_chain() of edo/buffered.h
  * writes a chain with few system calls.
  *
- * Threads: each of these structs belongs to one thread at a time. The count of a block is atomic,
- * so slices of one block may belong to different threads.
+ * Threads: each of these structs belongs to one thread at a time. The reference count of a block is
+ * atomic, so slices of one block may belong to different threads.
  *
- * A small slice keeps its whole block in memory: edo_bytes_held() returns the block's size, and
+ * A small slice keeps its whole block in memory. edo_bytes_held() returns the block's size.
  * edo_bytes_compact() copies the slice into a block of its own.
  *
- * Errors: -EINVAL for a position or size beyond the end, and nothing has changed; -EDO_EOF if too
- * few bytes remain; -ENOMEM.
+ * Errors: -EINVAL for a position or size beyond the end, in which case nothing has changed;
+ * -EDO_EOF if too few bytes remain; -ENOMEM.
  */
 #pragma once
 
@@ -48,7 +48,7 @@ typedef struct edo_bytes {
 typedef struct edo_buffer {
     uint8_t *data; // bytes that are written and not yet read
     size_t size;
-    size_t capacity;   // bytes from data on that belong to the buffer
+    size_t capacity;   // bytes that belong to the buffer, counted from `data`
     edo__block *block; // private
 } edo_buffer;
 
@@ -77,7 +77,7 @@ EDO_API EDO_MUST_USE edo_bytes edo_bytes_clone(const edo_bytes *bytes);
 /* Releases a slice, which is empty afterwards. NULL is ignored. */
 EDO_API void edo_bytes_deinit(edo_bytes *bytes);
 
-/* Makes another slice, which has a part of the bytes. Returns: 0; -EINVAL. */
+/* Makes another slice, of a part of the bytes. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_slice(const edo_bytes *bytes, size_t at, size_t size,
                                          edo_bytes *ret_part);
 
@@ -86,10 +86,12 @@ EDO_API EDO_MUST_USE int edo_bytes_slice(const edo_bytes *bytes, size_t at, size
 EDO_API EDO_MUST_USE int edo_bytes_slice_of(const edo_bytes *bytes, const void *part, size_t size,
                                             edo_bytes *ret_part);
 
-/* Moves the bytes before `at` to *ret_front; the rest stays. Returns: 0; -EINVAL. */
+/* Moves the bytes before `at` to *ret_front. The other bytes remain in `bytes`. Returns: 0;
+ * -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_split_to(edo_bytes *bytes, size_t at, edo_bytes *ret_front);
 
-/* Moves the bytes from `at` on to *ret_back; the rest stays. Returns: 0; -EINVAL. */
+/* Moves the byte at `at` and all bytes after it to *ret_back. The other bytes remain in `bytes`.
+ * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_split_off(edo_bytes *bytes, size_t at, edo_bytes *ret_back);
 
 /* Drop bytes. advance drops `size` bytes at the front; truncate keeps the first `size` bytes.
@@ -110,8 +112,8 @@ EDO_API size_t edo_bytes_held(const edo_bytes *bytes);
  * -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_bytes_compact(edo_bytes *bytes);
 
-/* Turns a slice into a buffer, without a copy. The buffer's room is the whole block behind the
- * bytes.
+/* Turns a slice into a buffer, without a copy. The part of the block behind the bytes becomes the
+ * buffer's room.
  * Returns: 0, and the slice is empty; -EBUSY for a shared block; -ENOTSUP for static memory or
  * the user's memory. */
 EDO_API EDO_MUST_USE int edo_bytes_into_buffer(edo_bytes *bytes, edo_buffer *ret_buffer);
@@ -136,7 +138,7 @@ EDO_API EDO_MUST_USE int edo_buffer_printf(edo_buffer *buffer, const char *forma
 EDO_API EDO_MUST_USE int edo_buffer_vprintf(edo_buffer *buffer, const char *format, va_list args)
     EDO_PRINTF(2, 0);
 
-/* The room behind the bytes. Write into the room, then commit:
+/* The room behind the bytes, and its size. Write into the room, then commit:
  *     edo_await(n, edo_read(io, edo_buffer_tail(&self->in), edo_buffer_room(&self->in)));
  *     if (n > 0) edo_buffer_commit(&self->in, (size_t)n); */
 static inline uint8_t *edo_buffer_tail(const edo_buffer *buffer)
@@ -169,15 +171,15 @@ EDO_API EDO_MUST_USE edo_bytes edo_buffer_freeze(edo_buffer *buffer);
 /* Moves all bytes to a new buffer without room; the old buffer keeps the room. */
 EDO_API EDO_MUST_USE edo_buffer edo_buffer_split(edo_buffer *buffer);
 
-/* Split a buffer in two. split_to moves the bytes before `at` to *ret_front, which has no room. The
- * old buffer keeps the other bytes and the room. split_off moves the bytes from `at` on, and the
- * room, to *ret_back. The old buffer keeps the other bytes, and has no room.
+/* These calls split a buffer in two. split_to moves the bytes before `at` to *ret_front, which has
+ * no room. The old buffer keeps the other bytes and the room. split_off moves the byte at `at`, all
+ * bytes after it, and the room to *ret_back. The old buffer keeps the other bytes, and has no room.
  * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_buffer *ret_front);
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);
 
-/* Joins two buffers that were split, without a copy; `back` is empty afterwards.
- * Returns: 0; -EINVAL if they are not adjacent in one block, and nothing has changed
+/* Joins the two parts of a split buffer without a copy. `back` is empty afterwards.
+ * Returns: 0; -EINVAL if the two are not adjacent in one block, and nothing has changed
  * (edo_buffer_append() copies). */
 EDO_API EDO_MUST_USE int edo_buffer_unsplit(edo_buffer *buffer, edo_buffer *back);
 
@@ -188,7 +190,7 @@ typedef struct edo_chain {
     edo_slice *slices;   // slices[first] begins with the first unread byte
     edo__block **blocks; // one per slice, in the same allocation
     uint32_t first, end; // indices of the unread slices
-    uint32_t capacity;   // number of slices
+    uint32_t capacity;   // slices for which there is memory
     uint32_t private_;
     size_t size;        // unread bytes
     const edo_op *user; // the edo_write_chain() in flight
@@ -214,7 +216,8 @@ EDO_API int edo_chain_advance(edo_chain *chain, size_t size);
 /* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_chain_take(edo_chain *chain, void *memory, size_t size);
 
-/* The unread bytes as slices, valid until the chain changes. Returns: number of slices. */
+/* Gives the unread bytes as an array of slices, which is valid until the chain changes. Returns:
+ * number of slices. */
 static inline size_t edo_chain_slices(const edo_chain *chain, const edo_slice **ret_slices)
 {
     *ret_slices = chain->slices + chain->first;
@@ -262,8 +265,8 @@ __extension__ typedef unsigned __int128 edo_u128;
 #define EDO__WIDE_NUMBERS(apply)
 #endif
 
-/* Calls apply(name, type, little) for each number. Names without a suffix are big endian (network
- * order).
+/* Expands apply(name, type, little) for each type of number. Names without a suffix are big endian
+ * (network order).
  */
 #define EDO__NUMBERS(apply)                                                                        \
     apply(u8, uint8_t, false) apply(i8, int8_t, false) apply(u16, uint16_t, false)                 \
@@ -275,22 +278,23 @@ __extension__ typedef unsigned __int128 edo_u128;
                             apply(i64_le, int64_t, true) apply(f32_le, float, true)                \
                                 apply(f64_le, double, true) EDO__WIDE_NUMBERS(apply)
 
-/* For each of u8, i8, u16, i16, u32, i32, u64, i64, u128, i128, f32, f64 (IEEE 754) in big-endian
- * order, and the same names with _le in little-endian order:
+/* These calls exist for u8, i8, u16, i16, u32, i32, u64, i64, u128, i128, f32 and f64 (IEEE 754),
+ * in big-endian order. The same names with _le are for little-endian order. With u32 as the
+ * example:
  *
  *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);       and edo_buffer_get_u32,
  *     int edo_chain_get_u32(edo_chain *chain, uint32_t *ret_value);
  *
- * take a number from the front. Returns: 0; -EDO_EOF, and nothing is taken.
+ * These calls take a number from the front. Returns: 0; -EDO_EOF, and nothing is taken.
  *
  *     int edo_buffer_put_u32(edo_buffer *buffer, uint32_t value);
  *
- * appends a number. Returns: 0; -ENOMEM.
+ * This call appends a number. Returns: 0; -ENOMEM.
  *
  *     uint32_t edo_load_u32(const void *memory);
  *     void edo_store_u32(void *memory, uint32_t value);
  *
- * do the same in plain memory of any alignment. */
+ * These calls read and write a number in plain memory of any alignment. */
 #define EDO__DEFINE_NUMBER(name, type, little)                                                     \
     static inline type edo_load_##name(const void *memory)                                         \
     {                                                                                              \

@@ -32,7 +32,7 @@ EDO_API EDO_MUST_USE int edo_cancel_token_create(edo_cancel_token *parent,
                                                  edo_cancel_token **ret_token);
 
 /* These functions add and drop a reference. Each reference has one owner. The last unref aborts if
- * a task waits. unref ignores NULL.
+ * a task still waits for the token. unref ignores NULL.
  * Thread: any. */
 EDO_API edo_cancel_token *edo_cancel_token_ref(edo_cancel_token *token);
 EDO_API void edo_cancel_token_unref(edo_cancel_token *token);
@@ -44,7 +44,7 @@ EDO_API void edo_cancel_token_unref(edo_cancel_token *token);
 EDO_API void edo_cancel_token_cancel(edo_cancel_token *token);
 EDO_API bool edo_cancel_token_is_cancelled(const edo_cancel_token *token);
 
-/* Waits until the token is cancelled. The caller keeps a reference during the wait.
+/* Waits until the token is cancelled. The caller must hold a reference during the wait.
  * Result: 0. Cancel: prompt; a wait that is cancelled after the cancellation of the token answers
  * 0. */
 static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
@@ -52,8 +52,8 @@ static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
     return edo__op(&edo__cancel_token_wait_ops, token, NULL, 0, 0);
 }
 
-/* Link between a token and a scope that the token cancels. Located in the frame of the scope's
- * owner. All private. */
+/* Link between a token and a scope that the token cancels. The link lies in the frame of the
+ * scope's owner. All members are private. */
 typedef struct edo_cancel_binding {
     edo_cancel_token *token;
     edo_scope *scope;

@@ -9,9 +9,9 @@
  *     edo_await_recv(rc, &self->jobs_out, &self->job);       // 1; 0: closed, and all was received
  *
  * An mpsc channel has one receiver. An mpmc channel has any number of receivers, made as clones. A
- * bounded channel has places for a fixed number of values, and a sender waits for a free place; the
- * channel allocates nothing after its creation. An unbounded channel grows by blocks. An empty
- * channel keeps at most three blocks.
+ * bounded channel has places for a fixed number of values, and a sender waits for a free place. A
+ * bounded channel allocates nothing after its creation. An unbounded channel grows by blocks. An
+ * empty channel keeps at most three blocks.
  *
  * The end. A channel is closed by the close of its last sender, by the close of its last receiver,
  * or by a shutdown through any end. A closed channel refuses values. The values in the channel, and
@@ -23,19 +23,20 @@
  * is not overtaken, and holds no places before it is served.
  *
  * No value is lost by cancellation. A cancelled receive has taken nothing. The caller still owns
- * the value of a cancelled or refused send. A cancelled reservation holds nothing, and places
- * granted to it pass to the next request.
+ * the value of a cancelled or refused send. A cancelled reservation holds nothing. Places that were
+ * granted to this reservation pass to the next request.
  *
- * edo_await_send() and edo_await_recv() are the short form for async functions: they try first, and
- * await the operation only if they must wait. The memory of the value must outlive the await: the
- * frame, the heap, static memory. If the value is a local variable, the call aborts when the
- * operation waits. In debug builds such a call always aborts. The macros evaluate their arguments
- * twice. The operations (edo_send(), ...) are for limits, combinators and plain threads:
- * edo_wait(edo_send(&jobs, &job)).
+ * edo_await_send() and edo_await_recv() are the short form for async functions. They first try
+ * without waiting, and await the operation only if the try fails. The value must be in memory that
+ * outlives the await: the frame, the heap or static memory. If the value is a local variable, the
+ * call aborts when the operation waits. In debug builds such a call always aborts. The macros
+ * evaluate their arguments twice. The operations (edo_send(), ...) are for limits, combinators and
+ * plain threads: edo_wait(edo_send(&jobs, &job)).
  *
  * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
  * Several threads may use a sender or an mpmc receiver at the same time. Only one task or thread at
- * a time may use the receiver of an mpsc channel. A second receive that waits aborts.
+ * a time may use the receiver of an mpsc channel. If one receive of that receiver waits, a second
+ * receive that has to wait aborts.
  */
 #pragma once
 
@@ -59,7 +60,7 @@ enum { EDO__MPSC = 0, EDO__MPMC = 1 };
 /* Options of a creation. A zeroed struct gives an unbounded channel. */
 typedef struct edo_channel_options {
     size_t capacity;                          // places; 0: unbounded
-    void (*drop)(void *value, void *context); // for values never received; may be NULL
+    void (*drop)(void *value, void *context); // called for each value never received; may be NULL
     void *context;                            // argument of drop
     void *reserved[3];
 } edo_channel_options;
@@ -69,7 +70,7 @@ typedef struct edo_channel_stats {
     size_t length;   // values in the channel
     size_t capacity; // places; SIZE_MAX: unbounded
     size_t places;   // free places; SIZE_MAX: unbounded
-    size_t permits;  // reserved places, with those granted to sends that were not polled yet
+    size_t permits;  // reserved places, including those granted to sends that were not polled since
     uint32_t senders, weak_senders, receivers;
     bool is_closed; // refuses values
 } edo_channel_stats;
@@ -152,8 +153,8 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Reserved places. They keep the channel open: values sent into them are received even after a
- * shutdown. */
+/* Reserved places. Values sent into these places are received even after a shutdown of the
+ * channel. */
 #define edo_permits(T)                                                                             \
     union {                                                                                        \
         void *edo_core;                                                                            \
@@ -198,8 +199,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* These calls add an end, and never fail. The clone of an mpsc receiver aborts, because an mpsc
- * channel has only one receiver.
+/* These calls add an end, and never fail. edo_receiver_clone() aborts for an mpsc receiver, because
+ * an mpsc channel has only one receiver.
  * Return: the new end, which the caller closes. Thread: any. */
 #define edo_sender_clone(tx)      edo__new_end(tx, edo__sender_ref((tx)->edo_tx))
 #define edo_receiver_clone(rx)    edo__new_end(rx, edo__receiver_ref((rx)->edo_rx))
@@ -237,12 +238,12 @@ EDO_END_DECLS
 
 /* Closes the channel for all its ends. The ends themselves are still open. Later values are
  * refused, waiting sends end with -EPIPE, and receivers get the remaining values. A receiver uses a
- * shutdown to refuse more values. A sender uses it to end the work of the other ends.
+ * shutdown to refuse more values. A sender uses a shutdown to end the work of the other ends.
  * Thread: any. */
 #define edo_sender_shutdown(tx)   edo__channel_shutdown((tx)->edo_tx)
 #define edo_receiver_shutdown(rx) edo__channel_shutdown((rx)->edo_rx)
 
-/* Read the state of the channel. Thread: any; a snapshot. */
+/* Reads the state of the channel. Thread: any; a snapshot. */
 #define edo_sender_stats(tx)   edo__channel_stats((tx)->edo_tx)
 #define edo_receiver_stats(rx) edo__channel_stats((rx)->edo_rx)
 
@@ -323,8 +324,9 @@ EDO_END_DECLS
         rc, (edo__check_type(rx, ret_value), edo__recv_now(cx, (rx)->edo_rx, (ret_value))),        \
         edo_recv(rx, ret_value))
 
-/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. A value
- * whose send is known to the caller to have ended is never missed. Thread: any. */
+/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. If the
+ * caller knows that the send of a value has ended, the call does not miss that value. Thread:
+ * any. */
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 

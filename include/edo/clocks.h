@@ -17,8 +17,9 @@ typedef enum edo_clock {
 EDO_API int64_t edo_clock_now(edo_clock clock);
 
 /* Waits until a clock has reached the time `when`. Each sleep uses a timer of the system. So if
- * EDO_CLOCK_WALL is set, the sleep becomes longer or shorter, and still ends at that time of day.
- * If the time passes while the machine is suspended, the sleep ends when the machine resumes.
+ * somebody sets the wall clock, a sleep by EDO_CLOCK_WALL becomes longer or shorter, but still ends
+ * at the time `when`. If `when` passes while the machine is suspended, the sleep ends when the
+ * machine resumes.
  * Result: 0; -EINVAL for an unknown clock; -EMFILE; -ENFILE; -ENOMEM.
  * Cancel: waits, briefly; no effect. */
 EDO_API EDO_MUST_USE edo_op edo_sleep_until_clock(edo_clock clock, int64_t when);

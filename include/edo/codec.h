@@ -10,27 +10,28 @@
  *         ... self->line.data, self->line.size: valid until the next edo_next()
  *     edo_frames_deinit(&self->in);
  *
- * A codec divides bytes into frames (decode) and appends frames to bytes (encode): two functions
- * over an edo_buffer, without I/O. An edo_frames is the stream of the frames that are read from an
- * edo_io; an edo_frame_sink writes frames to an edo_io; an edo_framed is both. Reader and writer of
- * one edo_io may belong to two tasks, each with a codec of its own. They borrow the edo_io.
+ * A codec is two functions over an edo_buffer, without I/O: `decode` divides bytes into frames, and
+ * `encode` appends a frame to the bytes. An edo_frames is a stream of the frames that are read from
+ * an edo_io. An edo_frame_sink writes frames to an edo_io. An edo_framed has both. The reader and
+ * the writer of one edo_io may belong to two tasks, if each has a codec of its own. Both borrow the
+ * edo_io.
  *
  * Items. The codecs of this header have items of type edo_slice, which point into the reader's
  * buffer and are valid until the next edo_next(). edo_frames_keep() makes an edo_bytes of such a
  * slice, without a copy. A codec of your own may have items of any type.
  *
  * Memory. Buffers are allocated as bytes arrive, never for bytes that a peer only announces. No
- * frame is allocated. A bound of each codec limits the buffer.
+ * frame has an allocation of its own. Each codec has a bound, which limits the buffer.
  *
- * Errors. An error of the I/O is answered once, then the end. After an error of a decoder the
- * stream continues if the decoder can find the next frame; otherwise the next answer is the end.
- * Each codec documents its errors. Input that ends inside a frame is answered with -EDO_EOF, then
- * the end, unless an error was answered for that frame before; edo_frames_rest() returns the
- * remaining bytes. A decoder that answers a frame or an error without taking a byte would repeat
- * that answer for ever: the answer is -EPROTO instead, then the end.
+ * Errors. An error of the I/O is answered once, and the next answer is the end. After an error of a
+ * decoder the stream continues if the decoder can find the next frame; otherwise the next answer is
+ * the end. Each codec documents its errors. Input that ends inside a frame is answered with
+ * -EDO_EOF, then the end, unless an error was answered for that frame before. edo_frames_rest()
+ * returns the remaining bytes. A decoder that answers a frame or an error without taking a byte
+ * would repeat that answer for ever. So the answer is -EPROTO instead, then the end.
  *
- * Sizes with 8-byte pointers: edo_frames_of and edo_frame_sink_of 176 bytes, a codec of this
- * header at most 72.
+ * Sizes with 8-byte pointers: edo_frames_of and edo_frame_sink_of have 176 bytes each. A codec of
+ * this header has at most 72 bytes.
  */
 #pragma once
 
@@ -53,7 +54,8 @@ typedef struct edo_codec_ops {
     int64_t (*decode)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Decodes the last bytes, after `decode` has returned 0 and the input has ended.
-     * Returns: as `decode`; 0: the bytes are not a frame. If the function is NULL, they are not. */
+     * Returns: as `decode`; 0: the bytes are not a frame. If the pointer is NULL, the last bytes
+     * are never a frame. */
     int64_t (*decode_end)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Appends a frame. Returns: 0; a negative errno, and nothing was appended. */
@@ -66,7 +68,7 @@ typedef struct edo_codec_ops {
 /* Head of every codec. The members are for authors of codecs. */
 struct edo_codec {
     const edo_codec_ops *ops;
-    size_t wants;   // least bytes in the buffer for the next call of decode; 0: any number
+    size_t wants;   // bytes that the buffer must have at the next call of decode; 0: any number
     size_t scanned; // bytes of the buffer that were searched
     bool is_broken; // the next frame cannot be found
     bool skips;     // the rest of a refused frame is dropped
@@ -115,14 +117,16 @@ EDO_END_DECLS
 
 #define edo_frames_of(T) edo__kind_of(T, edo__frames)
 
-/* Frames read from `io`. A codec whose items are of another size than T aborts. */
+/* Initialises a stream of the frames that are read from `io`. Aborts if the items of the codec do
+ * not have the size of T. */
 #define edo_frames_init(s, io, codec)                                                              \
     edo__frames_init(&(s)->edo_impl, (io), (codec), edo__item_size(s))
 
 /* Releases the buffer. The io stays open. */
 #define edo_frames_deinit(s) edo__frames_deinit(&(s)->edo_impl)
 
-/* Makes an edo_bytes of a slice that the last edo_next() gave, or of a part of it, without a copy.
+/* Makes an edo_bytes of a slice that the last edo_next() gave, or of a part of that slice, without
+ * a copy.
  * Returns: 0; -EINVAL: the slice is not in the buffer of the stream. */
 #define edo_frames_keep(s, slice, ret_bytes) edo__frames_keep(&(s)->edo_impl, (slice), (ret_bytes))
 
@@ -157,10 +161,11 @@ EDO_END_DECLS
 
 #define edo_frame_sink_of(T) edo__sink_kind_of(T, edo__frame_sink)
 
-/* Frames written to `io`. Frames are collected, and written when EDO_FRAMES_BOUNDARY bytes are
- * waiting, or by edo_sink_flush(). Until they are written, the sink has no room, and
- * edo_sink_send() waits: so a slow peer slows its sender down. edo_sink_close() flushes; the io
- * stays open. After an error of the io the unwritten bytes remain in the sink. */
+/* Initialises a sink that writes frames to `io`. The sink collects frames, and writes them when at
+ * least EDO_FRAMES_BOUNDARY bytes are waiting, or when edo_sink_flush() is called. While the sink
+ * writes, it has no room, and edo_sink_send() waits. So a slow peer slows its sender down.
+ * edo_sink_close() flushes, and leaves the io open. After an error of the io the unwritten bytes
+ * remain in the sink. */
 #define edo_frame_sink_init(s, io, codec)                                                          \
     edo__frame_sink_init(&(s)->edo_impl, (io), (codec), edo__item_size(s))
 
@@ -174,8 +179,8 @@ EDO_END_DECLS
 /* Releases the buffer; unwritten bytes are lost. */
 #define edo_frame_sink_deinit(s) edo__frame_sink_deinit(&(s)->edo_impl)
 
-/* A reader and a writer of frames for one io. They share the codec, which must not carry state from
- * one direction to the other; the codecs of this header do not. */
+/* A reader and a writer of frames for one io. Both share the codec, which must not carry state from
+ * one direction to the other. The codecs of this header carry no such state. */
 #define edo_framed_of(T)                                                                           \
     struct {                                                                                       \
         edo_frames_of(T) in;                                                                       \
@@ -200,7 +205,7 @@ EDO_API void edo_raw_codec_init(edo_raw_codec *codec);
 /* Parts that end with a delimiter. */
 typedef struct edo_part_codec {
     edo_codec codec;
-    size_t most; // bytes of a part
+    size_t most; // bytes; greatest size of a part
     uint8_t delimiter[16];
     uint8_t delimiter_size;
     bool is_strict, is_line, is_text;
@@ -208,15 +213,15 @@ typedef struct edo_part_codec {
 
 typedef edo_part_codec edo_line_codec;
 
-/* Lines, without their "\n" or "\r\n"; encodes with "\n".
- * most: bytes of a line, without its end. A longer line is answered once with -EMSGSIZE, as soon as
- * it is too long; the stream continues with the next line. The last line may lack its end. Encode:
- * -EINVAL for an item with a "\n", -EMSGSIZE for an item that is too long. For the peer, a "\r" at
- * the end of an item belongs to the end of the line. */
+/* Decodes lines, without their "\n" or "\r\n". Encodes a line with a "\n" at its end.
+ * most: greatest number of bytes of a line, without its end. As soon as a line is longer, the
+ * answer is -EMSGSIZE, once for that line. The stream then continues with the next line. The last
+ * line may lack its end. Encode: -EINVAL for an item with a "\n", -EMSGSIZE for an item that is too
+ * long. The peer takes a "\r" at the end of an item for a part of the line's end. */
 EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
 
-/* JSON lines: lines of UTF-8; empty lines are left out. The text is not parsed. -EILSEQ for a line
- * that is not UTF-8; the stream continues. */
+/* JSON lines: lines of UTF-8, of which empty lines are left out. The text is not parsed. A line
+ * that is not UTF-8 is answered with -EILSEQ, and the stream continues. */
 EDO_API void edo_json_line_codec_init(edo_line_codec *codec, size_t most);
 
 /* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors: as for
@@ -237,8 +242,8 @@ enum { EDO_FRAME_MOST = 8 * 1024 * 1024 }; // bytes; default of edo_length_optio
 
 #define EDO_KEEP_HEADER UINT32_MAX
 
-/* Options of frames with a length. Zeroed options: a length of 4 bytes in big-endian order, then
- * that many bytes.
+/* Options of frames with a length. With zeroed options a frame is a length of 4 bytes in big-endian
+ * order, followed by that many bytes.
  *
  *     | offset | length field | payload of value + adjustment bytes |
  *     |<------------- skip ->|  the rest is the item
@@ -257,24 +262,24 @@ typedef struct edo_length_options {
 typedef struct edo_length_codec {
     edo_codec codec;
     edo_length_options options;
-    uint64_t rest; // bytes of a refused frame still to be dropped
+    uint64_t rest; // bytes of a refused frame that are still to be dropped
 } edo_length_codec;
 
 /* Frames with a length. A payload above the bound is answered with -EMSGSIZE at once. Its bytes are
  * dropped as they arrive, and the stream continues with the next frame. A payload of less than 0 or
  * more than INT64_MAX bytes is answered with -EBADMSG, then the end. A frame of fewer bytes than
  * `skip` is answered with -EBADMSG, and the stream continues.
- * Encode: the first `offset` bytes of the item are written before the length, the others after it.
- * -EMSGSIZE for a payload that exceeds the bound or the range of the length field; -EINVAL for an
- * item of less than `offset` bytes.
- * options: NULL: zeroed. Sizes out of range abort. */
+ * Encode: the first `offset` bytes of the item are written before the length, and its other bytes
+ * after the length. -EMSGSIZE for a payload that exceeds the bound or the range of the length
+ * field; -EINVAL for an item of less than `offset` bytes.
+ * options: NULL for zeroed options. Aborts for a size that is out of range. */
 EDO_API void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *options);
 
 /* Netstrings, "5:hello,". */
 typedef struct edo_netstring_codec {
     edo_codec codec;
     size_t most;
-    uint64_t rest; // bytes of a refused string still to be dropped
+    uint64_t rest; // bytes of a refused string that are still to be dropped
 } edo_netstring_codec;
 
 /* A string longer than `most` bytes is answered with -EMSGSIZE, and the stream continues with the
@@ -303,7 +308,8 @@ EDO_API EDO_MUST_USE int64_t edo_decode_end(edo_codec *codec, edo_buffer *in, vo
 /* Appends a frame to a buffer. Returns: 0; a negative errno, and the buffer has not changed. */
 EDO_API EDO_MUST_USE int64_t edo_encode(edo_codec *codec, const void *item, edo_buffer *out);
 
-/* Appends an edo_slice to an edo_buffer, for edo_fold(): collects a stream of slices into a buffer.
+/* Appends an edo_slice to an edo_buffer. Pass this function to edo_fold() to collect a stream of
+ * slices into a buffer.
  * Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int64_t edo_append_slice(void *buffer, const void *slice);
 

@@ -6,23 +6,24 @@
  *     edo_map_init(&self->halves, &self->numbers, halve, NULL);
  *     edo_take_init(&self->first, &self->halves, 10);
  *
- * A combinator lies in the frame and points to its input, which must outlive it. Initialisation
- * takes nothing from the input. A combinator that holds an item keeps it through cancellations
- * (edo/sequence.h).
+ * A combinator lies in the frame and points to its input. The input must outlive the combinator.
+ * Initialisation takes nothing from the input. A combinator that holds an item keeps that item
+ * through cancellations (edo/sequence.h).
  *
- * User functions are plain functions with a context pointer, called in the poll of the stream's
- * task; they do not wait. An async function is called by edo_then_init().
+ * User functions are plain functions with a context pointer. They are called in the poll of the
+ * stream's task, and do not wait. An async function is called by edo_then_init().
  *
- * Errors. A negative errno of the input passes through every combinator unchanged and ends nothing;
- * it is not counted, tested or mapped. A negative errno that a user function returns is the answer
- * in place of its item. So each combinator serves as its own try_ form; edo_fold() and
- * edo_for_each() end at the first error, and edo_stop_on_error_init() ends a stream there.
+ * Errors. A negative errno of the input passes through every combinator unchanged, and does not end
+ * the stream. Such an error is not counted, tested or mapped. A negative errno that a user function
+ * returns for an item is the answer in place of that item. So no combinator needs a try_ form.
+ * edo_fold() and edo_for_each() end at the first error. edo_stop_on_error_init() ends a stream at
+ * its first error.
  *
  * The end. Every stream is fused: after the end it is not pulled again.
  *
- * Sizes with 8-byte pointers: edo_step_of 64 bytes; edo_map_of 72 and an item; edo_paced_of 80 and
- * an item; edo_flat_map_of 64 and an item; edo_then_of 72, an item and the frame; edo_chunks_of 104
- * and its items.
+ * Sizes in bytes with 8-byte pointers: edo_step_of has 64; edo_map_of has 72 plus an item;
+ * edo_paced_of has 80 plus an item; edo_flat_map_of has 64 plus an item; edo_then_of has 72 plus an
+ * item and the frame; edo_chunks_of has 104 plus its items.
  */
 #pragma once
 
@@ -38,7 +39,7 @@ typedef int64_t edo_test_fn(void *context, const void *item);
 typedef int64_t edo_map_fn(void *context, const void *item, void *ret_item);
 #define EDO_NEXT_END (INT64_MIN + 1)
 
-/* Sees an item, and may change it. */
+/* Receives a pointer to an item, and may change the item. */
 typedef void edo_see_fn(void *context, void *item);
 
 /* Structs of combinators; all members are private. */
@@ -92,14 +93,14 @@ typedef struct edo__then {
 typedef struct edo__chunks {
     edo_stream stream;
     edo_stream *in;
-    char *memory;       // of `most` items
+    char *memory;       // room for `most` items
     uint64_t count;     // items in the memory
     uint64_t most;      // > 0
     uint64_t item_size; // bytes
     int64_t limit;      // ns; INT64_MAX: none
     int64_t moment;     // end of the limit; ns of edo_now()
     int64_t later;      // answer that follows the chunk
-    uint64_t keep;      // items that the next chunk begins with
+    uint64_t keep;      // number of items at the chunk's end that also begin the next chunk
     uint8_t ending;     // see edo__pull_until()
     bool was_given;
 } edo__chunks;
@@ -162,34 +163,34 @@ EDO_END_DECLS
 #define edo__count(s, kind, in, count)                                                             \
     (edo__check_end(in, s), edo__step_init(&(s)->edo_impl, (kind), &(in)->stream, (count), NULL))
 
-/* The items for which fn returns > 0. */
+/* Gives the items for which fn returns > 0. */
 #define edo_filter_init(s, in, fn, context) edo__test(s, EDO__FILTER, in, fn, context)
 
-/* The items before the first one for which fn returns 0; that item is dropped. */
+/* Gives the items before the first item for which fn returns 0. That item is dropped. */
 #define edo_take_while_init(s, in, fn, context) edo__test(s, EDO__TAKE_WHILE, in, fn, context)
 
-/* The first item for which fn returns 0, and all items after it. */
+/* Gives the first item for which fn returns 0, and all items after that item. */
 #define edo_skip_while_init(s, in, fn, context) edo__test(s, EDO__SKIP_WHILE, in, fn, context)
 
-/* The first `count` items; the input is not pulled after them. */
+/* Gives the first `count` items. The input is not pulled after these items. */
 #define edo_take_init(s, in, count) edo__count(s, EDO__TAKE, in, count)
 
-/* The items after the first `count`. */
+/* Gives the items after the first `count` items. */
 #define edo_skip_init(s, in, count) edo__count(s, EDO__SKIP, in, count)
 
-/* The first item and each `count`-th after it; a count of 0 aborts. */
+/* Gives the first item, and each `count`-th item after it. A count of 0 aborts. */
 #define edo_step_by_init(s, in, count) edo__count(s, EDO__STEP_BY, in, count)
 
-/* All items; fn(context, item) is called with each, and may change it. */
+/* Gives all items. fn(context, item) is called with each item, and may change the item. */
 #define edo_inspect_init(s, in, fn, context)                                                       \
     (edo__check_end(in, s), edo__see_init(&(s)->edo_impl, EDO__SEE, &(in)->stream, (fn), (context)))
 
-/* All items; *ret_number, a uint64_t, is the number of the last item, from 0. */
+/* Gives all items. *ret_number, a uint64_t, is the number of the last item, counted from 0. */
 #define edo_enumerate_init(s, in, ret_number)                                                      \
     (edo__check_end(in, s), (void)sizeof((ret_number) == (uint64_t *)0),                           \
      edo__step_init(&(s)->edo_impl, EDO__NUMBER, &(in)->stream, 0, (ret_number)))
 
-/* The items of `in`, then those of `second`. */
+/* Gives the items of `in`, and then the items of `second`. */
 #define edo_chain_init(s, in, second)                                                              \
     (edo__check_end(in, s), edo__check_end(second, s),                                             \
      edo__step_init(&(s)->edo_impl, EDO__CHAIN, &(in)->stream, 0, &(second)->stream))
@@ -201,7 +202,7 @@ EDO_END_DECLS
  * end the stream, or a negative errno, which is answered in place of the error. */
 #define edo_recover_init(s, in, fn, context) edo__test(s, EDO__RECOVER, in, fn, context)
 
-/* All items; fn(context, NULL) is called once, when the end is reached. */
+/* Gives all items. fn(context, NULL) is called once, when the end is reached. */
 #define edo_at_end_init(s, in, fn, context)                                                        \
     (edo__check_end(in, s),                                                                        \
      edo__see_init(&(s)->edo_impl, EDO__END_NOTICE, &(in)->stream, (fn), (context)))
@@ -221,10 +222,11 @@ EDO_END_DECLS
      edo__map_init(&(s)->edo_impl, &(in)->stream, &(s)->edo_slot, (fn), (context),                 \
                    edo__item_size(s)))
 
-/* The items of several streams, one stream after the other. For each item of `in`, fn(context,
- * item, ret_stream) chooses a stream: fn returns 1 with *ret_stream, 0 to leave the item out, or a
- * negative errno. The chosen stream lies in memory of the user, and is used until its end.
- * edo_flatten_init() needs no fn: the items themselves are pointers to streams (edo_stream *). */
+/* Gives the items of several streams, one stream after the other. For each item of `in`,
+ * fn(context, item, ret_stream) chooses a stream: fn returns 1 with *ret_stream, 0 to leave the
+ * item out, or a negative errno. The chosen stream lies in memory of the user, and is used until
+ * its end. edo_flatten_init() needs no fn: the items themselves are pointers to streams (edo_stream
+ * *). */
 #define edo_flat_map_of(In, Out)                                                                   \
     struct {                                                                                       \
         edo__kind_of(Out, edo__flat);                                                              \
@@ -248,8 +250,8 @@ typedef struct edo__item_args {
 } edo__item_args;
 
 /* Calls the async function of `struct fn` with each item, one after the other:
- * edo_then_of(In, Out, fetch) pages. A result >= 0 gives the item *ret_item; a negative errno is
- * answered.
+ * edo_then_of(In, Out, fetch) pages. If the result is >= 0, the stream gives the item *ret_item. A
+ * negative errno is the answer.
  *
  * Cancel: the function sees the cancellation. If it returns -ECANCELED, the item stays in the
  * combinator, and the next edo_next() calls the function again with that item. */
@@ -267,7 +269,7 @@ typedef struct edo__item_args {
 
 /* ---- several items ---- */
 
-/* Chunks of n items; the last chunk may have fewer. */
+/* Chunks of n items. The last chunk may have fewer items. */
 #define edo_chunks_of(T, n)                                                                        \
     struct {                                                                                       \
         edo__kind_of(edo_items, edo__chunks);                                                      \
@@ -283,9 +285,9 @@ typedef struct edo__item_args {
  * first item. An error of the input is answered after the chunk of the items before it. */
 #define edo_chunks_within_init(s, in, limit) edo__chunks(s, in, 0, limit)
 
-/* Windows of n items; each window begins `step` items after the one before. step: 1 to n; another
- * value aborts. With the step n the windows are chunks, and the last one may have fewer items. With
- * a smaller step, items at the end that do not fill a window are left out. */
+/* Gives windows of n items. Each window begins `step` items after the window before. step: 1 to n;
+ * another value aborts. With the step n the windows are chunks, and the last one may have fewer
+ * items. With a smaller step, items at the end that do not fill a window are left out. */
 #define edo_windows_init(s, in, step)                                                              \
     edo__chunks(s, in, sizeof(s)->edo_memory / sizeof(s)->edo_memory[0] - (step), INT64_MAX)
 
@@ -297,13 +299,13 @@ typedef struct edo__item_args {
         __typeof__(T) edo_slot[1];                                                                 \
     }
 
-/* Leaves out items that are equal to the item before. fn(context, item, before) returns > 0 if they
- * are equal. If fn is NULL, their bytes are compared. */
+/* Leaves out items that are equal to the item before. fn(context, item, before) returns > 0 if the
+ * two are equal. If fn is NULL, the bytes of the items are compared. */
 #define edo_dedup_init(s, in, fn, context)                                                         \
     (edo__check_end(in, s),                                                                        \
      edo__dedup_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot, (fn), (context)))
 
-/* All items; edo_peek_item() shows the next one. */
+/* Gives all items. edo_peek_item() shows the next item. */
 #define edo_peekable_init(s, in)                                                                   \
     (edo__check_end(in, s), edo__peekable_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot))
 
@@ -316,13 +318,13 @@ typedef struct edo__item_args {
 
 /* ---- time; durations in nanoseconds ---- */
 
-/* The last item of each burst: an item is given when no other item has come for `period`, or when
- * the input ends. Errors pass at once. */
+/* Gives the last item of each burst. An item is given when no other item has arrived for `period`,
+ * or when the input ends. Errors pass at once. */
 #define edo_debounce_init(s, in, period)                                                           \
     (edo__check_end(in, s),                                                                        \
      edo__debounce_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot, (period)))
 
-/* Leaves at least `period` between two items, and does not pull the input meanwhile. */
+/* Lets at least `period` pass between two items, and does not pull the input meanwhile. */
 #define edo_throttle_init(s, in, period) edo_rate_init(s, in, period, 1)
 
 /* Gives one item per `period` on average, and up to `burst` items at once after a pause. A burst of
@@ -330,10 +332,10 @@ typedef struct edo__item_args {
 #define edo_rate_init(s, in, period, burst)                                                        \
     (edo__check_end(in, s), edo__rate_init(&(s)->edo_impl, &(in)->stream, (period), (burst)))
 
-/* Limits the wait for each item. The limit begins with the first edo_next() after the item before.
- * When the limit passes, one answer is -ETIMEDOUT, and the stream continues. The next limit begins
- * after the next item. The form with `repeats` also answers -ETIMEDOUT after each further limit
- * without an item. */
+/* Limits the wait for each item. The limit begins with the first edo_next() after the previous
+ * item. When the limit passes, one answer is -ETIMEDOUT, and the stream continues. The next limit
+ * begins after the next item. edo_item_timeout_repeats_init() also answers -ETIMEDOUT after each
+ * further limit without an item. */
 #define edo_item_timeout_init(s, in, limit)                                                        \
     (edo__check_end(in, s), edo__item_timeout_init(&(s)->edo_impl, &(in)->stream, (limit), false))
 #define edo_item_timeout_repeats_init(s, in, limit)                                                \

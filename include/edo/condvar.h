@@ -18,7 +18,7 @@ EDO_BEGIN_DECLS
 
 /* All members are private, and zero at the start. */
 typedef struct edo_condvar {
-    uint32_t word; // atomic: 1: the list of waiters is not empty
+    uint32_t word; // atomic; 1 while the list of waiters is not empty
     uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_condvar;
@@ -31,7 +31,7 @@ typedef struct edo_condvar {
 EDO_API extern const edo_future_ops edo__condvar_wait_ops;
 
 /* Unlocks the mutex, waits for a signal, and locks the mutex again. A signal after the unlock is
- * not missed. First in, first out.
+ * not missed. Waiters are served first in, first out.
  * Result: 0.
  * Cancel: waits for the mutex. The mutex is locked at the end in any case, even after -ECANCELED or
  * -ETIMEDOUT. No signal is consumed: a signal already received passes to the next waiter. */

@@ -38,7 +38,7 @@ typedef struct edo_copier {
     edo_io *from, *to;
     uint8_t *memory;
     size_t capacity, start, end; // bytes held in memory: from start to end
-    uint32_t piped;              // bytes held in the pipe; they follow those in memory
+    uint32_t piped;              // bytes held in the pipe, which follow the bytes in memory
     edo_fd pipe[2];              // -1: none
     int32_t failure;
     uint8_t splice;
@@ -93,7 +93,8 @@ EDO_API size_t edo_relay_deinit(edo_relay *relay); // as edo_copier_deinit()
 
 /* Copies in both directions until both directions have ended. The end of one stream's input
  * shuts down the write side of the other stream; the opposite direction continues. An error ends
- * both directions. relay->ways has the counts of each direction, relay->status has the results.
+ * both directions. relay->ways has the byte counts of each direction, and relay->status has the
+ * results.
  * Result: 0; the first error; -ETIMEDOUT after a limit.
  * Cancel: waits; the same call continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
@@ -111,8 +112,8 @@ EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
 
 /* ---- files ---- */
 
-/* A part of a file. The library advances the range as bytes are copied, so the same call
- * continues. */
+/* A part of a file. The library advances the range as bytes are copied. So the same call can
+ * continue the copy. */
 typedef struct edo_file_range {
     edo_fd file;
     uint64_t offset, size; // UINT64_MAX: to the end of the file
@@ -128,7 +129,7 @@ typedef struct edo_file_range {
 /* Writes a part of a file to a stream. If the stream is a descriptor, the bytes do not pass
  * through the program. A read may wait for the disk, and blocks the worker meanwhile.
  * Result: bytes written, fewer than range->size if the file ends first; -ENOMEM.
- * Cancel: waits; *range is the rest. The same holds on failure. */
+ * Cancel: waits; *range is then the part that was not written. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
 
 /* A copy of a part of a file to another file. */
@@ -142,7 +143,8 @@ typedef struct edo_file_copy {
  * offsets are the ends of the copied bytes.
  * Result: bytes copied, fewer than from.size if the file ends first; -ENOMEM, and the errors of
  * edo_blocking_on().
- * Cancel: waits for the current piece of a few megabytes; *copy is the rest. */
+ * Cancel: waits for the current piece of a few megabytes; *copy is then the part that was not
+ * copied. */
 EDO_API EDO_MUST_USE edo_op edo_copy_file(edo_file_copy *copy);
 
 EDO_END_DECLS

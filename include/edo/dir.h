@@ -74,8 +74,8 @@ EDO_API EDO_MUST_USE edo_op edo_path_canonical(const char *path, char *buffer, s
 
 /* ---- metadata by path ---- */
 
-/* Read metadata. For a symlink, edo_path_info() reads those of the file behind the symlink, and
- * edo_path_link_info() those of the symlink itself.
+/* These calls read metadata. For a symlink, edo_path_info() reads the metadata of the file behind
+ * the symlink, and edo_path_link_info() reads the metadata of the symlink itself.
  * Result: 0; -ENOENT; -ENOTDIR. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_info_at(edo_file *dir, const char *path, edo_info *ret_info);
 EDO_API EDO_MUST_USE edo_op edo_path_info(const char *path, edo_info *ret_info);
@@ -83,7 +83,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_link_info_at(edo_file *dir, const char *pat
                                                   edo_info *ret_info);
 EDO_API EDO_MUST_USE edo_op edo_path_link_info(const char *path, edo_info *ret_info);
 
-/* Set permissions, owner and times, as the functions of edo/file.h for open files.
+/* These calls set permissions, owner and times, as the functions of edo/file.h do for open files.
  * edo_path_set_mode_at() follows symlinks; the other two functions change the symlink itself. */
 EDO_API EDO_MUST_USE edo_op edo_path_set_mode_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_set_owner_at(edo_file *dir, const char *path, uint32_t user,
@@ -110,7 +110,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_make_dir_at(edo_file *dir, const char *path
 EDO_API EDO_MUST_USE edo_op edo_path_make_dir(const char *path);
 
 /* Makes a directory, and the directories above it that do not exist.
- * Result: 0, also if all exist; -ENOTDIR; -EEXIST: the path is a file of another kind;
+ * Result: 0, also if all of them exist; -ENOTDIR; -EEXIST: the path is a file of another kind;
  * -ENAMETOOLONG. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_make_dirs_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_make_dirs(const char *path);
@@ -122,7 +122,7 @@ typedef struct edo_entry {
     const char *name; // bytes, ending with a NUL
     size_t size;      // bytes of the name
     uint64_t inode;
-    edo_file_kind kind; // kind of the symlink itself, not of its target; never unknown
+    edo_file_kind kind; // for a symlink: EDO_IS_SYMLINK; never EDO_IS_UNKNOWN
 } edo_entry;
 
 /* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; as edo_file_open().
@@ -147,7 +147,7 @@ EDO_API void edo_dir_close(edo_dir *dir);
 typedef struct edo_walk edo_walk;
 
 enum {
-    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, except those being walked
+    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, unless they are being walked
     EDO_WALK_ONE_MOUNT = 2, // do not enter other file systems
 };
 
@@ -175,29 +175,30 @@ EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint
  * Cancel: prompt until it begins; no entry is lost. */
 EDO_API EDO_MUST_USE edo_op edo_walk_next(edo_walk *walk, edo_walk_entry *ret_entry);
 
-/* Does not enter the directory that edo_walk_next() has reported last. Returns: 0; -EINVAL for
- * another kind of file. */
+/* Makes the walk leave out the content of the directory that edo_walk_next() has reported last.
+ * Returns: 0; -EINVAL for another kind of file. */
 EDO_API int edo_walk_skip(edo_walk *walk);
 
 /* Ends the walk. No edo_walk_next() may be in flight (aborts). NULL is ignored. */
 EDO_API void edo_walk_close(edo_walk *walk);
 
-/* Removes a file, or a directory with all that it contains. Symlinks are removed, never followed,
- * also if a directory is replaced by a symlink meanwhile.
- * Result: number of removed names; -ENOENT; the first error, after everything that could be removed
- * was removed. Cancel: waits for the piece in progress; the rest remains. */
+/* Removes a file, or a directory with all that it contains. Symlinks are removed and never
+ * followed, even if a directory is replaced by a symlink meanwhile.
+ * Result: number of removed names; -ENOENT; the first error (everything that could be removed was
+ * removed nevertheless). Cancel: waits for the piece in progress; the rest remains. */
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree_at(edo_file *dir, const char *path);
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree(const char *path);
 
 enum {
     EDO_COPY_REPLACE = 1,    // replace existing files of the target; else -EEXIST
-    EDO_COPY_NO_SHARING = 2, // copy the blocks, where the file system could share them
+    EDO_COPY_NO_SHARING = 2, // copy the blocks even if the file system could share them
     EDO_COPY_OWNER = 4,      // set owner and group, too
 };
 
-/* Copies a file: content, permissions, times and extended attributes. A symlink is followed. Blocks
- * are shared where the file system can do so; otherwise the system copies, or bytes are read and
- * written. Holes stay holes. The target appears under its name when it is complete.
+/* Copies a file: content, permissions, times and extended attributes. A symlink is followed. If the
+ * file system can share blocks, source and target share them. Otherwise the system copies the
+ * bytes, or the library reads and writes them. Holes stay holes. The target appears under its name
+ * when it is complete.
  * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file.
  * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);

@@ -4,8 +4,8 @@
  *     typedef edo_receiver(struct job) job_receiver;
  *
  * An end is a pointer to a channel. The channel knows the size of its values, not their type. The
- * macros compare types at compile time, so the compiler rejects a value of another type. Values
- * are copied by size, as by memcpy(): a structure, a number, a pointer. Make the typedef once per
+ * macros compare types at compile time, so the compiler rejects a value of another type. A value is
+ * a structure, a number or a pointer, and is copied as by memcpy(). Make the typedef once per
  * program, because each use of edo_sender() is a new, unnamed type.
  *
  * An all-zero end is closed. A close zeroes the end, and a second close does nothing. An end has
@@ -16,7 +16,7 @@
 
 #include <edo/async.h>
 
-/* Alignment of a value's type: at most that of memory from malloc(). */
+/* The alignment of a value's type is at most that of memory from malloc(). */
 #ifdef __cplusplus
 
 template <class A, class B> struct edo__is_same {

@@ -2,10 +2,10 @@
  *
  * These are plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
  * Call _deinit() if another thread may still be inside the call that woke the last user. Any task
- * of any runtime may use the structs, and any plain thread (by edo_wait()).
+ * of any runtime may use the structs, and so may any plain thread (by edo_wait()).
  *
- *     edo_event           set and reset; a manual event admits all waits while it is set, an
- *                         automatic one admits a single wait per set
+ *     edo_event           set and reset; a manual event admits all waits while it is set, and an
+ *                         automatic event admits one wait per set
  *     edo_wait_group      counts running work; a wait ends at 0
  *     edo_latch           counts down once
  *     edo_barrier         a fixed number of tasks meet, again and again
@@ -53,11 +53,13 @@ EDO_API void edo_event_set(edo_event *event);
 EDO_API void edo_event_reset(edo_event *event);
 EDO_API bool edo_event_is_set(const edo_event *event);
 
-/* Returns: 0: the event is set (an automatic event is reset by the call); -EAGAIN. Thread: any. */
+/* Tests the event without waiting.
+ * Returns: 0: the event is set (an automatic event is reset by the call); -EAGAIN. Thread: any. */
 EDO_API int edo_event_try_wait(edo_event *event);
 
 /* Waits until the event is set. Waits of an automatic event are first in, first out.
- * Result: 0. Cancel: prompt; an automatic event passes to the next waiter. */
+ * Result: 0. Cancel: prompt; an automatic event that has admitted the wait admits the next waiter
+ * instead. */
 static inline EDO_MUST_USE edo_op edo_event_wait(edo_event *event)
 {
     return edo__op(&edo__event_wait_ops, event, NULL, 0, 0);
@@ -77,7 +79,7 @@ typedef struct edo_wait_group {
 
 enum {
     EDO__GROUP_WAITERS = 1, // the list of waiters is not empty
-    EDO__GROUP_ONE = 2,     // unit of the count, in the bits above
+    EDO__GROUP_ONE = 2,     // one piece of work; this bit and the bits above are the count
 };
 
 #define EDO_WAIT_GROUP_MAX (UINT32_MAX / EDO__GROUP_ONE)
@@ -90,7 +92,8 @@ enum {
 
 EDO_API extern const edo_future_ops edo__wait_group_ops;
 
-/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Call it before the added work can end.
+/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Make this call before the added work can
+ * end.
  * Thread: any. */
 EDO_API void edo_wait_group_add(edo_wait_group *group, uint32_t count);
 
@@ -115,7 +118,7 @@ EDO_API void edo_wait_group_deinit(edo_wait_group *group);
 
 /* ---- latch ---- */
 
-/* A wait group whose count only falls. All private. */
+/* A wait group whose count only falls. All members are private. */
 typedef struct edo_latch {
     edo_wait_group group;
 } edo_latch;

@@ -38,8 +38,8 @@
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
  * terminates the process. longjmp() must stay inside one fiber.
  *
- * Limits. longjmp() into another fiber, and a wait in a signal handler, abort where they are
- * detected.
+ * Limits. A longjmp() into another fiber, and a wait in a signal handler, abort the process where
+ * the library detects them.
  */
 #pragma once
 
@@ -64,12 +64,12 @@ enum {
     EDO_FIBER_UNGUARDED = 1, // no guard below the stack: an overflow corrupts other memory
 };
 
-/* Options of a fiber; all zero: the defaults. */
+/* Options of a fiber. A zeroed struct gives the defaults. */
 typedef struct edo_fiber_options {
     edo_spawn_options task;
     size_t stack_size; // bytes of address space, including the guard; rounded up; 0: 64 KiB
     void *stack;       // the caller's memory of stack_size bytes, in use until the fiber's end,
-                       // without a guard; NULL: the library's
+                       // without a guard; NULL: memory of the library
     uint32_t flags;    // EDO_FIBER_UNGUARDED
     uint32_t reserved_flags;
     void *reserved[4];
@@ -249,13 +249,13 @@ EDO_API size_t edo_fiber_stack_room(void);
  * any. */
 EDO_API void edo_fiber_probe(size_t bytes);
 
-/* Greatest depth that the stack has had since edo_fiber_trim(), in bytes from the high end of the
+/* Greatest depth of the stack since the last edo_fiber_trim(), in bytes from the high end of the
  * stack's memory, rounded up to whole pages. An earlier fiber on the same stack counts too. Costs a
  * system call.
  * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
-/* Releases the memory of the stack that the fiber has used before and does not use now. Useful
+/* Releases those pages of the stack that the fiber has used before and does not use now. Useful
  * before a long wait that follows deep calls. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
@@ -266,19 +266,19 @@ EDO_API void edo_fiber_drop_stacks(void);
 /* ---- watermarks: how much stack the fibers of a function have used ---- */
 
 /* Begins or ends the measurement of all fibers that are made from now on. The measurement helps to
- * choose stack_size, and is not for production: a measured fiber begins on a cleared stack, and its
- * end searches the stack for the lowest byte that was written (some microseconds in all). Fibers on
- * the program's own memory are not measured. Thread: any. */
+ * choose stack_size. It is not for production, because a measured fiber begins on a cleared stack,
+ * and the end of the fiber searches the stack for the lowest byte that was written (some
+ * microseconds in all). Fibers on the program's own memory are not measured. Thread: any. */
 EDO_API void edo_fiber_measure(bool on);
 
 /* Measured fibers of one function. */
 typedef struct edo_fiber_stats {
-    const char *name, *file; // name of the function, file of a place where it was spawned
+    const char *name, *file; // name of the function, file of a place that spawned such a fiber
     uint32_t line;           // line of that place
     uint64_t ended;          // measured fibers that have ended
-    uint64_t peak;           // bytes; greatest depth of one of them
-    uint64_t stack_size;     // bytes; least size of their stacks, including the guard
-    uint64_t guard;          // bytes; guard of the stack of that size
+    uint64_t peak;           // bytes; greatest stack depth of one of these fibers
+    uint64_t stack_size;     // bytes; size of the smallest of their stacks, including the guard
+    uint64_t guard;          // bytes; guard of that smallest stack
 } edo_fiber_stats;
 
 enum { EDO_FIBER_FUNCTIONS = 256 }; // greatest number of measured functions
@@ -325,9 +325,9 @@ EDO_API void edo__fiber_end_op(edo_op *op);
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
 
-/* Attribute of an operation's variable: edo_op a EDO_ENDS = edo_read(...); If edo_wait_any() has
- * left the operation running, an exit from the block cancels the operation and waits for its
- * end. */
+/* Attribute for a variable that holds an operation, as in: edo_op a EDO_ENDS = edo_read(...). If
+ * edo_wait_any() has left the operation running, an exit from the block cancels the operation and
+ * waits for its end. */
 #define EDO_ENDS __attribute__((cleanup(edo__fiber_end_op)))
 
 /* ---- fiber-local values ---- */

@@ -5,33 +5,34 @@
  *     edo_await(n, edo_write_all(edo_file_io(self->log), self->line, self->size));
  *     edo_file_close(self->log);
  *
- * An edo_file is an open file or an open directory. edo_file_io() gives its stream, on which
- * edo_read(), edo_write() and all utilities work, at the file's position. Calls with an offset do
- * not use the position. Names in directories, trees and walks are in edo/dir.h; changes of files
- * are watched with edo/watch_files.h.
+ * An edo_file is an open file or an open directory. edo_file_io() returns the stream of the file.
+ * edo_read(), edo_write() and all utilities work on this stream, at the file's position. Calls with
+ * an offset do not use the position. Names in directories, trees and walks are in edo/dir.h;
+ * changes of files are watched with edo/watch_files.h.
  *
  * No call waits for a disk on the thread of a task. A call that the system can answer from memory
  * is made at once. Otherwise the ring of the io_uring driver reads or writes, or a thread of the
  * runtime's pool "files" makes the call.
  *
- * A write is ready when the system has the data, and an error is the result of the call that caused
- * it. The data is on the disk after edo_file_sync(). Once a sync has failed, all later syncs of the
- * edo_file answer the same error, because the system reports a lost write only once.
+ * A write is ready when the system has taken the data. An error is the result of the call that
+ * caused the error. The data is on the disk after edo_file_sync(). Once a sync has failed, all
+ * later syncs of the edo_file answer the same error, because the system reports a lost write only
+ * once.
  *
- * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
- * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
- * for its end, and answers the result. So no result and no byte is lost.
+ * Cancel. "prompt until it begins" has this meaning. An operation that waits for a thread or for
+ * the ring ends with -ECANCELED, and nothing was done. Once the system has begun the call, the
+ * operation waits for the end of the call, and answers the result. So no result and no byte is
+ * lost.
  *
- * Several operations may use one edo_file at the same time, by several tasks. Only one operation at
- * a time may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the
- * file. Operations in flight answer their results, and the descriptor is closed after the last of
- * them.
+ * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
+ * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
+ * Operations in flight answer their results, and the descriptor is closed after the last of them.
  *
  * Paths are bytes, and end with a NUL. They must be valid until the operation is ready, as must all
  * memory that is given to operations. The functions with _at take a directory, to which a relative
- * path refers. NULL is the working directory of the process at the moment of the call. That moment
- * may be later than the first poll, so a program that changes its working directory should use
- * directories.
+ * path refers. NULL is the working directory of the process at the moment of the system call. That
+ * moment may be later than the first poll, so a program that changes its working directory should
+ * use directories.
  */
 #pragma once
 
@@ -44,7 +45,8 @@ typedef struct edo_file edo_file;
 
 /* ---- opening ---- */
 
-/* Or'ed. At least one of READ, WRITE, APPEND and PATH. */
+/* Flags of an open, which are combined by |. At least one of READ, WRITE, APPEND and PATH is
+ * required. */
 enum {
     EDO_OPEN_READ = 1 << 0,
     EDO_OPEN_WRITE = 1 << 1,
@@ -52,17 +54,17 @@ enum {
     EDO_OPEN_CREATE = 1 << 3,     // make the file if it does not exist
     EDO_OPEN_CREATE_NEW = 1 << 4, // make the file; -EEXIST if the name exists, also as a symlink
     EDO_OPEN_TRUNCATE = 1 << 5,
-    EDO_OPEN_DIRECTORY = 1 << 6, // -ENOTDIR for another file
+    EDO_OPEN_DIRECTORY = 1 << 6, // -ENOTDIR if the file is not a directory
     EDO_OPEN_PATH = 1 << 7,      // for the _at functions and edo_file_info() only
     EDO_OPEN_NO_FOLLOW = 1 << 8, // -ELOOP if the last part of the path is a symlink
     EDO_OPEN_DIRECT = 1 << 9,    // bypass the cache; see edo_direct_buffer()
-    EDO_OPEN_SYNC = 1 << 10,     // each write is on the disk when it is ready
+    EDO_OPEN_SYNC = 1 << 10,     // the data of each write is on the disk when the write is ready
     EDO_OPEN_DATA_SYNC = 1 << 11,
     EDO_OPEN_NO_ATIME = 1 << 12,
     EDO_OPEN_TEMPORARY = 1 << 13, // make a nameless file in the directory given by the path
 
-    /* Limit the resolution of the path, for paths from an untrusted source. -ENOSYS before Linux
-     * 5.6. */
+    /* These flags limit the resolution of the path, for paths from an untrusted source. -ENOSYS
+     * before Linux 5.6. */
     EDO_OPEN_BENEATH = 1 << 16,   // -EXDEV for a path that leaves the directory
     EDO_OPEN_IN_ROOT = 1 << 17,   // the directory is "/" for the path and for symlinks
     EDO_OPEN_NO_LINKS = 1 << 18,  // -ELOOP for any symlink in the path
@@ -82,8 +84,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_open_at(edo_file *dir, const char *path, ui
 EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file);
 
 /* Opens a new file for reading and writing, with mode 0600 from the first moment and no name. The
- * system frees the file with its last descriptor, also after a crash. edo_file_link() gives it a
- * name.
+ * system frees the file with its last descriptor, also after a crash. edo_file_link() gives the
+ * file a name.
  * dir_path: a directory of the file system in which the file is made.
  * Result: as edo_file_open(); -EOPNOTSUPP: the file system has no such files. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file);
@@ -106,10 +108,11 @@ EDO_API edo_fd edo_file_fd(const edo_file *file);
  * Returns: the descriptor; -EBUSY with an operation in flight. Thread: the holder. */
 EDO_API edo_fd edo_file_into_fd(edo_file *file);
 
-/* Closes the file. NULL is ignored. The system may have errors to report at the close of a file on
- * a network; edo_file_sync() reports them. A close that frees the last use of a removed file may
- * take as long as the removal. After a write by io_uring the system itself may have the file open for
- * another moment, in which an exec of the file fails with ETXTBSY.
+/* Closes the file. NULL is ignored. For a file on a network, the system may have errors to report
+ * at the close. To get these errors, call edo_file_sync() first. The close of a removed file may
+ * take long, if this was the last use of the file, because the system then frees the file's blocks.
+ * After a write by io_uring, the system itself may keep the file open a moment longer. In that
+ * moment an exec of the file fails with ETXTBSY.
  * Thread: any. */
 EDO_API void edo_file_close(edo_file *file);
 
@@ -130,8 +133,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);
 
-/* Read or write several buffers, in their order, at an offset. slices and buffers must outlive the
- * operation.
+/* These calls read or write several buffers, in their order, at an offset. slices and buffers must
+ * outlive the operation.
  * count: 1 to 1024.
  * Result: bytes moved by one call of the system, perhaps fewer than all; -EINVAL.
  * Cancel: prompt until it begins. */
@@ -162,8 +165,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_se
 
 /* ---- size and disk ---- */
 
-/* Write the file to the disk: edo_file_sync() writes all of the file, edo_file_sync_data() only the
- * parts that are needed to read the data again.
+/* These calls write the file to the disk. edo_file_sync() writes all of the file.
+ * edo_file_sync_data() writes only the parts that are needed to read the data again.
  * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);
@@ -207,17 +210,18 @@ typedef enum edo_file_lock_kind { EDO_LOCK_SHARED, EDO_LOCK_EXCLUSIVE } edo_file
  * such as sqlite, respect them. A later lock of the same file on the same bytes replaces the
  * earlier one.
  * size: bytes; 0: to the end of the file, whatever its size. offset 0, size 0: the whole file.
- * EXCLUSIVE needs a file opened for writing, SHARED one for reading (-EBADF).
+ * EXCLUSIVE needs a file opened for writing, and SHARED needs a file opened for reading; otherwise
+ * the result is -EBADF.
  *
  * The operation waits without a thread. It tries again after 1 ms, 2 ms, and so on up to 64 ms,
  * because the system reports the end of a lock only to a waiting thread. So locks are not served in
  * the order of their waiters.
  * Result: 0; -EINVAL; -ENOLCK. Cancel: prompt between two tries, and the range is not locked; waits
- * during a try, and answers 0 if it has succeeded. */
+ * during a try, and answers 0 if that try has succeeded. */
 EDO_API EDO_MUST_USE edo_op edo_file_lock(edo_file *file, edo_file_lock_kind kind, uint64_t offset,
                                           uint64_t size);
 
-/* Tries once. Result: as edo_file_lock(); -EAGAIN: locked by another file. */
+/* Tries once to lock a range. Result: as edo_file_lock(); -EAGAIN: locked by another file. */
 EDO_API EDO_MUST_USE edo_op edo_file_try_lock(edo_file *file, edo_file_lock_kind kind,
                                               uint64_t offset, uint64_t size);
 
@@ -277,9 +281,10 @@ EDO_API EDO_MUST_USE edo_op edo_file_set_owner(edo_file *file, uint32_t user, ui
 EDO_API EDO_MUST_USE edo_op edo_file_set_times(edo_file *file, const edo_file_time *access,
                                                const edo_file_time *change);
 
-/* Extended attributes of a file that is not opened with PATH. name: with its class, such as
+/* Extended attributes of a file that is not opened with PATH. name: includes the class, as in
  * "user.comment".
- * get, list: size 0 asks for the size that is needed. list gives names, each with its NUL.
+ * For get and list, a size of 0 asks for the size that is needed. list gives names, each with its
+ * NUL.
  * Result: the size of the value or list; 0 for set and remove; -ENODATA: no such attribute;
  * -ERANGE: buffer too small; -EOPNOTSUPP.
  * Cancel: prompt until it begins. */
@@ -290,18 +295,19 @@ EDO_API EDO_MUST_USE edo_op edo_file_xattr_set(edo_file *file, const char *name,
 EDO_API EDO_MUST_USE edo_op edo_file_xattr_remove(edo_file *file, const char *name);
 EDO_API EDO_MUST_USE edo_op edo_file_xattr_list(edo_file *file, char *buffer, size_t size);
 
-/* Gives a file a name, also a file of edo_file_open_temporary(). Result: 0; -EEXIST; -EXDEV:
- * another file system; -ENOENT: the file had a name and lost it. Cancel: prompt until it begins. */
+/* Gives a name to an open file, which may be one of edo_file_open_temporary(). Result: 0; -EEXIST;
+ * -EXDEV: another file system; -ENOENT: the file had a name and lost it. Cancel: prompt until it
+ * begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_link(edo_file *file, edo_file *dir, const char *path);
 
 /* ---- whole files ---- */
 
-/* Reads a whole file, also one of /proc, whose size is unknown. A file in the cache is read at
+/* Reads a whole file, even a file of /proc, whose size is unknown. A file in the cache is read at
  * once; otherwise all calls are made in one visit to the pool.
  * Result: bytes read, in *ret_bytes (edo_bytes_deinit() frees them); -ENOMEM; -EFBIG for a file
  * larger than memory can be; the errors of edo_file_open().
  * Cancel: waits for the piece of some megabytes that is being read; *ret_bytes is untouched. The
- * open of a FIFO waits for a writer, also when it is cancelled: no limit ends it. */
+ * open of a FIFO waits for a writer, even after a cancellation. So no limit ends that wait. */
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole_at(edo_file *dir, const char *path,
                                                    edo_bytes *ret_bytes);
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole(const char *path, edo_bytes *ret_bytes);
@@ -313,10 +319,10 @@ EDO_API EDO_MUST_USE edo_op edo_file_write_whole_at(edo_file *dir, const char *p
                                                     const void *data, size_t size);
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole(const char *path, const void *data, size_t size);
 
-/* Replaces the content of a file atomically: a reader, also after a crash, finds either the whole
- * old file or the whole new one. Writes a temporary file in the same directory, syncs it, renames
- * it, and syncs the directory. A symlink is replaced, not followed. The new file has the
- * permissions of the old one; a file that did not exist has 0666 without the umask's bits.
+/* Replaces the content of a file atomically. A reader, even after a crash, finds either the whole
+ * old file or the whole new file. The call writes a temporary file in the same directory, syncs it,
+ * renames it, and syncs the directory. A symlink is replaced, not followed. The new file has the
+ * permissions of the old file. If there was no old file, it has 0666 without the umask's bits.
  * Result: 0; the first error. After an error the old file is unchanged, except if the sync of the
  * directory has failed. In that case the new file is in place, but may be lost in a crash.
  * Cancel: prompt until it begins. */

@@ -1,9 +1,9 @@
 /* Futures, operations and wakers.
  *
  * A future is plain data that is polled until it is ready. The data begins with an edo_future, and
- * the owner chooses the memory for it. A future does nothing before its first poll, and must not
- * move after that poll. A poll answers EDO_PENDING if a wake has been arranged, or EDO_READY if the
- * future has its result: one int64_t, >= 0 or a negative errno.
+ * the owner chooses the memory for the data. A future does nothing before its first poll, and must
+ * not move after that poll. A poll answers EDO_PENDING if a wake has been arranged, or EDO_READY if
+ * the future has its result: one int64_t, >= 0 or a negative errno.
  *
  * An operation (edo_op) is a leaf: a future of the library, of fixed size. Its constructor
  * (edo_read(), edo_sleep(), edo_join()) returns it by value. Memory passed by pointer (buffers,
@@ -120,8 +120,8 @@ static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *objec
 
 /* ---- polling: for authors of futures and executors ---- */
 
-/* Polls a future: passes on the fate of the polling function, and updates the future's state. A new
- * EDO_KIND_LEAF whose fate is not EDO_LIVE is not polled, and answers -ECANCELED.
+/* Polls a future. The call passes on the fate of the polling function, and updates the future's
+ * state. A new EDO_KIND_LEAF whose fate is not EDO_LIVE is not polled, and answers -ECANCELED.
  * Returns: EDO_READY if the future has ended, now or earlier.
  * Thread: inside a poll. */
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
@@ -132,7 +132,7 @@ EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
-/* Aborts a future: requests its end at the second level, from which no shield protects.
+/* Aborts a future: asks the future to end at the second level, from which no shield protects.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_abort(edo_future *future);
 

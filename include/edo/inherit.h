@@ -17,7 +17,7 @@
  *        edo_listener_set_inheritable(listener, false) for each listener.
  *     3. The new process calls edo_listeners_from_env().
  *     4. When the new process accepts connections, the program closes its listeners and serves its
- *     remaining connections to their end.
+ *        remaining connections to their end.
  *
  * Between the steps 1 and 2 every process that the program starts inherits the descriptors.
  */
@@ -30,7 +30,7 @@ EDO_BEGIN_DECLS
 enum { EDO_INHERITED_NAME = 256 }; // bytes for a name, with the final NUL
 
 typedef struct edo_inherited {
-    edo_listener *listener; // NULL: another socket or file
+    edo_listener *listener; // NULL: another kind of socket, or a file
     edo_fd fd;              // belongs to the caller if listener is NULL, else to the listener
     char name[EDO_INHERITED_NAME];
 } edo_inherited;

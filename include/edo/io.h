@@ -9,18 +9,18 @@
  * With every driver, a buffer belongs to its operation until the operation is ready. So a cancelled
  * operation may remain pending for a moment, while the kernel still owns the buffer.
  *
- * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...),
- * -EBUSY, -EINVAL for NULL in place of a stream, -ECANCELED if the operation was cancelled (also by
- * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without
- * a handler of the program. Use of a stream after its end is misuse, which ends the process with
- * one line. Debug builds of edo always detect this misuse.
+ * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...);
+ * -EBUSY; -EINVAL for NULL in place of a stream; -ECANCELED if the operation was cancelled (also by
+ * a runtime that ends), or if the stream was closed meanwhile. SIGPIPE is never raised, with or
+ * without a handler of the program. Use of a stream after its end is misuse, which ends the process
+ * with one line. Debug builds of edo always detect this misuse.
  *
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *
- * edo_io_from_fd() makes no streams of regular files (-EPERM): the system reports such a file as
- * always ready, but a read of the file waits for the disk. Standard input and output may be files,
- * see edo/stdio.h. For any other descriptor of a file, edo_file_from_fd() of edo/file.h makes a
- * stream.
+ * edo_io_from_fd() makes no streams of regular files (-EPERM), because the system reports such a
+ * file as always ready although a read of the file waits for the disk. Standard input and output
+ * may be files; see edo/stdio.h. For any other descriptor of a file, edo_file_from_fd() of
+ * edo/file.h makes a stream.
  */
 #pragma once
 
@@ -79,7 +79,7 @@ EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int 
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
 EDO_API EDO_MUST_USE edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count);
 
-/* Move bytes without waiting. These calls are plain functions, for streams that have a descriptor.
+/* These plain functions move bytes without waiting, on streams that have a descriptor.
  * Returns: as the operations; -EAGAIN instead of a wait; -EBUSY while an operation uses the side;
  * -ENOTSUP for a stream without a descriptor. Thread: any. */
 EDO_API EDO_MUST_USE int64_t edo_try_read(edo_io *io, void *buffer, size_t size);
@@ -130,7 +130,7 @@ EDO_API edo_fd edo_io_into_fd(edo_io *io);
 
 enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
 
-/* Waits until a descriptor is ready. Level-triggered. Accepts any descriptor that can be polled.
+/* Waits until a descriptor is ready (level-triggered). Accepts any descriptor that can be polled.
  * The descriptor still belongs to the caller, and must stay open until the operation is ready.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
  * Result: the interests that are ready, or'ed; after a hang-up or an error, all requested

@@ -1,14 +1,14 @@
 /* Locks for tasks: mutex, readers-writer lock, semaphore.
  *
  * The locks are plain structs in the user's memory. An all-zero struct (EDO_MUTEX_INIT, ...) is a
- * free lock; nothing is allocated. A lock may be held across awaits. The task or plain thread that
- * locked a lock unlocks it. Any task or thread may release permits of a semaphore. A task that
- * waits for a lock is queued, and its worker runs other tasks. For a lock that is held only for a
- * few instructions without an await, the locks of edo/thread_locks.h are cheaper.
+ * free lock; nothing is allocated. A lock may be held across awaits. A lock is unlocked by the task
+ * or plain thread that locked it. Any task or thread may release permits of a semaphore. A task
+ * that waits for a lock is queued, and its worker runs other tasks. For a lock that is held only
+ * for a few instructions without an await, the locks of edo/thread_locks.h are cheaper.
  *
  * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and
  * edo_acquire() cost one atomic operation while the lock is not contended. The operations behind
- * them (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
+ * these macros (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
  *
  *     edo_lock(rc, &self->room->mutex);
  *     if (rc < 0) edo_return(rc);                       // cancelled: not locked
@@ -24,22 +24,22 @@
  * released. So the last user may unlock the lock and free its memory. _deinit() is not needed if
  * all calls are known to have returned.
  *
- * Order of service. Semaphore and readers-writer lock are first in, first out: no request is
- * overtaken, not even a request for many permits. Adjacent readers in the queue are admitted
- * together. A reader behind a waiting writer waits. The mutex lets a running task overtake a waiter
- * that would first have to be scheduled. This happens only once per waiter, because the next unlock
- * hands the mutex to that waiter. So no request starves.
+ * Order of service. A semaphore and a readers-writer lock serve requests first in, first out. No
+ * request is overtaken, not even a request for many permits. Adjacent readers in the queue are
+ * admitted together. A reader behind a waiting writer waits. The mutex lets a running task overtake
+ * a waiter that would first have to be scheduled. This happens only once per waiter, because the
+ * next unlock hands the mutex to that waiter. So no request starves.
  *
  * Deadlocks. Holders and waiters of every lock can be recorded, with the line of each hold. The
  * records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the environment
- * when the first runtime is made. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the
- * records off.) edo_dump() shows the records. Four mistakes are found:
- * - a cycle of waiting tasks, or of plain threads in edo_wait(): logged, with backtraces, by the
- *   request that closes the cycle, if each task of the cycle waits for nothing else,
- * - a task that ends while it holds a mutex or a readers-writer lock: logged,
- * - a waiter that was woken and not polled for a second: logged. A number
- *   above 1 in EDO_LOCK_TRACE replaces this limit, in milliseconds,
- * - an unlock of a mutex or a write lock by a task other than its holder: aborts.
+ * when the first runtime is made. (With ThreadSanitizer the records are off by default.
+ * EDO_LOCK_TRACE=0 always turns them off.) edo_dump() shows the records. Four mistakes are found:
+ * - A cycle of waiting tasks, or of plain threads in edo_wait(). The request that closes the cycle
+ *   logs it with backtraces, if each task of the cycle waits for nothing else.
+ * - A task that ends while it holds a mutex or a readers-writer lock. This is logged.
+ * - A waiter that was woken and not polled for a second. This is logged. A number above 1 in
+ *   EDO_LOCK_TRACE replaces the limit of a second, in milliseconds.
+ * - An unlock of a mutex or a write lock by a task other than its holder. This aborts.
  * Without records the checks cost a load and a branch per lock.
  *
  * Cancellation. A cancelled request holds nothing, and leaves the queue. If the lock was granted
@@ -111,13 +111,13 @@ typedef struct edo_mutex {
 enum {
     EDO__MUTEX_LOCKED = 1,
     EDO__MUTEX_WAITERS = 2, // the list of waiters is not empty
-    EDO__MUTEX_WOKEN = 4,   // a waiter was woken and not polled yet
+    EDO__MUTEX_WOKEN = 4,   // a waiter was woken, and was not polled since
 };
 
 EDO_API extern const edo_future_ops edo__mutex_lock_ops;
 EDO_API void edo__mutex_unlock_slow(edo_mutex *mutex);
 
-/* Locks if the mutex is free.
+/* Locks the mutex if it is free.
  * Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_mutex_try_lock(edo_mutex *mutex)
 {
@@ -164,7 +164,7 @@ typedef struct edo_semaphore {
 enum {
     EDO__SEMAPHORE_WAITERS = 1, // the list of waiters is not empty
     EDO__SEMAPHORE_CLOSED = 2,
-    EDO__SEMAPHORE_PERMIT = 4, // unit of the number of permits, in the bits above
+    EDO__SEMAPHORE_PERMIT = 4, // one permit; this bit and the bits above are the number of permits
 };
 
 #define EDO__SEMAPHORE_END (((uint64_t)EDO_SEMAPHORE_MAX + 1) * EDO__SEMAPHORE_PERMIT)
@@ -178,7 +178,8 @@ EDO_API extern const edo_future_ops edo__semaphore_acquire_ops;
 EDO_API void edo__semaphore_overflow(const edo_semaphore *semaphore);
 EDO_API void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits);
 
-/* Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: any, before the first
+/* Initialises a semaphore.
+ * Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: any, before the first
  * other use. */
 static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
 {
@@ -262,22 +263,22 @@ typedef struct edo_rwlock {
 enum {
     EDO__RWLOCK_WRITER = 1,
     EDO__RWLOCK_WAITERS = 2, // the list of waiters is not empty
-    EDO__RWLOCK_READER = 4,  // unit of the number of readers, in the bits above
+    EDO__RWLOCK_READER = 4,  // one reader; this bit and the bits above are the number of readers
 };
 
 EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether an unlock for reading, given the word before it, is that of the last reader and must
- * serve waiters. Also true if there is no reader. */
+/* Whether an unlock for reading is that of the last reader, and must serve waiters. Also true if
+ * there is no reader. word: the word before the unlock. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;
     return (word & EDO__RWLOCK_WAITERS) && word < 2 * EDO__RWLOCK_READER;
 }
 
-/* Locks for reading if no writer holds the lock or waits.
+/* Locks for reading if no writer holds the lock or waits for it.
  * Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
 {
@@ -312,9 +313,9 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* These functions unlock. The first aborts if the lock is not held for reading, the second if the
- * lock is not held for writing.
- * Thread: that of the task that locked it, or the plain thread that locked it. */
+/* These functions unlock the lock. edo_rwlock_unlock_read() aborts if the lock is not held for
+ * reading, and edo_rwlock_unlock_write() aborts if the lock is not held for writing.
+ * Thread: that of the task that locked the lock, or the plain thread that locked it. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {
     edo__note_given(rwlock, EDO__HELD_READ, 1, "edo_rwlock_unlock_read");
@@ -358,7 +359,8 @@ EDO_END_DECLS
         if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
     } while (0)
 
-/* rc: 0; -ECANCELED: not locked. */
+/* These macros lock a mutex, or lock a readers-writer lock for reading or for writing.
+ * rc: 0; -ECANCELED: not locked. */
 #define edo_lock(rc, mutex)                                                                        \
     edo__attempt_or_await(rc, edo_mutex_try_lock(mutex), edo_mutex_lock(mutex))
 #define edo_read_lock(rc, rwlock)                                                                  \
@@ -366,7 +368,7 @@ EDO_END_DECLS
 #define edo_write_lock(rc, rwlock)                                                                 \
     edo__attempt_or_await(rc, edo_rwlock_try_write(rwlock), edo_rwlock_write(rwlock))
 
-/* rc: 0, or as edo_semaphore_acquire(). */
+/* Takes permits of a semaphore. rc: 0, or as edo_semaphore_acquire(). */
 #define edo_acquire(rc, semaphore, permits)                                                        \
     edo__attempt_or_await(rc, edo_semaphore_try_acquire((semaphore), (permits)),                   \
                           edo_semaphore_acquire((semaphore), (permits)))

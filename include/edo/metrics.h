@@ -34,7 +34,8 @@ typedef enum edo_histogram {
 typedef enum edo_histogram_scale {
     EDO_HISTOGRAM_OFF,
     EDO_HISTOGRAM_LINEAR, // buckets of the same width
-    EDO_HISTOGRAM_LOG,    // buckets that grow with their values: the relative error is the same
+    EDO_HISTOGRAM_LOG,    // buckets that grow with their values, so that the relative error is
+                          // constant
 } edo_histogram_scale;
 
 /* The first bucket also counts smaller values, and the last bucket also counts greater ones. A
@@ -145,7 +146,7 @@ typedef struct edo_task_metrics {
     uint64_t wakes;       // including wakes of an already woken task, excluding yields
     int64_t busy;         // nanoseconds in polls that have ended
     int64_t longest_poll; // ns, of the polls that have ended
-    int64_t scheduled;    // nanoseconds from each wake, spawn or yield until the poll begins
+    int64_t scheduled;    // ns, summed: time from each wake, spawn or yield until the poll begins
 } edo_task_metrics;
 
 /* Reads the metrics of a task.
@@ -153,7 +154,7 @@ typedef struct edo_task_metrics {
  * Thread: any that holds the handle, also after the task's end; the task itself. */
 static inline int edo_task_metrics_read(const edo_task *task, edo_task_metrics *ret_metrics);
 
-/* ---- called by the functions above: structs may grow at their ends ---- */
+/* ---- called by the functions above, because structs may grow at their ends ---- */
 
 /* size: bytes of the caller's struct. Members that the library does not know are set to 0. */
 EDO_API int edo__metrics_read(edo_runtime *runtime, edo_metrics *ret_metrics, size_t size);

@@ -14,8 +14,8 @@
  * Unexpected bytes, and a close before the end of the script, end the process with a line that
  * names the mock.
  *
- * Mocks and links use the clock of the runtime that uses them: under a test clock their waits take
- * no time.
+ * Mocks and links use the clock of the runtime that uses them. So under a test clock their waits
+ * take no time.
  */
 #pragma once
 
@@ -45,15 +45,15 @@ EDO_API EDO_MUST_USE int edo_mock_wait(edo_mock *mock, int64_t duration);
 /* Number of steps that are not done yet. */
 EDO_API size_t edo_mock_left(edo_mock *mock);
 
-/* Releases the handle, which completes the script. After the last step reads then answer 0, and a
- * write is unexpected. Without this call reads and writes wait after the last step. NULL is
- * ignored. */
+/* Releases the handle, which completes the script. After this call and the last step, reads answer
+ * 0, and a write is unexpected. Without this call, reads and writes wait after the last step. NULL
+ * is ignored. */
 EDO_API void edo_mock_destroy(edo_mock *mock);
 
 /* ---- a slow link ---- */
 
-/* Properties of a link, the same in both directions. All zero: no delay, no limit, at most 64
- * KiB on the way. */
+/* Properties of a link, which apply to both directions. A zeroed struct means no delay, no limit,
+ * and at most 64 KiB on the way. */
 typedef struct edo_test_link_config {
     int64_t delay;     // ns from end to end
     int64_t jitter;    // ns; largest random addition to the delay; bytes keep their order
@@ -69,7 +69,7 @@ typedef struct edo_test_link_config {
 
 /* Makes the two ends of a connection with these properties. No byte is lost: a lost packet
  * arrives later, and so do all packets behind it. After a reset both ends answer -ECONNRESET.
- * config: NULL: all zero.
+ * config: NULL for a zeroed struct.
  * Returns: 0; -ENOMEM; -EINVAL for NULL or a duration below 0. Writes may answer -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_test_link(const edo_test_link_config *config, edo_io **ret_end,
                                        edo_io **ret_other);

@@ -5,7 +5,7 @@
  * a service ("example.com:https").
  *
  * A numeric address is used at once. A name is first looked up by the system (hosts file, name
- * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is
+ * servers). The look-up blocks, so it runs on a thread of the runtime's pool "dns". "localhost" is
  * also a name, usually from the hosts file.
  *
  * A connection is an edo_io. The edo_tcp_* calls set options of TCP, and return -ENOTSUP for other
@@ -50,22 +50,22 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_
  *
  * A connection that waits in the queue of a listener is reset when that listener is closed.
  * ret_listeners: an array of `count` elements, 1 to 10000 (else -EINVAL).
- * Result: 0 with all listeners; or an error as of edo_tcp_listen(), and then there are no
+ * Result: 0 with all listeners; an error of edo_tcp_listen(). After an error there are no
  * listeners, and the elements of the array are unspecified.
  * Cancel: prompt; not listening. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen_options options,
                                                  edo_listener **ret_listeners, size_t count);
 
 /* Sets the pauses of accepts after a shortage: the first pause and the longest pause, in
- * nanoseconds. The default is 10 ms and 1 s. first 0: no pauses; a shortage is then the result of
- * the accept.
+ * nanoseconds. The default is 10 ms and 1 s. If `first` is 0, there are no pauses, and a shortage
+ * is the result of the accept.
  * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
 EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
 
-/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure:
- * the shortage is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s
- * (edo_listener_set_pauses() changes the pauses). Connections that broke before they were accepted
- * are skipped. Several accepts of one runtime may wait on one listener, and each takes one
+/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure.
+ * The shortage is logged once, and the accept is retried after a pause. The pauses grow from 10 ms
+ * to 1 s (edo_listener_set_pauses() changes these times). Connections that broke before they were
+ * accepted are skipped. Several accepts of one runtime may wait on one listener, and each takes one
  * connection.
  * Result: 0 with *ret_conn; -EXDEV if no connection is pending and accepts of another runtime wait
  * on this listener; -ENOMEM if there is no memory for the stream: the connection was reset, and the
@@ -100,12 +100,12 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
  * addresses of a name fail, the result is the first error, with two exceptions: a shortage
  * (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is preferred to other errors, and other errors are
  * preferred to a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT). If the
- * name cannot be looked up, the result is as of edo_lookup().
+ * name cannot be looked up, the result is the error of edo_lookup().
  * Cancel: prompt during the look-up, else waits; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
-/* Connects from a numeric local address (port 0: any port). Of a name's addresses, tries only those
- * of the local address's family. */
+/* Connects from a numeric local address (port 0: any port). If `address` is a name, the operation
+ * tries only those addresses of the name that have the local address's family. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect_from(const char *local, const char *address,
                                                  edo_io **ret_conn);
 
@@ -177,9 +177,9 @@ EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
 EDO_API int edo_tcp_keepalive(const edo_io *conn,
                               edo_keepalive *ret_times); // ret_times may be NULL
 
-/* SO_LINGER: what edo_close() does with unsent data. -1 (the default): the kernel sends the data in
- * the background. 0: the data is dropped, and the connection is reset. Above 0: the kernel tries to
- * send for this number of seconds. */
+/* SO_LINGER: treatment of unsent data by edo_close(). -1 (the default): the kernel sends the data
+ * in the background. 0: the data is dropped, and the connection is reset. Above 0: the kernel tries
+ * to send for this number of seconds. */
 EDO_API int edo_tcp_set_linger(edo_io *conn, int seconds);
 EDO_API int edo_tcp_linger(const edo_io *conn, int *ret_seconds);
 

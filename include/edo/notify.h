@@ -11,9 +11,9 @@
  * permit.
  *
  * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
- * the waiter, and before the waiter's next poll. The notification of edo_notify_one() then passes
- * to the first of the other waiters, that of edo_notify_last() to the last. Without another waiter
- * the permit is stored.
+ * the waiter, and before the waiter's next poll. A notification of edo_notify_one() then passes to
+ * the first of the other waiters. A notification of edo_notify_last() passes to the last of them.
+ * Without another waiter the permit is stored.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ EDO_BEGIN_DECLS
 
 /* All members are private. */
 typedef struct edo_notify {
-    uint32_t permit;     // atomic: 1: a notification is stored; written under the lock
+    uint32_t permit;     // atomic; 1 while a notification is stored; written under the lock
     uint32_t generation; // atomic: number of edo_notify_waiters() calls; written under the lock
     uint32_t lock;
     uint32_t reserved;
@@ -56,7 +56,7 @@ static inline edo_op edo_notified(edo_notify *notify)
  * Thread: any. */
 EDO_API void edo_notify_one(edo_notify *notify);
 
-/* As edo_notify_one(), but notifies the waiter that has begun to wait last. */
+/* As edo_notify_one(), but notifies the waiter that was the last to begin its wait. */
 EDO_API void edo_notify_last(edo_notify *notify);
 
 /* Notifies all operations that were made before the call. Thread: any. */
@@ -68,7 +68,7 @@ EDO_API void edo_notify_deinit(edo_notify *notify);
 
 EDO_END_DECLS
 
-/* edo_notified() inside an async function. Costs one atomic operation if the permit is stored.
+/* As edo_notified(), inside an async function. Costs one atomic operation if the permit is stored.
  * rc: 0 or -ECANCELED. */
 #define edo_await_notified(rc, notify)                                                             \
     edo__attempt_or_await(rc, edo_try_notified(notify), edo_notified(notify))

@@ -35,7 +35,7 @@ EDO_API int edo_fifo_make(const char *path, uint32_t mode);
 
 enum {
     /* The reader never sees the end of the input: when the last writer closes, reads wait for the
-     * next writer. Also needs the right to write. */
+     * next writer. This flag needs the right to write, too. */
     EDO_FIFO_KEEP_OPEN = 1,
 };
 

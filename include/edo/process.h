@@ -14,7 +14,7 @@
  * The child. The child is made without a copy of the parent's memory, and the call returns when the
  * child has executed the program. So a program that cannot be executed is an error of the call, and
  * edo_command.failed names the step. The child has only the descriptors that the command names.
- * Signals have their default actions and are not blocked; signals that the process ignores stay
+ * Signals have their default actions and are not blocked. Signals that the process ignores remain
  * ignored, except SIGPIPE. No fork handler of the program is called. The child inherits the
  * priority and the processor affinity of the calling thread, even if that is a worker bound to one
  * processor.
@@ -35,7 +35,7 @@ EDO_BEGIN_DECLS
 typedef struct edo_process edo_process;
 
 typedef enum edo_stdio_kind {
-    EDO_STDIO_INHERIT, // the descriptor of this process; /dev/null if that one is closed
+    EDO_STDIO_INHERIT, // the descriptor of this process; /dev/null if it is closed
     EDO_STDIO_NULL,    // /dev/null
     EDO_STDIO_PIPE,    // a pipe; edo_process_take() gives its other end
     EDO_STDIO_FD,      // the descriptor `fd`, which remains the caller's
@@ -71,7 +71,7 @@ typedef struct edo_process_limit {
 
 /* The fate of a child that still runs when its handle is closed. */
 typedef enum edo_process_fate {
-    EDO_PROCESS_LEAVE,     // it continues to run
+    EDO_PROCESS_LEAVE,     // the child continues to run
     EDO_PROCESS_TERMINATE, // SIGTERM; SIGKILL after edo_command.grace
     EDO_PROCESS_KILL,      // SIGKILL
 } edo_process_fate;
@@ -81,7 +81,7 @@ typedef enum edo_spawn_step {
     EDO_STEP_NONE,
     EDO_STEP_COMMAND,      // the command itself is wrong
     EDO_STEP_STDIO,        // a pipe or a file of in, out or err
-    EDO_STEP_CLONE,        // the new process, also its cgroup
+    EDO_STEP_CLONE,        // the creation of the process, and its cgroup
     EDO_STEP_GROUP,        // the process group or the session
     EDO_STEP_TERMINAL,     // the controlling terminal
     EDO_STEP_DESCRIPTORS,  // usually a descriptor that is not open
@@ -98,10 +98,10 @@ enum {
     EDO_COMMAND_NO_SEARCH = 2,    // `program` is a path, even without a slash
     EDO_COMMAND_KEEP_FDS = 4,     // the child has all descriptors that are open across an exec
     EDO_COMMAND_KEEP_SIGNALS = 8, // mask and ignored signals as in the calling thread
-    EDO_COMMAND_GROUP = 16,       // a new process group, or the one of `group`
-    EDO_COMMAND_SESSION = 32,     // a new session
-    EDO_COMMAND_TERMINAL = 64,    // `terminal` is the controlling terminal; with a new session
-    EDO_COMMAND_UMASK = 128,      // `umask`
+    EDO_COMMAND_GROUP = 16,       // the child is in a new process group, or in `group`
+    EDO_COMMAND_SESSION = 32,     // the child has a new session
+    EDO_COMMAND_TERMINAL = 64,    // `terminal` is the controlling terminal; needs a new session
+    EDO_COMMAND_UMASK = 128,      // the child has `umask`
     EDO_COMMAND_CGROUP = 256,     // the child begins in the cgroup of the descriptor `cgroup`
 };
 
@@ -118,7 +118,7 @@ typedef struct edo_command {
     const edo_process_limit *limits;
     uint32_t limit_count;
     uint32_t umask;
-    int32_t group;        // 0: a new one
+    int32_t group;        // 0: a new group
     int32_t nice;         // added to the priority of this process
     int32_t parent_death; // signal sent to the child when this process ends; 0: none
     edo_fd terminal, cgroup;
@@ -151,7 +151,7 @@ enum { EDO_EXIT_SIGNAL = 256 }; // added to the signal in the result of a wait
  * 100 ms.
  * Returns: 0; a negative errno, and command->failed is the step: -EINVAL for a command without a
  * program, or with a target that is below 3 or used twice; -ENOENT; -EACCES; -EMFILE; -EAGAIN;
- * -ENOMEM; others of the system. After an error no process remains.
+ * -ENOMEM; other errors of the system. After an error no process remains.
  * Thread: any. Blocks until the program is loaded: some hundred microseconds from a local disk. */
 EDO_API EDO_MUST_USE int edo_command_spawn(edo_command *command, edo_process **ret_process);
 
@@ -159,8 +159,8 @@ EDO_API EDO_MUST_USE int edo_command_spawn(edo_command *command, edo_process **r
  * Cancel: as edo_blocking(): prompt until the spawn begins; then waits, and answers its result. */
 EDO_API EDO_MUST_USE edo_op edo_command_start(edo_command *command, edo_process **ret_process);
 
-/* Starts several commands; the output of each is the input of the next. `in` of the first and `out`
- * of the last are used as they are.
+/* Starts several commands. The output of each command is the input of the next. `in` of the first
+ * command and `out` of the last command are used as they are.
  * ret_processes: receives `count` processes. Returns: as edo_command_spawn(); after an error, the
  * processes that were started are killed. Thread: as edo_command_spawn(). */
 EDO_API EDO_MUST_USE int edo_pipeline_spawn(edo_command *commands, size_t count,
@@ -175,7 +175,7 @@ EDO_API int edo_process_pid(const edo_process *process);
 
 /* Takes the stream of a pipe: 0 for in, 1 for out, 2 for err. The stream is the caller's from then
  * on; streams that were not taken are closed with the process. The first wait already closes `in`.
- * Returns: NULL if there is no pipe, or it was taken. Thread: any. */
+ * Returns: NULL if there is no pipe, or if the stream was taken. Thread: any. */
 EDO_API edo_io *edo_process_take(edo_process *process, int which);
 
 /* Waits until the child has ended.
@@ -189,22 +189,23 @@ EDO_API EDO_MUST_USE edo_op edo_process_wait(edo_process *process, edo_exit *ret
  * Returns: as edo_process_wait(); -EAGAIN while the child runs. Thread: any. */
 EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
 
-/* Sends SIGTERM, and SIGKILL if the child has not ended after `grace` ns; waits for the end. If the
- * command made a process group or a session, both signals go to the whole group.
+/* Sends SIGTERM, then sends SIGKILL if the child has not ended after `grace` ns, and waits for the
+ * child's end. If the command made a process group or a session, both signals go to the whole
+ * group.
  * Result: as edo_process_wait(). Cancel: prompt; signals that were sent are not taken back. */
 EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
                                              edo_exit *ret_exit);
 
-/* Send a signal: to the child, or to the process group that the child leads. A pid that the system
- * has given to another process is never used.
+/* These calls send a signal to the child, or to the process group that the child leads. A pid that
+ * the system has given to another process is never used.
  * Returns: 0; -ESRCH: the child has ended and its status was taken; -EINVAL; -EPERM.
  * Thread: any. */
 EDO_API int edo_process_kill(edo_process *process, int signal);
 EDO_API int edo_process_kill_group(edo_process *process, int signal);
 
-/* Closes the handle. edo_command.on_close says what happens to a child that still runs; its status
- * is taken in the background. Waiting operations answer -ECANCELED. NULL is ignored. Thread:
- * any. */
+/* Closes the handle. edo_command.on_close is the fate of a child that still runs. The status of
+ * that child is taken in the background. Waiting operations answer -ECANCELED. NULL is ignored.
+ * Thread: any. */
 EDO_API void edo_process_close(edo_process *process);
 
 /* ---- whole outputs ---- */
@@ -239,16 +240,17 @@ typedef struct edo_output {
 } edo_output;
 
 /* Runs a command to its end: writes the input and reads both outputs at the same time. `out` and
- * `err` are pipes unless the command sets them. Unless the command sets `in`, it is a pipe if there
- * is input, otherwise the null device. A child that does not read all of its input is not an error.
+ * `err` are pipes unless the command sets them. Unless the command sets `in`, `in` is a pipe if
+ * there is input, and otherwise the null device. A child that does not read all of its input is not
+ * an error.
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
  * process (edo_command.on_close); the bytes that were read are in the buffers. Cancel: waits,
  * briefly. */
 EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
 
-/* The same for processes that were spawned: writes the input of the first one, reads the outputs of
- * the last one, and waits for the ends of all. Uses the pipes that were not taken. The processes
- * remain the caller's.
+/* As edo_command_output(), for processes that were spawned. The operation writes the input of the
+ * first process, reads the outputs of the last process, and waits for the ends of all processes.
+ * Uses the pipes that were not taken. The processes remain the caller's.
  * Result: that of the last process. Cancel: waits, briefly; another call with the same `output`
  * continues. */
 EDO_API EDO_MUST_USE edo_op edo_process_output(edo_process *const *processes, size_t count,
@@ -262,10 +264,11 @@ typedef struct edo_pty {
 } edo_pty;
 
 /* Opens a pair of pseudo-terminals. After the spawn, close `child` (edo_pty_close_child). Only then
- * does a read of `io` notice that the child process has exited: it answers 0.
- * rows, columns: 0: not set. Returns: 0; -ENOMEM; -ENOSPC and others of the system. */
+ * does a read of `io` answer 0 after the child process has exited.
+ * rows, columns: 0 for a size that is not set. Returns: 0; -ENOMEM; -ENOSPC and others of the
+ * system. */
 EDO_API EDO_MUST_USE int edo_pty_open(edo_pty *ret_pty, unsigned rows, unsigned columns);
 EDO_API void edo_pty_close_child(edo_pty *pty);
-EDO_API void edo_pty_close(edo_pty *pty); // both sides; zeroed memory is ignored
+EDO_API void edo_pty_close(edo_pty *pty); // closes both sides; ignores zeroed memory
 
 EDO_END_DECLS

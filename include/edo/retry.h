@@ -17,10 +17,10 @@ EDO_BEGIN_DECLS
 
 /* ---- retries ---- */
 
-/* A zeroed budget permits no retry: edo_retry_budget_init() comes first. */
+/* A zeroed budget permits no retry, so call edo_retry_budget_init() first. */
 typedef struct edo_retry_budget edo_retry_budget;
 
-/* Whether a result is worth another attempt. Plain function; does not wait. */
+/* Whether a result is worth another attempt. A plain function, which does not wait. */
 typedef bool edo_is_worth_fn(void *context, int64_t result);
 
 /* Options of an edo_retry. Zeroed options: any number of attempts, pauses from 100 ms to 10 s,
@@ -46,19 +46,20 @@ typedef struct edo_retry {
     bool was_counted; // whether the budget has counted the call
 } edo_retry;
 
-/* Prepares the attempts of one call. options: NULL: zeroed.
- * Thread: inside a task, or any thread with a current runtime, whose clock counts. */
+/* Prepares the attempts of one call. options: NULL for zeroed options.
+ * Thread: inside a task, or any thread with a current runtime, whose clock is used. */
 EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
 
-/* Decides after an attempt with that result, and pauses before the next one. The pauses grow at
- * random, so that callers that failed together do not try again together. Each pause lasts from
- * `least` to three times the pause before, at most `most` (decorrelated jitter).
- * Result: 1 after the pause: try again; 0 at once: the result is final, because it is not a failure
- * (>= 0), is not worth another attempt, or because attempts, time or budget are used up.
+/* Decides, after an attempt with the result `result`, whether to make another attempt, and pauses
+ * before that attempt. The pauses grow at random, so that callers that failed together do not try
+ * again together. Each pause lasts between `least` and three times the previous pause, and at most
+ * `most` (decorrelated jitter).
+ * Result: 1 after the pause: try again; 0 at once: the result is final. It is then not a failure
+ * (>= 0), or is not worth another attempt, or the attempts, the time or the budget are used up.
  * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
 
-/* Makes the next pause last at least that long, for a server that has asked for it. */
+/* Makes the next pause last at least `duration`, because a server has asked for it. */
 EDO_API void edo_retry_after(edo_retry *retry, int64_t duration);
 
 /* Number of attempts that have failed. */
@@ -67,7 +68,8 @@ static inline uint32_t edo_retry_failures(const edo_retry *retry)
     return retry->failures;
 }
 
-/* Time left for further attempts, ns; EDO_NEVER without a limit. For edo_call_for(). */
+/* Time left for further attempts, in ns, as a limit for edo_call_for(). EDO_NEVER without a
+ * limit. */
 EDO_API int64_t edo_retry_left(const edo_retry *retry);
 
 /* Whether an error may pass by itself: a connection refused, reset or broken, a time-out, an
@@ -77,8 +79,8 @@ EDO_API bool edo_is_transient(int64_t result);
 /* ---- budgets ---- */
 
 /* A budget bounds the retries of all its callers, so that retries do not multiply the load of a
- * service that fails. A call (an edo_retry with its first result) adds `percent` / 100 of a retry;
- * each retry takes one. The budget begins with `most`, which is also its bound.
+ * service that fails. Each call (the first result of an edo_retry) adds `percent` / 100 of a retry,
+ * and each retry takes one. The budget begins with `most` retries, and never has more.
  * All members are private. */
 struct edo_retry_budget {
     int64_t left; // hundredths of a retry; atomic
@@ -86,7 +88,7 @@ struct edo_retry_budget {
     int64_t percent;
 };
 
-/* Thread: any, before the first use. */
+/* Prepares a budget. Thread: any, before the first use. */
 EDO_API void edo_retry_budget_init(edo_retry_budget *budget, uint32_t percent, uint32_t most);
 
 /* Number of retries left. Thread: any; a snapshot. */
@@ -94,9 +96,9 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
 
 /* ---- hedged calls ---- */
 
-/* A hedged call makes several attempts at one call. The next attempt begins when no earlier one has
- * answered within `delay`, or when all earlier ones have failed. The first result >= 0 wins. The
- * other attempts are cancelled, and have ended when the hedge answers.
+/* A hedged call makes several attempts at one call. The next attempt begins when no earlier attempt
+ * has answered within `delay`, or when all earlier attempts have failed. The first result >= 0
+ * wins. The other attempts are cancelled, and have ended when the hedge answers.
  *
  *     edo_init(&self->ask[0], ask, .server = a);
  *     edo_init(&self->ask[1], ask, .server = b);
@@ -104,8 +106,8 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
  *     edo_await_on(rc, &self->hedge.base);
  *
  * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. An
- * attempt that was not begun before runs too, because it owns its arguments; it is cancelled from
- * its first poll on. */
+ * attempt that had not begun runs too, because it owns its arguments. Such an attempt is cancelled
+ * from its first poll on. */
 typedef struct edo_hedge {
     edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private
     edo_future *first;
@@ -131,9 +133,10 @@ static inline int32_t edo_hedge_winner(const edo_hedge *hedge)
 
 /* ---- circuit breakers ---- */
 
-/* A breaker refuses calls to a service that keeps failing. After `failures` failures in a row it
- * opens: calls are refused for `pause`. Then one call is let through as a probe. If the probe
- * succeeds, the breaker closes; if it fails, the breaker stays open for another pause.
+/* A breaker refuses calls to a service that keeps failing. After `failures` failures in a row the
+ * breaker opens, and refuses calls for `pause`. Then the breaker admits one call as a probe. If the
+ * probe succeeds, the breaker closes. If the probe fails, the breaker remains open for another
+ * pause.
  *
  *     rc = edo_breaker_enter(&breaker);
  *     if (rc == 0) {
@@ -141,7 +144,7 @@ static inline int32_t edo_hedge_winner(const edo_hedge *hedge)
  *         edo_breaker_leave(&breaker, self->rc);
  *     }
  *
- * edo_breaker_init() comes first: a zeroed breaker never opens. All members are private. */
+ * Call edo_breaker_init() first, because a zeroed breaker never opens. All members are private. */
 typedef struct edo_breaker {
     uint32_t lock;
     uint32_t most;    // failures in a row
@@ -151,14 +154,15 @@ typedef struct edo_breaker {
     int64_t open_end; // ns of edo_now(); INT64_MIN: closed
 } edo_breaker;
 
-/* failures: at least 1; 0 counts as 1. Thread: any, before the first use. */
+/* Prepares a breaker. failures: at least 1; 0 counts as 1. Thread: any, before the first use. */
 EDO_API void edo_breaker_init(edo_breaker *breaker, uint32_t failures, int64_t pause);
 
-/* Returns: 0: make the call, then edo_breaker_leave(); -EHOSTDOWN: the breaker is open.
+/* Asks whether a call may be made.
+ * Returns: 0: make the call, then call edo_breaker_leave(); -EHOSTDOWN: the breaker is open.
  * Thread: any with a current runtime. */
 EDO_API EDO_MUST_USE int edo_breaker_enter(edo_breaker *breaker);
 
-/* Reports a call that was let through. A transient error (edo_is_transient()) is a failure;
+/* Reports the result of an admitted call. A transient error (edo_is_transient()) is a failure;
  * -ECANCELED is neither a failure nor a success. Thread: as above. */
 EDO_API void edo_breaker_leave(edo_breaker *breaker, int64_t result);
 

@@ -1,9 +1,9 @@
 /* Runtimes, on which tasks run.
  *
  * A current-thread runtime (the default) polls its tasks on the thread that turns the runtime.
- * edo_block_on() turns the runtime until a function has ended. edo_turn() turns it once, for a
- * foreign event loop. Tasks of one such runtime never run at the same time, so they may share data
- * without locks.
+ * edo_block_on() turns the runtime until a function has ended. edo_turn() turns the runtime once,
+ * for a foreign event loop. Tasks of one such runtime never run at the same time, so they may share
+ * data without locks.
  *
  * A runtime with workers (edo_config.workers) has threads of its own, which steal tasks from each
  * other. So a task may resume on another thread after every await, and tasks run at the same time.
@@ -129,13 +129,15 @@ typedef struct edo_config {
 } edo_config;
 
 /* Makes a runtime, and starts the threads of its workers.
- * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
- * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit, a time slice
- * or a slack below 0, a cpu_count without cpus, an unknown on_failure, an EDO_WORKER_THREADS that
- * is not a number of threads (the log says so), or impossible metrics (edo/metrics.h); -EAGAIN when
- * the threads of all workers, of the monitor and of dump_on_quit cannot be started; -EMFILE,
- * -ENFILE and other errors of the driver.
+ * Returns: 0; -ENOMEM; -EINVAL for an invalid option, see below; -EAGAIN when the threads of all
+ * workers, of the monitor and of dump_on_quit cannot be started; -EMFILE, -ENFILE and other errors
+ * of the driver.
  * Thread: any; another thread may turn the runtime.
+ *
+ * Invalid options are: a driver that does not exist; `workers` below EDO_WORKERS_AUTO or above
+ * 10,000; `max_spare` below -1 or above 10,000; a limit, a time slice or a slack below 0; a
+ * cpu_count without cpus; an unknown on_failure; impossible metrics (edo/metrics.h); an
+ * EDO_WORKER_THREADS that is not a number of threads (the log says so).
  *
  * A driver that the kernel refuses is replaced by epoll, with a line in the log. The drivers of
  * helpers are of the same kind as the first driver. A helper waits until such a driver can be
@@ -208,8 +210,8 @@ EDO_API size_t edo_runtime_task_count(const edo_runtime *runtime);
 EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args);
 
 /* Runs an async function on the runtime, and turns the runtime until the function has ended. Other
- * tasks run in the same turns. After the function's end they run only in the next turn. With
- * workers, the call only waits for the function's end.
+ * tasks run in the same turns. After the function's end, the other tasks run only in the next turn.
+ * With workers, the call only waits for the function's end.
  * Returns: the function's result; if the function was not run, -ENOMEM, -ESHUTDOWN, -EBUSY inside a
  * task or on a worker, or -ESTALE after fork().
  * Thread: the owner, outside of tasks; with workers, any except the workers, outside of tasks. */

@@ -22,7 +22,7 @@ enum {
     EDO_SCOPE_IGNORE = 4,       // failures of members are ignored: a join answers 0
     EDO_SCOPE_LOG = 16,         // the log names each member that fails, also with EDO_SCOPE_IGNORE
     EDO_SCOPE_END_RUNTIME = 32, // the first failure is logged, and ends the runtime
-    EDO_SCOPE_IN_ORDER = 8, // with EDO_SCOPE_RESULTS: edo_scope_next() in the order of the spawns
+    EDO_SCOPE_IN_ORDER = 8,     // with EDO_SCOPE_RESULTS: edo_scope_next() reports in spawn order
 };
 
 /* All members are private. */
@@ -87,9 +87,9 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
  * edo_task_user() and edo_member.user.
  *
  * An earlier member with the same key is cancelled and replaced. edo_scope_next() never reports a
- * replaced member, and the scope ignores a failure of the replaced member, but a join still waits
- * for its end. So of all members with one key, edo_scope_next() reports only the latest. Cost: a
- * walk through the members, under the scope's lock.
+ * replaced member, and the scope ignores a failure of that member. A join still waits for the end
+ * of a replaced member. So edo_scope_next() reports only the latest member with a given key. Cost:
+ * a walk through the members, under the scope's lock.
  * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. On failure no member is replaced,
  * unless the runtime ends. */
 #define edo_scope_spawn_key(scope, key, ...)                                                       \
@@ -120,8 +120,8 @@ EDO_API void edo_scope_cancel(edo_scope *scope);
  * Thread: inside any task of the scope's runtime. */
 EDO_API int edo_scope_cancel_member(edo_scope *scope, uint64_t id);
 
-/* Cancels all members with a key (edo_scope_spawn_key()), or whose edo_spawn_options have that
- * pointer as `user`.
+/* Cancels all members with a key. The key of a member is that of edo_scope_spawn_key(), or `user`
+ * of its edo_spawn_options.
  * Returns: the number of such members that had not ended.
  * Thread: inside any task of the scope's runtime. */
 EDO_API size_t edo__scope_cancel_key(edo_scope *scope, const void *key);
@@ -135,8 +135,8 @@ EDO_API size_t edo__scope_count_key(edo_scope *scope, const void *key);
 #define edo_scope_count_key(scope, key)                                                            \
     edo__scope_count_key((scope), (const void *)(uintptr_t)(key))
 
-/* Closes the scope to new members. Present members continue. A join that answers after this call
- * has seen the ends of all members.
+/* Closes the scope to new members. Present members continue. If a join answers after this call, all
+ * members have ended.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_close(edo_scope *scope);
 

@@ -9,9 +9,9 @@
  *     edo_for_each(rc, &self->even, &self->number)
  *         printf("%d\n", self->number);
  *
- * A stream has one operation, edo_next(): 1 with an item, 0 at the end, or a negative errno. A
- * negative errno is one answer, not the end: the next edo_next() continues. After the end every
- * edo_next() answers 0.
+ * A stream has one operation, edo_next(), which answers 1 with an item, 0 at the end, or a negative
+ * errno. A negative errno is one answer, not the end: the next edo_next() continues. After the end
+ * every edo_next() answers 0.
  *
  * Streams are plain structs in a frame; neither a stream nor an item is allocated. A stream begins
  * with an edo_stream, knows the size of its items, and carries their type: the macros compare types
@@ -62,7 +62,7 @@ struct edo_stream {
     const edo_op *user; // edo_next() in flight
     uint32_t size;      // bytes of an item
     bool has_ended;
-    bool is_free;       // the last answer used no budget, as one of many from memory
+    bool is_free;       // the last answer used no budget: it was one of many from memory
     uint8_t free_count; // number of such answers; used by the kind of stream
     uint8_t reserved[1];
 };
@@ -122,14 +122,15 @@ EDO_END_DECLS
 
 /* ---- pulling ---- */
 
-/* Takes the next item; ret_item is a pointer to memory for it, valid until the operation has ended.
- * Result: 1 with *ret_item; 0: the end; a negative errno of the stream. Without an item *ret_item
- * is not specified.
+/* Takes the next item. ret_item points to memory for the item, which must be valid until the
+ * operation has ended.
+ * Result: 1 with *ret_item; 0: the end; a negative errno of the stream. If there is no item,
+ * *ret_item is unspecified.
  * Cancel: waits; nothing was taken. */
 #define edo_next(in, ret_item) (edo__check_type(in, ret_item), edo__next(&(in)->stream, (ret_item)))
 
-/* edo_next() in an async function, without an await if an item is ready. The macro evaluates its
- * arguments twice. */
+/* As edo_next() in an async function, but without an await if an item is ready. The macro evaluates
+ * its arguments twice. */
 #define edo_await_next(rc, in, ret_item)                                                           \
     edo__step_or_await(                                                                            \
         rc, (edo__check_type(in, ret_item), edo__next_now(cx, &(in)->stream, (ret_item))),         \
@@ -144,8 +145,8 @@ EDO_END_DECLS
         if (edo_step_ == EDO_NEXT_WAITS) edo_await(rc, __VA_ARGS__);                               \
     } while (0)
 
-/* A loop over the items, in an async function: edo_for_each(rc, &self->in, &self->item) { ... }.
- * After the loop, rc is 0 at the end of the stream, or the first negative errno. */
+/* Loops over the items of a stream, in an async function: edo_for_each(rc, &self->in, &self->item)
+ * { ... }. After the loop, rc is 0 at the end of the stream, or the first negative errno. */
 #define edo_for_each(rc, in, ret_item)                                                             \
     edo__for_each(EDO__CAT(edo_item_, __COUNTER__), rc, in, ret_item)
 #define edo__for_each(body, rc, in, ret_item)                                                      \
@@ -159,7 +160,8 @@ body:
 
 /* ---- consuming a whole stream ---- */
 
-/* Called with an item. Returns: 0 to continue; another value ends the loop with that result. */
+/* A function that is called with each item. Returns: 0 to continue; another value ends the loop
+ * with that result. */
 typedef int64_t edo_item_fn(void *context, const void *item);
 
 static inline EDO_MUST_USE edo_op edo__each(const edo_future_ops *ops, edo_stream *in, void *item,
@@ -197,7 +199,7 @@ enum { EDO__FOLD, EDO__ALL, EDO__ANY };
     (edo__check_type(in, item),                                                                    \
      edo__each(&edo__each_ops, &(in)->stream, (item), NULL, NULL, EDO__FOLD))
 
-/* Collects items into an array, at most `max`.
+/* Collects at most `max` items into an array.
  * Result: number of items, fewer than `max` only at the end; a negative errno of the stream, and
  * then edo_op_progress() items are in the array.
  * Cancel: waits; edo_op_progress() items are in the array. */
@@ -251,13 +253,13 @@ EDO_API void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
 
 EDO_END_DECLS
 
-/* Sizes with 8-byte pointers: edo_array_of, edo_function_of 40 bytes; edo_range 48;
- * edo_op_source_of 144. */
+/* Sizes with 8-byte pointers: edo_array_of and edo_function_of have 40 bytes each, edo_range has
+ * 48, and edo_op_source_of has 144. */
 #define edo_array_of(T) edo__kind_of(T, edo__array)
 #define edo_range       edo__kind_of(int64_t, edo__range)
 
-/* The items of an array, which must outlive the stream. A pointer to one item and the count 1 make
- * a stream of one item; a count of 0 makes an empty stream. */
+/* Gives the items of an array, which must outlive the stream. A pointer to one item and the count 1
+ * make a stream of one item. A count of 0 makes an empty stream. */
 #define edo_array_init(s, items, count)                                                            \
     (edo__check_type(s, items),                                                                    \
      edo__array_init(&(s)->edo_impl, (items), (count), edo__item_size(s)))
@@ -267,22 +269,22 @@ EDO_END_DECLS
 /* Repeats the item *item without end. */
 #define edo_repeat_init(s, item) edo_array_init(s, item, UINT64_MAX)
 
-/* The numbers from `begin` up to, but not including, `end`, at intervals of `step`. A step of 0
- * aborts. */
+/* Gives the numbers from `begin` up to, but not including, `end`, at intervals of `step`. A step of
+ * 0 aborts. */
 #define edo_range_init(s, begin, end, step) edo__range_init(&(s)->edo_impl, (begin), (end), (step))
 
 /* A stream that never answers, except to a cancellation. s: a pointer to any edo_stream_of(T). */
 #define edo_never_init(s) edo__pending_init(&(s)->stream, edo__item_size(s))
 
-/* The items made by fn(context, ret_item), which does not wait. fn returns 1 with an item, 0 at the
- * end, or a negative errno. */
+/* Gives the items that fn(context, ret_item) makes. fn does not wait. fn returns 1 with an item, 0
+ * at the end, or a negative errno. */
 #define edo_function_of(T) edo__kind_of(T, edo__function)
 #define edo_function_init(s, fn, context)                                                          \
     edo__function_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
 
-/* The results of a repeated operation. fn(context, ret_item) makes the operation. The operation
- * answers 1 after writing an item to ret_item, 0 at the end, or a negative errno. So every
- * operation of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
+/* Gives the results of a repeated operation. fn(context, ret_item) makes the operation. The
+ * operation answers 1 after writing an item to ret_item, 0 at the end, or a negative errno. So
+ * every operation of that form can be a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
 #define edo_op_source_of(T) edo__kind_of(T, edo__op_source)
 #define edo_op_source_init(s, fn, context)                                                         \
     edo__op_source_init(&(s)->edo_impl, (fn), NULL, (context), edo__item_size(s))

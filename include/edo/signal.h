@@ -12,18 +12,18 @@
  * signal; each stream gets each event. A stream collects events from its opening on, also while no
  * operation waits.
  *
- * Numbers are those of <signal.h>. Ordinary signals are coalesced, as the system does: if several
- * arrive before the program takes an event, one event remains. No signal is missed: after each
- * signal the program takes at least one event. Real-time signals (SIGRTMIN to SIGRTMAX) are queued
- * with their values. When several threads of the process handle real-time signals at once, two
- * events may be reported in the wrong order.
+ * Numbers are those of <signal.h>. Ordinary signals are coalesced, as in the system. If several
+ * signals arrive before the program takes an event, one event remains. No signal is missed: after
+ * each signal the program takes at least one event. Real-time signals (SIGRTMIN to SIGRTMAX) are
+ * queued with their values. When several threads of the process handle real-time signals at once,
+ * two events may be reported in the wrong order.
  *
  * Other handlers. While a signal has a stream, the default action does not happen. A handler that
  * the program installed before the first stream was opened runs too. When the last stream is
  * closed, that handler (or the default action) is restored, unless the program has installed
- * another handler meanwhile. A handler installed while a stream is open replaces the library's:
- * the streams then get events only if the new handler calls the old one. edo_run() does not handle
- * SIGINT or SIGTERM while the program has a stream of that signal.
+ * another handler meanwhile. A handler installed while a stream is open replaces the library's
+ * handler. The streams then get events only if the new handler calls the old handler. edo_run()
+ * does not handle SIGINT or SIGTERM while the program has a stream of that signal.
  *
  * Masks. The library changes no signal mask, with one exception: edo_signal_open() unblocks the
  * signal in the calling thread, because a process may be started with blocked signals. The handler
@@ -60,7 +60,7 @@ enum { EDO_SIGNAL_QUEUE = 256 }; // number of events that a stream of a real-tim
 EDO_API EDO_MUST_USE int edo_signal_open(int number, edo_signal **ret_signal);
 
 /* Closes a stream. Waiting operations answer -ECANCELED; events not taken are dropped. NULL is
- * ignored. Thread: any, not in a signal handler. */
+ * ignored. Thread: any, but not in a signal handler. */
 EDO_API void edo_signal_close(edo_signal *signal);
 
 /* Takes the next event. Several operations may wait; each event goes to one of them.
@@ -75,8 +75,8 @@ EDO_API EDO_MUST_USE edo_op edo_signal_next(edo_signal *signal, edo_signal_event
 EDO_API int edo_try_signal_next(edo_signal *signal, edo_signal_event *ret_event);
 
 /* Waits for one SIGINT (Ctrl-C) that arrives after the operation's first poll. Between two such
- * operations the earlier handling of SIGINT is in force: without one, a second Ctrl-C ends the
- * process. A loop uses a stream instead.
+ * operations the earlier handling of SIGINT is in force. If there is none, a second Ctrl-C ends the
+ * process. So a loop should use a stream instead.
  * Result: 1; errors as edo_signal_open(). Cancel: prompt; no event is taken. */
 EDO_API EDO_MUST_USE edo_op edo_ctrl_c(void);
 

@@ -6,9 +6,9 @@
  *     edo_await(rc, edo_sink_send(&self->jobs, &self->job));
  *     edo_await(rc, edo_sink_flush(&self->jobs));
  *
- * A send waits until the sink has room, and then takes the item: back-pressure reaches the sender.
- * An item that was not taken, because of a cancellation or an error, is still the caller's. A flush
- * waits until all items that were taken have been passed on.
+ * A send waits until the sink has room, and then takes the item. So back-pressure reaches the
+ * sender. An item that was not taken, because of a cancellation or an error, is still the caller's.
+ * A flush waits until all items that were taken have been passed on.
  *
  * Sinks are plain structs in a frame, typed as streams are (edo/sequence.h), and belong to one task
  * at a time. When an operation has answered, nothing of the sink is in flight.
@@ -29,8 +29,8 @@ typedef struct edo_sink edo_sink;
 
 /* A kind of sink. The functions are called in a poll of the sink's task. ready, flush and close
  * return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. When edo_cx_fate() is not
- * EDO_LIVE, they soon answer: -ECANCELED if they are not done. If ready, flush or close has waited,
- * the next call of any of the three continues it. */
+ * EDO_LIVE, they answer soon, and answer -ECANCELED if they are not done. If ready, flush or close
+ * has waited, the next call of any of the three continues the same work. */
 typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
@@ -51,7 +51,7 @@ struct edo_sink {
     const edo_sink_ops *ops;
     const edo_op *user; // operation in flight
     uint32_t size;      // bytes of an item
-    bool is_free;       // the last item used no budget, as one of many put into memory
+    bool is_free;       // the last item used no budget: it was one of many put into memory
     uint8_t free_count; // number of such items; used by the kind of sink
     uint8_t reserved[2];
 };
@@ -88,21 +88,21 @@ EDO_END_DECLS
 
 /* ---- operations ---- */
 
-/* Sends an item; `item` is a pointer to it, valid until the operation has ended.
+/* Sends an item. `item` points to the item, which must be valid until the operation has ended.
  * Result: 0; a negative errno of the sink, -EBUSY. If the result is not 0, the item is still the
  * caller's. Cancel: waits; the item was not taken. */
 #define edo_sink_send(out, item)                                                                   \
     (edo__check_type(out, item),                                                                   \
      edo__op(&edo__sink_send_ops, &(out)->sink, (void *)(uintptr_t)(item), 0, 0))
 
-/* edo_sink_send() in an async function, without an await if there is room. */
+/* As edo_sink_send() in an async function, but without an await if there is room. */
 #define edo_await_sink_send(rc, out, item)                                                         \
     edo__step_or_await(rc,                                                                         \
                        (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))), \
                        edo_sink_send(out, item))
 
-/* Wait until all items have been passed on. A close also releases the sink's resources; the sink
- * must not be used afterwards. Result: 0, or an error of the sink.
+/* These operations wait until all items have been passed on. A close also releases the sink's
+ * resources, and the sink must not be used afterwards. Result: 0, or an error of the sink.
  * Cancel: waits; the next flush or close continues. */
 #define edo_sink_flush(out) edo__op(&edo__sink_flush_ops, &(out)->sink, NULL, 0, 0)
 #define edo_sink_close(out) edo__op(&edo__sink_close_ops, &(out)->sink, NULL, 0, 0)
@@ -206,7 +206,9 @@ EDO_END_DECLS
      (void)((f)->edo_impl = __extension__(edo__forward){                                           \
                 &(from)->stream, &(to)->sink, &(f)->edo_slot, 0, 0, false, false, false }))
 
-/* Result: 0: the stream has ended, and the sink was flushed; or the first error, either of the
- * stream, after a flush, or of the sink. edo_op_progress() is the number of items sent. The sink is
- * flushed whenever the stream waits. Cancel: waits; no item is lost. */
+/* Runs a forward to the end of the stream. The sink is flushed whenever the stream waits, and after
+ * an error of the stream.
+ * Result: 0: the stream has ended, and the sink was flushed; the first error of the stream or of
+ * the sink. edo_op_progress() is the number of items sent.
+ * Cancel: waits; no item is lost. */
 #define edo_forward(f) edo__op(&edo__forward_ops, &(f)->edo_impl, NULL, 0, 0)

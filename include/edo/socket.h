@@ -34,7 +34,7 @@ EDO_API EDO_MUST_USE int edo_socket_bind(edo_io *io, const void *address, size_t
  * Cancel: waits; afterwards the socket may still be connecting, and can only be closed. */
 EDO_API EDO_MUST_USE edo_op edo_socket_connect(edo_io *io, const void *address, size_t size);
 
-/* Set and get an option of any socket, as setsockopt(2) and getsockopt(2).
+/* These calls set and get an option of any socket, as setsockopt(2) and getsockopt(2).
  * Returns: 0; for edo_socket_option() the size of the value; a negative errno; -ENOTSUP for a
  * stream that is not a socket. Thread: the holder. */
 EDO_API int edo_socket_set_option(edo_io *io, int level, int name, const void *value, size_t size);

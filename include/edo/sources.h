@@ -6,7 +6,7 @@
  *     edo_receiver_stream(&self->jobs, &self->rx);
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
- * Each stream repeats one operation, and borrows the object of that operation: the owner closes the
+ * Each stream repeats one operation, and borrows the object of that operation. The owner closes the
  * receiver, the listener or the directory after the last use of the stream. Closing the receiver
  * ends the senders as usual, even if the stream was dropped before its end.
  *
@@ -59,7 +59,7 @@ static inline int64_t edo__answer_with_item(void *context, int64_t result, void 
      edo__op_source_init(&(s)->edo_impl, make, answer, (object), edo__item_size(s)))
 #define edo__check_pointer(type, object) ((void)sizeof((type *)0 == (object)))
 
-/* Members of a scope that have ended. The scope must have the flag EDO_SCOPE_RESULTS. */
+/* Stream of the ended members of a scope. The scope must have the flag EDO_SCOPE_RESULTS. */
 static inline edo_op edo__make_member(void *context, void *ret_item)
 {
     return edo_scope_next((edo_scope *)context, (edo_member *)ret_item);
@@ -92,25 +92,26 @@ static inline int64_t edo__answer_broadcast(void *context, int64_t result, void 
     return result == EDO_LAGGED ? -EOVERFLOW : result;
 }
 
-/* Values of an mpsc or mpmc channel. */
+/* Stream of the values of an mpsc or mpmc channel. */
 #define edo_receiver_stream(s, rx)                                                                 \
     (edo__check_end(s, rx),                                                                        \
      edo__op_source_init(&(s)->edo_impl, edo__make_recv, NULL, (rx)->edo_rx, edo__item_size(s)))
 
-/* The value of a oneshot, then the end. */
+/* Stream of one item, the value of a oneshot. */
 #define edo_oneshot_stream(s, rx)                                                                  \
     (edo__check_end(s, rx), (void)sizeof((rx)->edo_oneshot_rx),                                    \
      edo__op_source_init(&(s)->edo_impl, edo__make_oneshot, NULL, &(rx)->edo_core,                 \
                          edo__item_size(s)))
 
-/* Values of a broadcast. -EOVERFLOW: edo_broadcast_missed() values were missed. */
+/* Stream of the values of a broadcast. The answer -EOVERFLOW means that edo_broadcast_missed()
+ * values were missed. */
 #define edo_broadcast_stream(s, rx)                                                                \
     (edo__check_end(s, rx),                                                                        \
      edo__op_source_init(&(s)->edo_impl, edo__make_broadcast, edo__answer_broadcast,               \
                          &(rx)->edo_listening, edo__item_size(s)))
 
-/* Values of a watch that the receiver has not seen. After edo_watch_mark_changed(rx), the first
- * item is the present value. */
+/* Stream of those values of a watch that the receiver has not seen. After
+ * edo_watch_mark_changed(rx), the first item is the present value. */
 #define edo_watch_stream(s, rx)                                                                    \
     (edo__check_end(s, rx), edo__op_source_init(&(s)->edo_impl, edo__make_watch, NULL,             \
                                                 &(rx)->edo_watching, edo__item_size(s)))
@@ -118,7 +119,7 @@ static inline int64_t edo__answer_broadcast(void *context, int64_t result, void 
 #endif
 #if EDO_HAS_TIME
 
-/* Ticks of an interval; the item is the moment at which the tick was due. */
+/* Stream of the ticks of an interval. An item is the moment at which its tick was due. */
 static inline edo_op edo__make_tick(void *context, void *ret_item)
 {
     return edo_interval_next((edo_interval *)context, (int64_t *)ret_item);
@@ -126,7 +127,7 @@ static inline edo_op edo__make_tick(void *context, void *ret_item)
 #define edo_interval_stream(s, interval)                                                           \
     edo__source_of(s, int64_t, edo__make_tick, NULL, edo_interval, interval)
 
-/* Items of a delay queue, as they become due, until the queue is closed and empty. */
+/* Stream of the items of a delay queue, as they become due, until the queue is closed and empty. */
 static inline edo_op edo__make_due(void *context, void *ret_item)
 {
     return edo_delay_queue_next((edo_delay_queue *)context, (edo_delay **)ret_item);
@@ -137,7 +138,8 @@ static inline edo_op edo__make_due(void *context, void *ret_item)
 #endif
 #if EDO_HAS_STREAM
 
-/* Lines of a reader, as from edo_read_line(); a line is valid until the next edo_next(). */
+/* Stream of the lines of a reader, as from edo_read_line(). A line is valid until the next
+ * edo_next(). */
 static inline edo_op edo__make_line(void *context, void *ret_item)
 {
     return edo_read_line((edo_reader *)context, (edo_slice *)ret_item);
@@ -148,8 +150,8 @@ static inline edo_op edo__make_line(void *context, void *ret_item)
 #endif
 #if EDO_HAS_NET
 
-/* Connections of a listener of TCP or Unix sockets, as from edo_accept(). An error does not end the
- * stream. */
+/* Stream of the connections of a listener of TCP or Unix sockets, as from edo_accept(). An error
+ * does not end the stream. */
 static inline edo_op edo__make_accept(void *context, void *ret_item)
 {
     return edo_accept((edo_listener *)context, (edo_io **)ret_item);
@@ -184,8 +186,8 @@ static inline int64_t edo__answer_datagram(void *context, int64_t result, void *
     return 1;
 }
 
-/* Datagrams of a UDP socket, as from edo_udp_recv_from(), without end. An error does not end the
- * stream; -EMSGSIZE is the answer for a datagram that is longer than the memory. */
+/* Stream of the datagrams of a UDP socket, as from edo_udp_recv_from(), without end. An error does
+ * not end the stream; -EMSGSIZE is the answer for a datagram that is longer than the memory. */
 #define edo_datagram_stream(s, inlet)                                                              \
     edo__source_of(s, edo_datagram, edo__make_datagram, edo__answer_datagram, edo_datagram_inlet,  \
                    inlet)
@@ -193,14 +195,15 @@ static inline int64_t edo__answer_datagram(void *context, int64_t result, void *
 #endif
 #if EDO_HAS_FS
 
-/* Entries of a directory, as from edo_dir_next(); a name is valid until the next edo_next(). */
+/* Stream of the entries of a directory, as from edo_dir_next(). A name is valid until the next
+ * edo_next(). */
 static inline edo_op edo__make_entry(void *context, void *ret_item)
 {
     return edo_dir_next((edo_dir *)context, (edo_entry *)ret_item);
 }
 #define edo_dir_stream(s, dir) edo__source_of(s, edo_entry, edo__make_entry, NULL, edo_dir, dir)
 
-/* Files of a tree, as from edo_walk_next(). */
+/* Stream of the files of a tree, as from edo_walk_next(). */
 static inline edo_op edo__make_walk(void *context, void *ret_item)
 {
     return edo_walk_next((edo_walk *)context, (edo_walk_entry *)ret_item);
@@ -208,7 +211,7 @@ static inline edo_op edo__make_walk(void *context, void *ret_item)
 #define edo_walk_stream(s, walk)                                                                   \
     edo__source_of(s, edo_walk_entry, edo__make_walk, NULL, edo_walk, walk)
 
-/* Events of a watcher, as from edo_watcher_next(), without end. */
+/* Stream of the events of a watcher, as from edo_watcher_next(), without end. */
 static inline edo_op edo__make_file_event(void *context, void *ret_item)
 {
     return edo_watcher_next((edo_watcher *)context, (edo_file_event *)ret_item);
@@ -219,7 +222,7 @@ static inline edo_op edo__make_file_event(void *context, void *ret_item)
 #endif
 #if EDO_HAS_PROCESS
 
-/* Events of a signal, as from edo_signal_next(), without end. */
+/* Stream of the events of a signal, as from edo_signal_next(), without end. */
 static inline edo_op edo__make_signal(void *context, void *ret_item)
 {
     return edo_signal_next((edo_signal *)context, (edo_signal_event *)ret_item);

@@ -2,10 +2,10 @@
  *
  * The streams work with anything that a shell may connect to these descriptors: a terminal, a pipe,
  * a FIFO, a socket, a file, /dev/null. The open files behind the descriptors are shared with the
- * shell and with other programs of a pipeline, so edo does not make them non-blocking. Terminals
- * and pipes are opened once more, for edo alone. Sockets, devices and files need no such flag. (If
- * the process may not open a terminal once more, for instance after a change of its user, edo sets
- * the flag, and clears the flag when the stream is closed or the process exits.) printf(3) and
+ * shell and with other programs of a pipeline, so edo does not set their flag O_NONBLOCK. Terminals
+ * and pipes are opened once more, for edo alone. Sockets, devices and files do not need the flag.
+ * (If the process may not open a terminal once more, for instance after a change of its user, edo
+ * sets the flag, and clears the flag when the stream is closed or the process exits.) printf(3) and
  * child processes use the descriptors as before.
  *
  * The streams are not buffered. When a write is ready, the system has the bytes, so an exit loses
@@ -18,10 +18,10 @@
  * made by the ring or on threads of the pool "files".
  *
  * Each call makes a new stream, which the caller closes. The descriptors 0, 1 and 2 stay open. A
- * stream has at most one operation per side in flight, and a stream of a file one in all, because
- * reads and writes share the position (-EBUSY). So tasks that write at the same time need one stream
- * each, or a lock. A write of at most 4096 bytes to a pipe is not mixed with other writes. A write
- * to a file beyond RLIMIT_FSIZE answers -EFBIG.
+ * stream has at most one operation per side in flight (-EBUSY for a second one). A stream of a file
+ * has at most one operation in all, because reads and writes share the position. So tasks that
+ * write at the same time need one stream each, or a lock. A write of at most 4096 bytes to a pipe
+ * is not mixed with other writes. A write to a file beyond RLIMIT_FSIZE answers -EFBIG.
  *
  * edo_run() opens /dev/null in place of standard descriptors that are closed.
  *

@@ -1,4 +1,4 @@
-/* A stream of bytes that are the items of a stream.
+/* An edo_io that reads the items of a stream, as bytes.
  *
  *     edo_frames_init(&self->chunks, self->conn, &self->codec.codec);     // chunks of a body
  *     rc = edo_io_from_stream(&self->chunks, &self->body);
@@ -7,7 +7,7 @@
  *     edo_close(self->body);
  *     edo_frames_deinit(&self->chunks);
  *
- * The other way, a stream of what an edo_io reads, is an edo_frames with an edo_raw_codec.
+ * The reverse, a stream of the bytes that an edo_io reads, is an edo_frames with an edo_raw_codec.
  */
 #pragma once
 
@@ -20,12 +20,13 @@ EDO_API EDO_MUST_USE int edo__io_from_stream(edo_stream *in, edo_io **ret_io);
 
 EDO_END_DECLS
 
-/* Makes an edo_io that reads the bytes of a stream of edo_slice, one slice after the other; empty
- * slices are passed over. An error of the stream is the result of one read, not the end. Writes
- * answer -EBADF.
+/* Makes an edo_io that reads the bytes of a stream of edo_slice, one slice after the other. Empty
+ * slices are skipped. An error of the stream is the result of one read, not the end. Writes answer
+ * -EBADF.
  *
- * The stream is borrowed: nobody else takes items from it, and it ends after the edo_io was closed
- * and its last read has ended. Reads are operations of the task to which the stream belongs.
+ * The edo_io borrows the stream. Nobody else may take items from the stream, and the stream must
+ * exist until the edo_io was closed and its last read has ended. Reads are operations of the task
+ * to which the stream belongs.
  * Returns: 0; -ENOMEM; -EINVAL for NULL. Thread: that of the task. */
 #define edo_io_from_stream(s, ret_io)                                                              \
     (edo__check_type(s, (edo_slice *)0), edo__io_from_stream(&(s)->stream, (ret_io)))

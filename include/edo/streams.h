@@ -1,8 +1,9 @@
 /* Streams without a descriptor: in memory, and around other streams.
  *
  * Each call makes an edo_io for all operations of edo/io.h. The rules for claims, cancellation and
- * ends are those of descriptors. The new stream owns the streams passed to the call, and closes
- * them when it is closed. On failure the caller still owns them, and nothing has changed.
+ * ends are those of streams with a descriptor. The new stream owns the streams passed to the call,
+ * and closes them when it is closed. On failure the caller still owns them, and nothing has
+ * changed.
  *
  *     rc = edo_duplex(4096, &self->client, &self->server);       // in place of a connection
  *     rc = edo_io_limit(self->body, length, 0, &self->body);     // reads at most `length` bytes
@@ -39,7 +40,7 @@ EDO_API EDO_MUST_USE int edo_io_null(edo_io **ret_io);
  * Returns: also -EINVAL for an empty slice. */
 EDO_API EDO_MUST_USE int edo_io_repeat(edo_bytes *bytes, edo_io **ret_io);
 
-/* Makes a stream whose input is the bytes, and then ends. The call empties *bytes. */
+/* Makes a stream whose input is these bytes, followed by the end. The call empties *bytes. */
 EDO_API EDO_MUST_USE int edo_io_from_bytes(edo_bytes *bytes, edo_io **ret_io);
 
 /* ---- around other streams ---- */
@@ -49,7 +50,7 @@ EDO_API EDO_MUST_USE int edo_io_from_bytes(edo_bytes *bytes, edo_io **ret_io);
 EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **ret_io);
 
 /* Limits the number of bytes that are read, and the number of bytes that are written. UINT64_MAX:
- * no limit. At its limit a read answers 0, and a write -EFBIG. */
+ * no limit. At the limit, a read answers 0, and a write answers -EFBIG. */
 EDO_API EDO_MUST_USE int edo_io_limit(edo_io *io, uint64_t reads, uint64_t writes, edo_io **ret_io);
 
 /* Writes the bytes read from `io` to `copy` before it returns them. If a write to the copy fails,
@@ -63,10 +64,10 @@ typedef void edo_inspect_fn(void *context, bool written, const void *data, size_
 EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, void *context,
                                         edo_io **ret_io);
 
-/* A rate; zeroed: no limit. */
+/* A rate. A zeroed struct means no limit. */
 typedef struct edo_rate {
     uint64_t bytes; // bytes per second
-    uint64_t burst; // most bytes at once after a pause, up to 1 GiB; 0: a tenth of `bytes`
+    uint64_t burst; // greatest number of bytes at once after a pause, up to 1 GiB; 0: `bytes` / 10
 } edo_rate;
 
 /* Limits the rates of reads and of writes, by the runtime's clock. Bytes that edo_finish() drops

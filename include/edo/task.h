@@ -24,7 +24,7 @@ typedef struct edo_site {
  * default. */
 typedef struct edo_spawn_options {
     const char *name;     // shown instead of the function's name; not copied
-    void *user;           // edo_task_user()
+    void *user;           // returned by edo_task_user()
     edo_context *context; // the task takes a reference; NULL: the spawning task's context
     edo_runtime *runtime; // NULL: edo_current_runtime()
     uint32_t
@@ -68,8 +68,9 @@ EDO_API bool edo_task_is_done(const edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
-/* Constants of a task. id: unique in the process, and never used again. name: from
- * edo_spawn_options, or the function's name. The place of the task's spawn. The user's pointer.
+/* These calls return constants of a task. The id is unique in the process, and never used again.
+ * The name is that of edo_spawn_options, or the function's name. The site is the place of the
+ * task's spawn. The user pointer is that of edo_spawn_options.
  * Thread: any that holds the handle. */
 EDO_API uint64_t edo_task_id(const edo_task *task);
 EDO_API const char *edo_task_name(const edo_task *task);

@@ -3,9 +3,9 @@
  * Some options must be set before a socket listens or connects. They are members of an
  * edo_tcp_options, to which edo_listen_options.tcp and edo_connect_options.tcp point (edo/net.h).
  * Connections that a listener accepts inherit its options. The other calls are quick system calls
- * on a connection or a listener, and return the same as those of edo/net.h: setters 0 or a negative
- * errno, getters the value (>= 0) or a negative errno; -EINVAL for NULL; -ENOTSUP for a stream that
- * is no TCP connection.
+ * on a connection or a listener, and return the same as those of edo/net.h. Setters return 0 or a
+ * negative errno, and getters return the value (>= 0) or a negative errno. The error is -EINVAL for
+ * NULL, and -ENOTSUP for a stream that is no TCP connection.
  */
 #pragma once
 
@@ -70,8 +70,8 @@ EDO_API int edo_tcp_unsent_limit(const edo_io *conn);
 /* Processor that has handled the connection's last packet. */
 EDO_API int edo_tcp_incoming_cpu(const edo_io *conn);
 
-/* For listeners that share an address: the listener with the number of the processor that handles
- * the packet gets the connection. */
+/* Sets the processor of a listener that shares its address with other listeners. A connection goes
+ * to the listener whose processor handles the packet that opens the connection. */
 EDO_API int edo_listener_set_incoming_cpu(edo_listener *listener, int cpu);
 
 /* Whether the connection uses MPTCP: 1; 0 for TCP, also after a fall-back. */

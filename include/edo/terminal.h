@@ -10,8 +10,8 @@
  *     edo_terminal_leave(&self->mode);
  *
  * Modes nest, and may be left in any order. The terminal has the modes of the uses that have not
- * been left. When the process exits, the terminal's first modes are restored, even without a leave.
- * With a flag, they are also restored before a signal ends the process.
+ * been left. When the process exits, the terminal's original modes are restored, even without a
+ * leave. With EDO_TERMINAL_ON_SIGNALS, they are also restored before a signal ends the process.
  *
  * A call with NULL in place of a stream or an output fails with -EINVAL. A call with a stream that
  * is not a terminal fails with -ENOTTY.
@@ -52,8 +52,8 @@ typedef struct edo_terminal_mode {
 /* Changes the modes of a terminal immediately. Input that was typed ahead is kept. A process in the
  * background is not stopped. A process can use at most 8 terminals in this way at a time.
  * mode: must keep its address until edo_terminal_leave(). flags: 0 or EDO_TERMINAL_ON_SIGNALS.
- * Returns: 0; -ENOTTY; -EBUSY for a mode that is entered; -ENOSPC for too many terminals; -EIO for a terminal that was hung up;
- * -EMFILE; -ENOMEM. Thread: any. */
+ * Returns: 0; -ENOTTY; -EBUSY for a mode that is already entered; -ENOSPC for too many terminals;
+ * -EIO for a terminal that was hung up; -EMFILE; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io,
                                             edo_terminal_setting setting, int flags);
 
@@ -63,8 +63,8 @@ EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_i
  * Thread: any. */
 EDO_API void edo_terminal_leave(edo_terminal_mode *mode);
 
-/* Restores the first modes of all terminals, for a program's own signal handlers. The uses are not
- * left. Async-signal-safe. Thread: any. */
+/* Restores the original modes of all terminals, for a program's own signal handlers. The uses are
+ * not left. Async-signal-safe. Thread: any. */
 EDO_API void edo_terminals_restore(void);
 
 /* ---- sizes ---- */

@@ -57,21 +57,21 @@ EDO_BEGIN_DECLS
 
 /* All members are private. */
 typedef struct edo_thread_mutex {
-    uint32_t word; // atomic: EDO__THREAD_FREE and its like
+    uint32_t word; // atomic: EDO__THREAD_FREE, ...
 } edo_thread_mutex;
 
 typedef struct edo_thread_cond {
-    uint32_t sequence; // atomic: notifications with a waiter
+    uint32_t sequence; // atomic: number of notifications that found a waiter
     uint32_t waiters;  // atomic
 } edo_thread_cond;
 
 typedef struct edo_thread_rwlock {
-    uint32_t word;     // atomic: EDO__THREAD_READER and its like
+    uint32_t word;     // atomic: EDO__THREAD_READER, ...
     uint32_t sequence; // atomic: number of wakes of writers
 } edo_thread_rwlock;
 
 typedef struct edo_thread_once {
-    uint32_t word; // atomic: EDO__THREAD_ONCE_NEW and its like
+    uint32_t word; // atomic: EDO__THREAD_ONCE_NEW, ...
 } edo_thread_once;
 
 #define EDO_THREAD_MUTEX_INIT                                                                      \
@@ -270,7 +270,7 @@ EDO_END_DECLS
     edo__thread_mutex_lock_until((mutex), (deadline),                                              \
                                  EDO__THREAD_PLACE("edo_thread_mutex_lock_until"))
 
-/* Locks if the mutex is free.
+/* Locks the mutex if it is free.
  * Returns: 0; -EAGAIN: a thread holds the mutex. */
 #define edo_thread_mutex_try_lock(mutex)                                                           \
     edo__thread_mutex_try_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_try_lock"))
@@ -346,9 +346,9 @@ EDO_END_DECLS
 /* ---- once ---- */
 
 /* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait until
- * init has returned, and then see its writes. If init fails with a negative errno, init is run
- * again by the next call, or by a thread that has waited.
- * init: int (*)(void *); it must not run the same once.
+ * init has returned, and then see the writes of init. If init fails with a negative errno, init is
+ * run again by the next call, or by a thread that has waited.
+ * init: int (*)(void *), which must not run the same once.
  * Returns: 0, or the error of init in this call. After a success a call costs one load. */
 #define edo_thread_once_run(once, init, context)                                                   \
     edo__thread_once_run((once), (init), (context), EDO__THREAD_PLACE("edo_thread_once_run"))

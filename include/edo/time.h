@@ -1,10 +1,10 @@
 /* Clocks and durations.
  *
  * A moment is an int64_t, in nanoseconds of the monotonic clock. A duration is an int64_t, in
- * nanoseconds. Both saturate: a deadline too far off is EDO_NEVER. Timers never fire early, because
- * the clock is read when a deadline is made. Timers fire late by the delay of the kernel (about 50
- * us). When more than 32 timers become due within 250 us, they fire later by a further 250 us at
- * most (edo_config.timer_slack).
+ * nanoseconds. Moments and durations saturate, so a deadline too far in the future is EDO_NEVER.
+ * Timers never fire early, because the clock is read when a deadline is made. Timers fire late by
+ * the delay of the kernel (about 50 us). When more than 32 timers become due within 250 us, they
+ * fire later by a further 250 us at most (edo_config.timer_slack).
  *
  * A runtime may have a test clock (edo_config, edo_test), which stands still until it is advanced.
  * When every task waits, the clock advances by itself to the next deadline
@@ -50,14 +50,15 @@ static inline int64_t edo_minutes(int64_t count)
 }
 
 /* The current moment, by the clock of the runtime that runs on this thread or that this thread has
- * entered. Without a runtime, by the monotonic clock.
+ * entered. Without a runtime, this is a moment of the monotonic clock.
  * Thread: any. */
 EDO_API int64_t edo_now(void);
 
 EDO_API extern const edo_future_ops edo__sleep_ops;
 EDO_API int64_t edo__deadline_after(int64_t duration);
 
-/* Waits for a duration from now, or until a moment. Ready at once if the moment has passed.
+/* Waits for a duration from now, or until a moment. If the moment has passed, the operation is
+ * ready at once.
  * Result: 0.
  * Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_sleep_until(int64_t when)
@@ -72,7 +73,7 @@ static inline EDO_MUST_USE edo_op edo_sleep(int64_t duration)
 /* ---- the test clock of a runtime ---- */
 
 /* edo_clock_pause() pauses the clock of the current runtime (edo_current_runtime()) for all tasks
- * of the runtime. edo_clock_resume() lets the clock run on from the paused moment.
+ * of the runtime. edo_clock_resume() makes the clock continue from the paused moment.
  * Returns: 0; -EALREADY when the clock is already paused, or already runs; -EINVAL without a
  * current runtime.
  * Thread: inside a task of that runtime, or a thread that has entered it. */

@@ -30,7 +30,8 @@ typedef enum edo_missed {
                       // sequence
 } edo_missed;
 
-/* An interval. Belongs to one task at a time. The members may be read and set between two ticks. */
+/* An interval, which belongs to one task at a time. The members may be read and set between two
+ * ticks. */
 typedef struct edo_interval {
     int64_t next;   // moment of the next tick
     int64_t period; // ns, at least 1
@@ -90,8 +91,8 @@ struct edo_delay_queue {
         0, 0, NULL, NULL, 0, 0                                                                     \
     }
 
-/* Inserts an item. Returns: 0; -EBUSY: the item is queued already; -ESHUTDOWN: the queue was closed;
- * -EINVAL for NULL, as all calls of a queue that return an int.
+/* Inserts an item. Returns: 0; -EBUSY: the item is queued already; -ESHUTDOWN: the queue was
+ * closed; -EINVAL. All calls of a queue that return an int answer -EINVAL for NULL.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_delay_queue_insert(edo_delay_queue *queue, edo_delay *item,
                                                 int64_t when);

@@ -8,22 +8,24 @@
  *     edo_merge_add(&self->both, &self->ticks);
  *     edo_for_each(rc, &self->both, &self->event) ...
  *
- * Between two edo_next() these streams keep operations in flight. So each is initialised in the
- * async function in whose frame it lies, as a scope is, and stays with that function: the streams
- * continue at every await of the function, and no item is lost. When the function returns, the
- * operations in flight are cancelled, and the function ends after they have ended. Only the
+ * Between two edo_next() these streams keep operations in flight. So each stream belongs to the
+ * async function in whose frame it lies, as a scope does, and is initialised in that function. The
+ * stream continues at every await of the function, and no item is lost. When the function returns,
+ * the operations in flight are cancelled, and the function ends after they have ended. Only the
  * function's task may pull such a stream; another task aborts.
  *
- * To initialise such a stream again, or to use its memory otherwise, before the function returns,
- * end the stream first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
+ * A stream that is initialised again before the function returns, or whose memory is used for
+ * another purpose before that, must be ended first: edo_merge_end(), edo_zip_end(),
+ * edo_generator_end(), edo_buffered_end().
  *
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
  * of edo_drop_items() is called with each such item, to close or free it. For buffered calls, these
  * items are results. A zip has no such function, because it holds items of two types.
  *
- * Sizes with 8-byte pointers: edo_merge_of(T, n) 176 bytes, and 96 and an item for each input;
- * edo_stream_map_of the same with its entries; edo_zip_of 392 and two items; edo_generator_of 168,
- * an item and the frame; edo_buffered_of 720 and an item, and 8 and two items for each call.
+ * Sizes in bytes with 8-byte pointers: edo_merge_of(T, n) has 176, plus 96 and an item for each
+ * input. edo_stream_map_of has the same with its entries. edo_zip_of has 392 plus two items.
+ * edo_generator_of has 168 plus an item and the frame. edo_buffered_of has 720 plus an item, and
+ * for each call 8 plus two items.
  */
 #pragma once
 
@@ -42,7 +44,7 @@ typedef struct edo__hold {
     edo_wakeable *waker; // waker of the function's poll
     edo_drop_fn *drop;
     void *context;
-    bool ends; // set by edo_merge_end() and the like
+    bool ends; // set by edo_merge_end() and similar calls
 } edo__hold;
 
 /* A waker that outlives the polls of the stream, for operations that stay in flight. */
@@ -76,7 +78,7 @@ typedef struct edo__set {
     edo__input *woken;              // list, latest wake first; guarded by the lock
     edo__input *all;                // inputs that have not ended
     edo_wakeable *waker;            // guarded by the lock
-    int64_t deadline;               // ns; not later than that of any waiting input
+    int64_t deadline;               // ns; not later than the deadline of any waiting input
     uint64_t last_key;
     uint32_t lock;
     uint32_t added; // inputs of a merge
@@ -116,7 +118,7 @@ typedef struct edo__buffered {
     const edo_site *site;
     void *context;
     edo__call *calls, *free;
-    char *items, *results; // of `most` calls
+    char *items, *results; // arrays for `most` calls
     edo_op ended;          // in flight while base.ops is set
     edo_member member;
     uint32_t item_size;
@@ -150,9 +152,9 @@ EDO_END_DECLS
 #define edo_drop_items(s, fn, fn_context)                                                          \
     ((void)((s)->edo_impl.hold.drop = (fn)), (void)((s)->edo_impl.hold.context = (fn_context)))
 
-/* End a stream: cancel its operations in flight, wait until they have ended, and drop the items
- * that the stream holds. The stream must not be pulled afterwards. edo_merge_end() also ends maps
- * of streams.
+/* These operations end a stream. They cancel the stream's operations in flight, wait until these
+ * have ended, and drop the items that the stream holds. The stream must not be pulled afterwards.
+ * edo_merge_end() also ends maps of streams.
  * Result: 0. Cancel: waits; the stream ends nevertheless. */
 #define edo_merge_end(s)     edo__end(&(s)->edo_impl.hold, NULL)
 #define edo_zip_end(s)       edo__end(&(s)->edo_impl.set.hold, NULL)
@@ -163,9 +165,9 @@ EDO_END_DECLS
 
 /* ---- merge ---- */
 
-/* The items of up to n streams, in the order in which they arrive. The streams take turns, so each
- * gets an equal share when all are ready. The end is reached when all streams have ended. A new
- * merge has no streams. */
+/* Gives the items of up to n streams, in the order in which the items arrive. The streams take
+ * turns, so each stream gets an equal share when all are ready. The end is reached when all streams
+ * have ended. A new merge has no streams. */
 #define edo_merge_of(T, n)                                                                         \
     struct {                                                                                       \
         edo__kind_of(T, edo__set);                                                                 \
@@ -185,10 +187,10 @@ EDO_END_DECLS
 
 /* ---- maps of streams ---- */
 
-/* The items of any number of streams, in the order in which they arrive; ready streams take turns.
- * Each stream has a key. An item costs the same with any number of streams. Streams are inserted
- * and removed at any time, also between two edo_next() of a loop. A stream that ends is removed.
- * When a map has no streams, it ends, unless is_open is set: it then waits for the next
+/* Gives the items of any number of streams, in the order in which the items arrive. Ready streams
+ * take turns. Each stream has a key. An item costs the same with any number of streams. Streams are
+ * inserted and removed at any time, also between two edo_next() of a loop. A stream that ends is
+ * removed. When a map has no streams, it ends, unless is_open is set: it then waits for the next
  * insertion. */
 #define edo_stream_map_of(T) edo__kind_of(T, edo__set)
 #define edo_stream_map_init(s, is_open)                                                            \
@@ -201,7 +203,7 @@ EDO_END_DECLS
         __typeof__(T) edo_slot;                                                                    \
     }
 
-/* Inserts a stream. key: any number; several streams may have the same one. */
+/* Inserts a stream. key: any number; several streams may have the same key. */
 #define edo_stream_map_insert(s, entry, in, key)                                                   \
     (edo__check_end(in, s), edo__check_type(s, &(entry)->edo_slot),                                \
      edo__set_add(&(s)->edo_impl, &(entry)->edo_input, &(in)->stream, &(entry)->edo_slot, (key)))
@@ -227,8 +229,8 @@ EDO_END_DECLS
 
 /* Pairs the items of two streams, which are pulled at the same time:
  * fn(context, left, right, ret_item) returns > 0 with an item, 0 to leave the pair out, or a
- * negative errno. The end of one stream is the end of the zip; an item of the other one may then be
- * dropped. */
+ * negative errno. The end of one stream is the end of the zip. An item of the other stream may then
+ * be dropped. */
 #define edo_zip_of(Left, Right, Out)                                                               \
     struct {                                                                                       \
         edo__kind_of(Out, edo__zip);                                                               \

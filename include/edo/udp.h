@@ -41,7 +41,8 @@ typedef struct edo_udp edo_udp;
 
 /* A zeroed struct is the default. */
 typedef struct edo_udp_options {
-    bool reuse_address; // SO_REUSEADDR: several sockets may have the address; the last one receives
+    bool reuse_address; // SO_REUSEADDR: several sockets may have the address; the last of them
+                        // receives
     bool reuse_port;    // SO_REUSEPORT: several sockets of one user share the datagrams
     bool only_v6;       // an IPv6 socket receives no IPv4 datagrams
     bool broadcast;     // may send to broadcast addresses
@@ -51,9 +52,9 @@ typedef struct edo_udp_options {
     void *reserved_more[2];
 } edo_udp_options;
 
-/* Makes a socket and binds it to an address. Port 0: a free port. options: NULL for the default.
- * edo_udp_bind_text() parses the address: ":53" is port 53 of all addresses, of both families if
- * the machine has both. Host names must first be looked up by edo_lookup().
+/* Makes a socket and binds it to an address. Port 0 means a free port. options: NULL for the
+ * default. edo_udp_bind_text() parses the address: ":53" is port 53 of all addresses, of both
+ * families if the machine has both. Host names must first be looked up by edo_lookup().
  * Returns: 0 with *ret_socket; -EINVAL for a bad address; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES,
  * -EMFILE, -ENOMEM, ... */
 EDO_API EDO_MUST_USE int edo_udp_bind(const edo_address *address, const edo_udp_options *options,
@@ -82,7 +83,8 @@ EDO_API void edo_udp_close(edo_udp *socket);
  * to the peer. May be called again with another peer. NULL: removes the peer. Nothing is sent. */
 EDO_API int edo_udp_connect(edo_udp *socket, const edo_address *peer);
 
-/* Read the socket's own address, or the peer's address. Returns: 0; -ENOTCONN without a peer. */
+/* These calls read the socket's own address, or the peer's address. Returns: 0; -ENOTCONN without a
+ * peer. */
 EDO_API int edo_udp_local(const edo_udp *socket, edo_address *ret_address);
 EDO_API int edo_udp_peer(const edo_udp *socket, edo_address *ret_address);
 
@@ -102,7 +104,7 @@ EDO_API EDO_MUST_USE edo_op edo_udp_recv_from(edo_udp *socket, void *buffer, siz
 EDO_API EDO_MUST_USE edo_op edo_udp_peek(edo_udp *socket, void *buffer, size_t size,
                                          edo_address *ret_from);
 
-/* Sends one datagram. edo_udp_send: to the peer of a connected socket.
+/* Sends one datagram. edo_udp_send() sends to the peer of a connected socket.
  * Result: size; -EMSGSIZE for a datagram that is too long; -EDESTADDRREQ without a peer; -ENOBUFS
  * and others, which end this operation and not the socket.
  * Cancel: prompt; the datagram was sent whole or not at all. */
@@ -196,14 +198,14 @@ typedef enum edo_udp_mtu_discovery {
     EDO_MTU_PROBE,    // as EDO_MTU_REFUSE, but the known MTU of the path is ignored
 } edo_udp_mtu_discovery;
 
-/* Set and get an option. Returns: 0, or the value; -EINVAL; -EOPNOTSUPP if the option cannot be
- * read; -ENOTCONN for EDO_UDP_MTU without a peer; ... */
+/* These calls set and get an option. Returns: 0, or the value; -EINVAL; -EOPNOTSUPP if the option
+ * cannot be read; -ENOTCONN for EDO_UDP_MTU without a peer; ... */
 EDO_API int edo_udp_set(edo_udp *socket, edo_udp_option option, int value);
 EDO_API int edo_udp_get(const edo_udp *socket, edo_udp_option option);
 
-/* Join and leave a multicast group, for all sources or for one source. interface: number from
- * edo_interface_number(); 0: the system chooses by the routes. A socket receives only datagrams of
- * groups that the socket itself has joined.
+/* These calls join and leave a multicast group, for all sources or for one source. interface:
+ * number from edo_interface_number(); 0: the system chooses by the routes. A socket receives only
+ * datagrams of groups that the socket itself has joined.
  * Returns: 0; -EINVAL if `group` is not a multicast address; -EADDRINUSE, -EADDRNOTAVAIL, -ENODEV,
  * ... */
 EDO_API int edo_udp_join(edo_udp *socket, const edo_address *group, uint32_t interface);
@@ -243,7 +245,7 @@ EDO_API void edo_datagram_info_read(const edo_control *control, edo_datagram_inf
 
 /* Appends records for a send: local address and interface, TTL, TOS, segment size. Other members
  * are ignored. A server that is bound to all addresses can answer from the address to which the
- * request was sent: the server passes on the edo_datagram_info that it has read. to: the
+ * request was sent. To do so, the server passes on the edo_datagram_info that it has read. to: the
  * destination.
  * Returns: 0; -ENOSPC without room; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_datagram_info_write(edo_control *control,

@@ -9,16 +9,16 @@
  *     }
  *
  * A datagram has one frame or several, and each frame lies in one datagram. Datagrams are decoded
- * apart: bytes at the end of a datagram that are no whole frame are answered with -EDO_EOF and
- * dropped, as is a datagram that the decoder cannot read on; the stream continues with the next
- * datagram. Between two datagrams the head of the codec is reset, so a codec of your own keeps no
- * state elsewhere, or tests codec->skips before it uses that state. A datagram without bytes has no
- * frame.
+ * separately. Bytes at the end of a datagram that are no whole frame are answered with -EDO_EOF and
+ * dropped. If the decoder cannot find the next frame in a datagram, the rest of that datagram is
+ * dropped. In both cases the stream continues with the next datagram. Between two datagrams the
+ * head of the codec is reset, so a codec of your own keeps no state elsewhere, or tests
+ * codec->skips before it uses that state. A datagram without bytes has no frame.
  *
- * Both borrow the socket, and each has a buffer for one datagram. Reader and writer of one socket
- * may belong to two tasks, each with a codec of its own.
+ * The stream and the sink borrow the socket, and each has a buffer for one datagram. The reader and
+ * the writer of one socket may belong to two tasks, if each has a codec of its own.
  *
- * Sizes with 8-byte pointers: edo_udp_frames_of and edo_udp_frame_sink_of 288 bytes.
+ * Sizes with 8-byte pointers: edo_udp_frames_of and edo_udp_frame_sink_of have 288 bytes each.
  */
 #pragma once
 
@@ -66,14 +66,15 @@ EDO_END_DECLS
 
 #define edo_udp_frames_of(T) edo__kind_of(T, edo__udp_frames)
 
-/* Frames of the datagrams that arrive on a socket, without end. An error of a receive is an answer,
- * not the end. Aborts for a codec whose items are not of the size of T.
- * most: bytes of a datagram; a longer one is dropped and answered with -EMSGSIZE. 0: 65535. */
+/* Gives the frames of the datagrams that arrive on a socket, without end. An error of a receive is
+ * an answer, not the end. Aborts for a codec whose items are not of the size of T.
+ * most: greatest number of bytes of a datagram; 0: 65535. A longer datagram is dropped, and
+ * answered with -EMSGSIZE. */
 #define edo_udp_frames_init(s, socket, codec, most)                                                \
     edo__udp_frames_init(&(s)->edo_impl, (socket), (codec), (most), edo__item_size(s))
 
 /* The sender of the frame that the last edo_next() has given: an edo_address, valid until the next
- * one. */
+ * edo_next(). */
 #define edo_udp_frames_from(s) ((const edo_address *)&(s)->edo_impl.from)
 
 /* Releases the buffer. */
@@ -81,10 +82,11 @@ EDO_END_DECLS
 
 #define edo_udp_frame_sink_of(T) edo__sink_kind_of(T, edo__udp_frame_sink)
 
-/* Sends each frame as one datagram, at first to the socket's peer. edo_sink_send() encodes the
- * frame. The frame is sent before the next one, or by edo_sink_flush() or edo_sink_close(). An
- * error of the send is the result of that operation. The datagram is then dropped, unless the send
- * was cancelled. */
+/* Sends each frame as one datagram. The destination is the socket's peer, until
+ * edo_udp_frame_sink_to() sets another. edo_sink_send() encodes the frame. The next
+ * edo_sink_send(), edo_sink_flush() or edo_sink_close() sends the datagram. An error of that send
+ * is the result of the operation that makes it. The datagram is then dropped, unless the send was
+ * cancelled. */
 #define edo_udp_frame_sink_init(s, socket, codec)                                                  \
     edo__udp_frame_sink_init(&(s)->edo_impl, (socket), (codec), edo__item_size(s))
 

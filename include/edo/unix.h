@@ -75,8 +75,8 @@ EDO_API EDO_MUST_USE edo_op edo_unix_listen_with(const char *address,
                                                  edo_unix_listen_options options,
                                                  edo_listener **ret_listener);
 
-/* Keeps the path from being removed when the listener closes. For a listener whose socket another
- * process continues to use. */
+/* Keeps the path from being removed when the listener closes. Useful if another process continues
+ * to use the listener's socket. */
 EDO_API void edo_unix_keep_path(edo_listener *listener);
 
 /* ---- connecting ---- */
@@ -105,9 +105,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect_with(const char *address,
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
 EDO_API EDO_MUST_USE int edo_unix_pair_of(edo_unix_type type, edo_io **ret_end, edo_io **ret_other);
 
-/* Writes an address of a connection as text: the local one, or the peer's. The text is "unix:" for
- * a socket without a name, as most clients have. The address of a listener is read by
- * edo_listener_address().
+/* These calls write an address of a connection as text: the local address, or the peer's address.
+ * The text is "unix:" for a socket without a name, as most clients have. The address of a listener
+ * is read by edo_listener_address().
  * buffer: of EDO_ADDRESS_TEXT_SIZE. Returns: the length; -ENOSPC for a buffer that is too small;
  * -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_local_address(const edo_io *conn, char *buffer, size_t size);
@@ -199,7 +199,8 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
 /* Bytes of a control for `count` descriptors, at most 253. */
 #define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
-/* Adds descriptors to a message that will be sent. One record per message.
+/* Adds descriptors to a message that will be sent, as one record. A message may have one such
+ * record.
  * count: 1 to 253. Returns: 0; -EINVAL; -ENOSPC for a control without room. */
 EDO_API int edo_control_add_fds(edo_control *control, const edo_fd *fds, size_t count);
 

@@ -38,7 +38,7 @@ enum {
 EDO_API int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
                                    const char *file, uint32_t line);
 
-/* The same for the elements of an array; stride: bytes of an element. */
+/* As edo__wait_together(), for the elements of an array. stride: bytes of an element. */
 EDO_API int64_t edo__wait_array(uint32_t way, edo_future *first, size_t count, size_t stride,
                                 const char *file, uint32_t line);
 
@@ -57,8 +57,8 @@ EDO_END_DECLS
 
 /* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). A ready operation
  * wins over a limit that has passed.
- * Returns: the operation's result; -ETIMEDOUT if the limit has passed; the operation has ended
- * then, too. */
+ * Returns: the operation's result; -ETIMEDOUT if the limit has passed. In both cases the operation
+ * has ended. */
 #define edo_wait_for(duration, ...)                                                                \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \
@@ -82,28 +82,29 @@ EDO_END_DECLS
  * Returns: 0. */
 #define edo_wait_all(...) edo__wait_several(EDO__WAIT_ALL, __VA_ARGS__)
 
-/* Runs all futures to their ends. The first failure cancels the rest. Returns: 0, or that
+/* Runs all futures to their ends. The first failure cancels the other futures. Returns: 0, or that
  * failure. */
 #define edo_wait_try_all(...) edo__wait_several(EDO__WAIT_TRY_ALL, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
- * returns. edo_wait_select() chooses the future that it polls first at random.
+/* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
+ * the macro returns. edo_wait_select() chooses the future that it polls first at random.
  * edo_wait_select_biased() polls from left to right.
  * Returns: the winner's position from 0; -ECANCELED if every future was cancelled because the fiber
  * was cancelled. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The rest are kept, which means that they are polled
- * at every wait of this fiber. So kept futures must not be variables of a block that is left before
- * they have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. If a fiber returns
- * before its kept futures have ended, the process aborts. A plain thread polls only while it waits,
- * so on a plain thread the rest are cancelled, and have ended when this returns.
+/* Waits until one future is ready: the winner. The other futures are kept, which means that they
+ * are polled at every wait of this fiber. So kept futures must not be variables of a block that is
+ * left before they have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. If a
+ * fiber returns before its kept futures have ended, the process aborts. A plain thread polls only
+ * while it waits, so on a plain thread the other futures are cancelled, and have ended when the
+ * macro returns.
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
 
-/* The same for the first `count` elements of an array, which are frames or operations:
- * edo_wait_all_of(fetches, count). A count of 0 is ready at once.
+/* As the macros above, for the first `count` elements of an array, which are frames or operations:
+ * edo_wait_all_of(fetches, count). With a count of 0 the wait ends at once.
  * Returns: as above; -EINVAL if the count is 0 and a winner is to be chosen. */
 #define edo_wait_all_of(array, count)     edo__wait_elements(EDO__WAIT_ALL, array, count)
 #define edo_wait_try_all_of(array, count) edo__wait_elements(EDO__WAIT_TRY_ALL, array, count)

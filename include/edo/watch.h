@@ -169,7 +169,8 @@ EDO_END_DECLS
 #define edo_watch_peek(rx, ret_value)                                                              \
     (edo__check_type(rx, ret_value), edo__watch_get(&(rx)->edo_watching, (ret_value), false))
 
-/* Returns: 1: there is an unseen value; 0: none; -EPIPE: none, and the last sender was closed.
+/* Tests whether there is an unseen value.
+ * Returns: 1: there is one; 0: none; -EPIPE: none, and the last sender was closed.
  * Thread: one at a time. */
 #define edo_watch_has_changed(rx) edo__watch_has_changed(&(rx)->edo_watching)
 

@@ -9,10 +9,11 @@
  *     }
  *     edo_watcher_close(self->watcher);
  *
- * A file is watched by its name: the watch continues when the file is replaced by another one, as
+ * A file is watched by its name. The watch continues when the file is replaced by another file, as
  * editors do, and while no file has that name. The watch ends when the directory of the file is
- * removed: EDO_FILE_REMOVED of that directory reports this. A watched directory reports its entries; with
- * EDO_WATCH_TREE those of all directories below it, also of those that are made or moved in later.
+ * removed, which is reported as EDO_FILE_REMOVED of that directory. The watch of a directory
+ * reports changes of the directory's entries. With EDO_WATCH_TREE, it also reports changes in all
+ * directories below, including directories that are made or moved there later.
  *
  * The system merges equal consecutive events, so changes cannot be counted. A write is reported as
  * one or more EDO_FILE_CHANGED, and the close of the written file as one EDO_FILE_WRITTEN. If a

@@ -6,7 +6,7 @@
  *     }
  *
  * The block runs once. When the limit has passed, the rest of the block behaves as in a cancelled
- * function, with -ETIMEDOUT instead of -ECANCELED: the waiting operation ends, and every further
+ * function, with -ETIMEDOUT instead of -ECANCELED. The waiting operation ends, and every further
  * await of the block answers at once. edo_select() and the other macros that wait for several
  * futures answer -ETIMEDOUT as well. An async function called in the block sees -ECANCELED, cleans
  * up and returns. As with edo_await_for(), a ready result wins over the limit, and a cancelled

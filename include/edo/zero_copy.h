@@ -1,8 +1,8 @@
 /* Writes without a copy.
  *
  * An ordinary write copies the bytes into the kernel. edo_write_zero_copy() lets the network card
- * read them from the program's memory (MSG_ZEROCOPY), which saves processor time for large writes
- * over a real network. The price is that the memory belongs to the kernel until the peer has
+ * read the bytes from the program's memory (MSG_ZEROCOPY), which saves processor time for large
+ * writes over a real network. The price is that the memory belongs to the kernel until the peer has
  * acknowledged the bytes, and that the operation waits for the acknowledgement.
  *
  *     edo_await(n, edo_write_zero_copy(self->conn, self->block, 1 << 20));

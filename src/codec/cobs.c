@@ -33,7 +33,8 @@ static int64_t unpack(uint8_t *data, size_t size)
     return (int64_t)to;
 }
 
-/* Drops the rest of a refused packet, if its end is there. */
+/* Drops the bytes of a refused packet that are in the buffer. Returns: whether the end of the
+ * packet was among them. */
 static bool skip(edo_codec *codec, edo_buffer *in)
 {
     const uint8_t *end = memchr(in->data, 0, in->size);

@@ -27,8 +27,8 @@ static inline void edo__drop_front(edo_codec *codec, edo_buffer *in, size_t size
     codec->wants = 0;
 }
 
-/* Drops the bytes of a refused frame that the buffer holds. Returns: whether all of it was
- * dropped. */
+/* Drops the bytes of a refused frame that the buffer holds. Returns: whether all bytes of the frame
+ * were dropped. */
 static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *rest)
 {
     size_t size = in->size < *rest ? in->size : (size_t)*rest;
@@ -38,7 +38,7 @@ static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *re
     return !codec->skips;
 }
 
-/* As edo_buffer_reserve(), without a call if there is room already. */
+/* As edo_buffer_reserve(), but without a call if there is enough room. */
 static inline int edo__make_room(edo_buffer *out, size_t size)
 {
     return edo__likely(size <= edo_buffer_room(out)) ? 0 : edo_buffer_reserve(out, size);

@@ -40,7 +40,8 @@ int64_t edo_append_slice(void *buffer, const void *item)
 
 /* ---- reading ---- */
 
-/* Makes room for the next bytes: one step more, never as much as a peer announces. */
+/* Makes room for the next bytes. The room grows by one step, never by the size that a peer
+ * announces. */
 static int make_room(edo__frames *frames)
 {
     if (edo_buffer_room(&frames->in) >= LEAST_ROOM) return 0;
@@ -89,7 +90,8 @@ static inline bool may_decode(const edo__frames *frames)
            frames->in.size >= frames->codec->wants && !frames->at_end;
 }
 
-/* Takes the next frame when the buffer has none yet: reads until there is an answer or a wait. */
+/* Takes the next frame when the buffer has no whole frame. Reads until there is an answer or a
+ * wait. */
 static __attribute__((noinline)) int64_t read_next(edo__frames *frames, edo_cx *cx, void *ret_item)
 {
     for (;;) {

@@ -1,5 +1,6 @@
-/* Frames with a length: binary lengths, and netstrings. A length comes from the peer. So it is
- * compared with the bound before anything is added to it, and no memory is allocated for it. */
+/* Frames with a length: binary lengths, and netstrings. A length comes from the peer. So a length
+ * is compared with the bound before anything is added to the length, and no memory is allocated
+ * because of a length. */
 #include "codec/codec.h"
 
 enum { MOST_OFFSET = 1024, DEFAULT_LENGTH_SIZE = 4, MOST_LENGTH_SIZE = 8 };
@@ -40,8 +41,8 @@ static void store(uint8_t *data, uint8_t size, bool is_little, uint64_t value)
         data[is_little ? i : size - 1 - i] = (uint8_t)(value >> 8 * i);
 }
 
-/* The payload's size from the value of the length field. Returns: >= 0; -EBADMSG: less than 0, or
- * not a number of bytes. */
+/* Computes the payload's size from the value of the length field. Returns: the size; -EBADMSG: the
+ * size is below 0 or above INT64_MAX. */
 static int64_t payload_size(const edo_length_options *options, uint64_t value)
 {
     int64_t size;
@@ -82,8 +83,8 @@ static int64_t length_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
     return 1;
 }
 
-/* Bytes that remain are not a frame. Those of a refused frame do not remain: length_decode() drops
- * them. */
+/* Bytes that remain at the end are not a frame. Bytes of a refused frame do not remain, because
+ * length_decode() drops them. */
 static int64_t length_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item)
 {
     (void)codec;
@@ -92,7 +93,8 @@ static int64_t length_decode_end(edo_codec *codec, edo_buffer *in, void *ret_ite
     return 0;
 }
 
-/* Value of the length field for a payload. Returns: false: the field or the bound is too small. */
+/* Computes the value of the length field for a payload. Returns: false: the field or the bound is
+ * too small. */
 static bool field_value(const edo_length_options *options, size_t payload, uint64_t *ret_value)
 {
     int64_t value;
@@ -147,7 +149,7 @@ void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *op
 
 /* ---- netstrings ---- */
 
-enum { MOST_DIGITS = 19 }; // of a number below INT64_MAX
+enum { MOST_DIGITS = 19 }; // digits of INT64_MAX
 
 /* Reads the number and the colon. Returns: bytes of both; 0: more bytes are needed; -EBADMSG. */
 static int64_t read_number(const edo_buffer *in, uint64_t *ret_number)

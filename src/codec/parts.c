@@ -10,12 +10,12 @@ static edo_part_codec *part_of(edo_codec *codec)
 
 /* ---- searching ---- */
 
-/* Offset of the delimiter; in->size: there is none. The next search begins where this one ended,
- * minus the bytes that may be the beginning of a delimiter. */
+/* Finds the delimiter. Returns: the offset of the delimiter; in->size: there is none. The next
+ * search begins where this search ended, minus the bytes that may begin a delimiter. */
 static size_t find(edo_part_codec *part, const edo_buffer *in)
 {
     size_t at = part->codec.scanned, size = part->delimiter_size;
-    if (in->size == 0) return 0; // there may be no memory
+    if (in->size == 0) return 0; // in->data may be NULL
     const uint8_t *found = size == 1 ? memchr(in->data + at, part->delimiter[0], in->size - at)
                                      : memmem(in->data + at, in->size - at, part->delimiter, size);
     if (found) return (size_t)(found - in->data);
@@ -23,8 +23,8 @@ static size_t find(edo_part_codec *part, const edo_buffer *in)
     return in->size;
 }
 
-/* Drops a refused part, up to and including the delimiter. Without a delimiter: all bytes except
- * those that may begin one. Returns: whether the delimiter was dropped. */
+/* Drops a refused part, up to and including the delimiter. If there is no delimiter, drops all
+ * bytes except those that may begin a delimiter. Returns: whether the delimiter was dropped. */
 static bool skip(edo_part_codec *part, edo_buffer *in)
 {
     size_t place = find(part, in);
@@ -36,8 +36,8 @@ static bool skip(edo_part_codec *part, edo_buffer *in)
 
 /* ---- decoding ---- */
 
-/* Whether the buffer, which has no delimiter, is longer already than the largest part and the
- * beginning of a delimiter. */
+/* Whether the buffer, which has no delimiter, already exceeds the largest part plus the beginning
+ * of a delimiter. */
 static bool is_too_long(const edo_part_codec *part, const edo_buffer *in)
 {
     size_t extra = part->delimiter_size - 1u;
@@ -88,7 +88,7 @@ static int64_t part_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item)
 
 /* ---- encoding ---- */
 
-/* Whether the peer would find a delimiter in the item or across its end. */
+/* Whether the peer would find a delimiter inside the item. */
 static bool has_delimiter(const edo_part_codec *part, const edo_slice *slice)
 {
     if (slice->size == 0) return false;

@@ -58,7 +58,7 @@ static int64_t udp_frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
             if (result != 0) return result;
         }
         int64_t n = receive(frames, cx);
-        if (n < 0) return n; // EDO_NEXT_WAITS, too
+        if (n < 0) return n; // also EDO_NEXT_WAITS
         if (!edo__has_budget(cx)) return EDO_NEXT_WAITS;
     }
 }
@@ -86,7 +86,7 @@ static edo__udp_frame_sink *sink_of(edo_sink *sink)
     return (edo__udp_frame_sink *)(void *)sink;
 }
 
-/* Sends the waiting datagram. Also a datagram without bytes is one. */
+/* Sends the waiting datagram, even if it has no bytes. */
 static int64_t udp_flush(edo_sink *base, edo_cx *cx)
 {
     edo__udp_frame_sink *sink = sink_of(base);

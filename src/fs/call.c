@@ -1,4 +1,4 @@
-/* The course of an operation, and of work in pieces (fs.h). */
+/* Polls of operations, and of work in pieces (fs.h). */
 #include "fs/fs.h"
 
 #include "task/op.h"
@@ -101,7 +101,8 @@ static int64_t run_end(edo_op *op)
     return 0;
 }
 
-/* Submits the next piece, or the end of cancelled work. Returns: whether the pool will run it. */
+/* Submits the next piece, or the end of cancelled work. Returns: whether the pool will run the
+ * submitted function. */
 static bool submit(edo_op *op, edo_cx *cx, bool ending)
 {
     int rc = edo__files_run(op, ending ? run_end : run_piece, cx);
@@ -123,8 +124,8 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
     return submit(op, cx, false) ? EDO_PENDING : finish_work(op, cx);
 }
 
-/* When the poll of the pool is ready, the function has run, or will never run. FS_IN_POOL means
- * that this function was run_end(). */
+/* When the poll of the pool is ready, the submitted function has run, or will never run.
+ * EDO__CALL_IN_POOL means that this function was run_end(). */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);

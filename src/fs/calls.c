@@ -1,4 +1,4 @@
-/* Operations on open files that are one call of the system. */
+/* Operations on open files, each of which is one system call. */
 #include "fs/fs.h"
 
 #include "task/op.h"

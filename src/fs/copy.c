@@ -104,8 +104,8 @@ static int64_t read_and_write(const edo__copy *copy, uint64_t size)
     return n;
 }
 
-/* Makes one call that copies. The system's own call copies 0 bytes of files whose size it does not
- * know (/proc), so the bytes are then read and written. */
+/* Copies bytes once. The system's copy call moves 0 bytes of a file whose size the system does not
+ * know (/proc). The bytes of such a file are read and written. */
 static int64_t copy_once(edo__copy *copy, uint64_t size)
 {
     int64_t n = -EOPNOTSUPP;

@@ -1,4 +1,4 @@
-/* A copy of one file, in pieces. Runs on a thread of the pool. */
+/* Copies of one file, in pieces. All calls run on a thread of the pool. */
 #pragma once
 
 #include "fs/place.h"
@@ -13,7 +13,7 @@ typedef struct edo__copy {
     edo_info info;  // metadata of the source
     edo__place place;
     uint64_t offset, data_end; // position, and end of the data that follows it
-    bool reads;                // the system cannot copy this file: read and write it
+    bool reads;                // the system cannot copy this file, so it is read and written
     bool is_done;              // the content is copied
 } edo__copy;
 
@@ -24,8 +24,8 @@ int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_f
 /* Copies a piece. Returns: 0: all is copied; -EAGAIN: there is more; another errno. */
 int64_t edo__copy_piece(edo__copy *copy);
 
-/* Ends the copy. complete: the target gets its name; else it is removed. Returns: 0; a negative
- * errno. */
+/* Ends the copy. complete: whether the target gets its name; otherwise the target is removed.
+ * Returns: 0; a negative errno. */
 int64_t edo__copy_close(edo__copy *copy, bool complete);
 
 /* Sets permissions, times and, with EDO_COPY_OWNER, the owner. */

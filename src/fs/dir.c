@@ -6,8 +6,8 @@
 
 enum { BATCH_SIZE = 32 * 1024 };
 
-/* A directory that is being read. One task at a time. The thread of the pool uses the batch while
- * the operation is in the pool. */
+/* A directory that is being read. Only one task at a time uses it. The thread of the pool uses the
+ * batch while the operation is in the pool. */
 struct edo_dir {
     edo_file *file;
     const edo_op *user; // the edo_dir_next() in flight
@@ -41,7 +41,7 @@ static bool take(edo_dir *dir, edo_entry *ret_entry)
     return true;
 }
 
-/* Uses the result of a read. Returns: 1: entries may follow; 0; a negative errno. */
+/* Uses the result of a read, and notes the end of the directory. Returns: 1; a negative errno. */
 static int64_t note_batch(edo_dir *dir, int64_t n)
 {
     if (n < 0) return n;

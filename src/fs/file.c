@@ -1,4 +1,4 @@
-/* The object of a file, and its stream. */
+/* Files, and their streams. */
 #include "fs/fs.h"
 
 #include "runtime/inspect/maker.h"

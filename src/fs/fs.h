@@ -6,12 +6,12 @@
 
 #include "io/file.h"
 
-/* An open file. Any thread.
+/* An open file. Thread: any.
  *
- * The stream's operations claim its sides in its `claims`; all other operations are counted in
- * `uses`. The close of the stream closes both words. The stream itself holds CLOSING in `uses` until its
- * own last operation has left. So exactly one step finds that nothing uses the file any more, and
- * that step ends the file (io/claims.h). */
+ * The operations of the stream claim the stream's sides in `stream.claims`. All other operations
+ * are counted in `uses`. The close of the stream closes both words. The stream itself holds CLOSING
+ * in `uses` until the last operation of the stream has left. So exactly one step finds that nothing
+ * uses the file any more, and that step ends the file (io/claims.h). */
 struct edo_file {
     edo__file_stream stream;
     edo_atomic(uint32_t) uses;
@@ -49,16 +49,18 @@ edo_dir *edo__dir_create(edo_file *file);
 
 /* ---- operations ----
  *
- * Each makes its call by edo__call_drive() (io/file.h). */
+ * Each operation makes its system call by edo__call_drive() (io/file.h). */
 
 typedef struct edo__fs_kind {
     edo_future_ops future; // first
-    /* Describes the call, from the operation's arguments. Any thread. NULL: `run` makes all
-     * calls. */
+    /* Describes the system call, from the operation's arguments. Called on any thread. NULL: `run`
+     * makes all system calls. */
     void (*describe)(const edo_op *op, edo__file_call *ret_call);
-    /* Makes the calls on a thread of the pool. NULL: makes the call that `describe` describes. */
+    /* Makes the system calls, on a thread of the pool. NULL: the pool makes the call that
+     * `describe` describes. */
     edo__files_fn *run;
-    /* Turns the result of the call into that of the operation. Inside a poll. May be NULL. */
+    /* Turns the result of the system call into the result of the operation. Called inside a poll.
+     * May be NULL. */
     int64_t (*end)(edo_op *op, int64_t result);
     /* Checks arguments in the first poll. Returns: 0; an error, with which the operation ends. May
      * be NULL. */
@@ -79,7 +81,7 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-/* Bit of edo_op.detail, beside those of the call: the operation has claimed its files. */
+/* Bit of edo_op.detail, beside the bits of the call: the operation has claimed its files. */
 enum { EDO__FS_ENTERED = 1 << 26 };
 
 /* Claims a file for an operation, and releases it. NULL is ignored. call: for a message about
@@ -95,14 +97,15 @@ void edo__file_leave(edo_file *file);
 typedef struct edo__fs_work edo__fs_work;
 
 typedef struct edo__fs_work_ops {
-    /* Makes a piece. On a thread of the pool. Returns: -EAGAIN: there is more to do; else the
-     * result. */
+    /* Makes a piece. Called on a thread of the pool. Returns: -EAGAIN: there is more to do;
+     * otherwise the result of the work. */
     int64_t (*piece)(edo__fs_work *work);
-    /* Ends the work; complete: a piece has returned its result. Otherwise undoes everything that
-     * must not remain. On a thread of the pool; inside a poll if no piece was made, or the pool has
-     * ended. */
+    /* Ends the work. complete: whether a piece has returned the result of the work. If not, undoes
+     * everything that must not remain. Called on a thread of the pool, or inside a poll if no piece
+     * was made or the pool has ended. */
     void (*end)(edo__fs_work *work, bool complete);
-    /* Hands out the result, and frees the work. Inside a poll. Returns: the operation's result. */
+    /* Hands out the result, and frees the work. Called inside a poll. Returns: the operation's
+     * result. */
     int64_t (*take)(edo__fs_work *work, edo_op *op, int64_t result);
 } edo__fs_work_ops;
 
@@ -114,10 +117,11 @@ struct edo__fs_work {
 };
 
 /* Begins work, which belongs to the operation from then on. The operation's `object` holds the
- * work. Inside a poll. Returns: as edo__fs_work_poll(). */
+ * work. Called inside a poll. Returns: as edo__fs_work_poll(). */
 edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work);
 
-/* Continues work. Returns: EDO_READY with base.result, from `take`; EDO_PENDING. Inside a poll. */
+/* Continues work. Called inside a poll. Returns: EDO_READY with base.result, from `take`;
+ * EDO_PENDING. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx);
 
 /* Whether an operation has begun its work. */

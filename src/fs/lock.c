@@ -30,8 +30,8 @@ enum {
     SHARED = 1 << 0,
     ONCE = 1 << 1,
     UNLOCKS = 1 << 2,
-    STEP = 1 << 8, // unit of the exponent
-    STEPS = 6,     // 64 ms
+    STEP = 1 << 8, // 1 in the exponent
+    STEPS = 6,     // greatest exponent, for 64 ms
     STEP_BITS = 7 << 8,
 };
 

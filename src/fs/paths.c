@@ -1,4 +1,4 @@
-/* Operations on names that are one call of the system. */
+/* Operations on names. Most of them are one system call. */
 #include "fs/fs.h"
 
 #include "task/op.h"
@@ -187,7 +187,8 @@ edo_op edo_path_symlink(const char *target, const char *path)
     return edo_path_symlink_at(target, NULL, path);
 }
 
-/* Adds the NUL. A text that fills the memory is an error, because the system may have cut it. */
+/* Adds the NUL. A text that fills the memory is an error, because the system may have cut the
+ * text. */
 static int64_t end_text(edo_op *op, int64_t result)
 {
     if (result < 0) return result;
@@ -229,9 +230,9 @@ edo_op edo_path_canonical(const char *path, char *buffer, size_t size)
 
 typedef struct EDO__OVERLAY pair_op {
     edo_future base;
-    edo_file *from_dir; // directory of `from`; the file of an edo_file_link()
+    edo_file *from_dir; // directory of `from`, or the file of an edo_file_link()
     const char *from;   // NULL: from_dir is the file
-    uint64_t to_dir;    // edo_file *, as edo__fs_kind.has_two says
+    uint64_t to_dir;    // an edo_file *, see edo__fs_kind.has_two
     const char *to;
     void *link[2]; // for the pool
     edo__op_state state;
@@ -319,7 +320,7 @@ static int64_t make_dir(const path_op *self, const char *path)
     return rc == -EEXIST ? 1 : rc;
 }
 
-/* Makes the directories above the last one, from the top down. */
+/* Makes the directories above the last directory of the path, from the top down. */
 static int64_t make_parents(const path_op *self, char *path)
 {
     int64_t rc = 0;

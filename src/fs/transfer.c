@@ -13,7 +13,7 @@ enum {
 typedef struct EDO__OVERLAY transfer_op {
     edo_future base;
     edo_file *file;
-    void *data;    // bytes, or slices
+    void *data;    // the bytes, or an array of slices
     uint32_t size; // bytes, or number of slices
     uint32_t done; // bytes
     uint64_t offset;
@@ -50,8 +50,9 @@ static bool is_whole(const edo_op *op)
     return is_vector(op) || transfer_of(op)->done == transfer_of(op)->size;
 }
 
-/* Repeats the call, because a call may be short: after a signal, or at the end of the space on a
- * disk. Returns: bytes of all calls; 0 at the end of the file; an error of the first call. */
+/* Repeats the call, because one call may move fewer bytes, for example after a signal, or when the
+ * disk becomes full. Returns: bytes of all calls; 0 at the end of the file; an error of the first
+ * call. */
 static int64_t run(edo_op *op)
 {
     edo__file_call call = { 0 };

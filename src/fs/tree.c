@@ -210,7 +210,8 @@ static int64_t report(edo__tree *tree, int64_t error, uint32_t depth)
     return error == -ENOMEM ? error : EDO__TREE_ERROR;
 }
 
-/* Enters the present entry. Returns: EDO__TREE_END: entered, or skipped; EDO__TREE_ERROR. */
+/* Enters the present entry. Returns: EDO__TREE_END: the entry was entered or skipped;
+ * EDO__TREE_ERROR; -ENOMEM. */
 static int64_t enter(edo__tree *tree)
 {
     edo_info info;

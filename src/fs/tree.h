@@ -1,11 +1,11 @@
-/* A walk through a tree, depth first, with a bound on open directories. Runs on a thread of the
- * pool.
+/* A walk through a tree of directories, depth first, with a bound on the number of open
+ * directories. All calls run on a thread of the pool.
  *
- * Each directory on the way to the present file is a level. A level keeps a batch of its entries.
- * When more than max_open levels are open, the shallowest one is closed. Its position in the
- * directory is kept, and the directory is opened again when the walk returns to it: by ".." of the
- * level below, or by its path. The directory found must be the one that was left (device and
- * inode). */
+ * Each directory on the way to the present file is a level. A level keeps a batch of the
+ * directory's entries. When more than max_open levels are open, the directory of the shallowest
+ * open level is closed, and its position is kept. When the walk returns to that level, the
+ * directory is opened again, by ".." of the level below, or by its path. The directory found must
+ * have the device and the inode of the directory that was closed. */
 #pragma once
 
 #include "fs/fs.h"
@@ -17,11 +17,11 @@ typedef enum edo__tree_event {
     EDO__TREE_END,   // no more files
     EDO__TREE_ENTRY, // a file, or a directory before its entries
     EDO__TREE_LEAVE, // a directory after its entries
-    EDO__TREE_ERROR, // a directory that could not be read, for the reason tree->error
+    EDO__TREE_ERROR, // a directory that could not be read; tree->error is the reason
 } edo__tree_event;
 
 typedef struct edo__tree {
-    edo__level *level; // deepest one
+    edo__level *level; // deepest level
     uint32_t depth;    // number of levels
     uint32_t open, max_open;
     uint32_t flags;    // EDO_WALK_*
@@ -43,12 +43,13 @@ int64_t edo__tree_open(edo__tree *tree, edo_fd fd, const char *path, uint32_t fl
 /* Finds the next file. Returns: an edo__tree_event; -ENOMEM. */
 int64_t edo__tree_next(edo__tree *tree);
 
-/* Ends the levels below a depth. */
+/* Ends all levels that are deeper than `depth`. */
 void edo__tree_cut(edo__tree *tree, uint32_t depth);
 
 void edo__tree_close(edo__tree *tree);
 
-/* The open directory that contains the present file; -1: it could not be opened again. */
+/* The open directory that contains the present file; -1: that directory could not be opened
+ * again. */
 edo_fd edo__tree_dir(const edo__tree *tree);
 
 static inline const char *edo__tree_name(const edo__tree *tree)

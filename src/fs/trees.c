@@ -65,8 +65,8 @@ static int64_t begin_removal(removal *self)
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
 }
 
-/* Handles a directory that could not be read. If it was meanwhile replaced by a symlink or a file,
- * removes the symlink or the file. */
+/* Handles a directory that could not be read. If a symlink or a file has replaced the directory
+ * meanwhile, removes the symlink or the file. */
 static void remove_failed(removal *self)
 {
     int error = self->tree.error;
@@ -188,7 +188,7 @@ typedef struct copying {
     uint32_t flags;
     edo__tree tree; // walk through the source, if it is a tree
     bool is_tree, has_begun, has_file;
-    edo__copy file;       // being copied, while has_file
+    edo__copy file;       // the file that is being copied, while has_file
     edo_fd target;        // directory of a tree's copy, or -1
     edo_info target_info; // identity of that directory
     int64_t count, error;
@@ -312,7 +312,8 @@ static void copy_entry(copying *self)
     }
 }
 
-/* Sets the permissions and times of a directory after its entries, which change its times. */
+/* Sets the permissions and times of a directory. Called after all entries were copied, because each
+ * copied entry changes the directory's times. */
 static void leave_dir(copying *self, edo_fd from, const char *name, const char *to)
 {
     edo_info info;

@@ -30,29 +30,31 @@ typedef struct edo__views {
     edo__view *buckets[EDO__VIEW_BUCKETS];
 } edo__views;
 
-/* Adds a view, so that a watch gets the changes of a directory. system_path: where the directory
- * is. filter: NULL: all entries. Returns: 0; -ENOMEM; an error of edo__changes_add(). */
+/* Adds a view, so that a watch gets the changes of a directory. system_path: path by which the
+ * system finds the directory. filter: name of the only watched entry; NULL: all entries. Returns:
+ * 0; -ENOMEM; an error of edo__changes_add(). */
 int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
                    uint32_t flags, bool is_root, const char *filter);
 
-/* Copies the view at an index among those of a directory. The caller frees the copy with
- * edo__view_free(). Returns: 1; 0: there is none; -ENOMEM. */
+/* Copies one view of a directory. index: number of the view among the views of that directory, from
+ * 0. The caller frees the copy with edo__view_free(). Returns: 1; 0: there is none; -ENOMEM. */
 int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy);
 void edo__view_free(edo__view *view);
 
 /* Removes all views of a directory that the system has ended. */
 void edo__views_end(edo__views *views, int number);
 
-/* Removes the views of a watch: all, or those of the directory `path` and below. Also ends the
- * system's watch of each directory that has no view left. Returns: number of removed views. */
+/* Removes views of a watch. path: NULL for all views; otherwise only views of the directory `path`
+ * and of directories below it. Also ends the system's watch of each directory that has no view
+ * left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 
-/* Replaces the path `from` by `to`, in all views of a watch at `from` and below. Returns: 0;
- * -ENOMEM: the views that could not be changed are removed. */
+/* Replaces the path `from` by `to`, in all views that a watch has of the directory `from` and of
+ * directories below it. Returns: 0; -ENOMEM: the views that could not be changed are removed. */
 int edo__views_move(edo__views *views, int watch, const char *from, const char *to);
 
-/* Copies one root view after another, to scan trees again. *at: 0 at first. Returns: as
- * edo__views_copy(). */
+/* Copies the next root view, so that the caller can scan trees again. *at: 0 before the first call.
+ * Returns: as edo__views_copy(). */
 int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy);
 
 /* Frees all views. */

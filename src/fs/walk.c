@@ -18,14 +18,14 @@ typedef struct item {
     int error;
 } item;
 
-/* A walk. One task at a time. The thread of the pool uses tree and batch while the operation is in
- * the pool. */
+/* A walk. Only one task at a time uses it. The thread of the pool uses tree and batch while the
+ * operation is in the pool. */
 struct edo_walk {
     edo__tree tree;
     const edo_op *user; // the edo_walk_next() in flight
     edo_buffer text;    // paths, each with its NUL
     size_t count, at;   // items, and items that were taken
-    uint32_t skip;      // depth of the directory that is not entered; 0: none
+    uint32_t skip;      // depth of the directory whose content is left out; 0: none
     bool ended;
     item items[BATCH_FILES];
 };
@@ -49,8 +49,8 @@ static int store(edo_walk *walk, int64_t event)
     return rc;
 }
 
-/* Items below the directory that is not entered may have been read ahead. If they are the last
- * ones, the tree is still in that directory, and leaves it now. */
+/* Leaves the directory whose content is left out. Items below that directory may have been read
+ * ahead. If they were the last items of the batch, the tree is still in that directory. */
 static void skip_on(edo_walk *walk)
 {
     if (walk->skip) edo__tree_cut(&walk->tree, walk->skip);

@@ -1,4 +1,4 @@
-/* Watchers: raw changes of the system become events.
+/* Watchers turn raw changes of the system into events.
  *
  * An operation waits until the system's queue is readable. Then a visit to the pool reads the raw
  * changes, turns them into events, and adds new directories. A new directory is first added and
@@ -17,12 +17,12 @@
 
 enum {
     RAW_SIZE = 16 * 1024,
-    MOST_TEXT = 64 * 1024, // bytes of paths per visit; a listed tree may exceed it
-    MOVES = 16,            // most renames that wait for their second half
+    MOST_TEXT = 64 * 1024, // bytes of paths per visit; a listed tree may exceed this number
+    MOVES = 16,            // greatest number of renames that wait for their second half
     NAMES_SIZE = 8 * 1024  // bytes; batch of a directory's entries
 };
 
-#define PATIENCE edo_ms(50) // ns; wait for the second half of a rename
+#define PATIENCE edo_ms(50) // ns; longest wait for the second half of a rename
 
 typedef struct event {
     edo_file_event_kind kind;
@@ -41,8 +41,8 @@ typedef struct move {
     int64_t until; // ns of the runtime's clock
 } move;
 
-/* A watcher. `views` and `last_watch` belong to any thread. All else belongs to the
- * edo_watcher_next() in flight: to its poll, or to the thread of the pool. */
+/* A watcher. `views` and `last_watch` belong to any thread. All other members belong to the
+ * edo_watcher_next() in flight: either to its poll, or to the thread of the pool. */
 struct edo_watcher {
     edo__views views;
     edo_atomic(int) last_watch;
@@ -52,7 +52,7 @@ struct edo_watcher {
     bool has_lost;      // a visit has failed
     int64_t now;        // ns of the runtime's clock at the start of the visit
     size_t raw_size, raw_at;
-    edo_buffer text, events; // paths with their NULs; structs event
+    edo_buffer text, events; // `text`: paths with their NULs; `events`: structs event
     size_t taken;            // events that were taken
     move moves[MOVES];
     uint64_t raw[RAW_SIZE / sizeof(uint64_t)];
@@ -148,7 +148,7 @@ static int list_tree(const addition *add, const char *path)
     return rc;
 }
 
-/* Adds a directory and, for a tree, those below it. Below the root, a directory that has
+/* Adds a directory and, for a tree, all directories below it. Below the root, a directory that has
  * disappeared meanwhile is no error. */
 static int add_tree(const addition *add, const char *path)
 {
@@ -168,7 +168,7 @@ static int add_new(edo_watcher *self, const edo__view *view, const char *path)
     return rc < 0 ? report_lost(self) : 0;
 }
 
-/* Adds directories that were made while changes were lost. */
+/* Reports the loss of changes, and adds directories that were made while changes were lost. */
 static int add_again(edo_watcher *self)
 {
     unsigned at = 0;
@@ -249,7 +249,7 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
 }
 
 /* Ends a move away from a path before another change of the same path. Otherwise the events would
- * change places, and the end of the move would remove the views of a new directory. */
+ * be in the wrong order, and the end of the move would remove the views of a new directory. */
 static int end_earlier_move(edo_watcher *self, const edo__view *view, const edo__change *change,
                             const char *path)
 {
@@ -297,9 +297,10 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
 }
 
-/* Whether a view has no use for a change. A change of a directory itself is reported for roots only,
- * because the directory above reports it for all other directories; its removal also ends the watch
- * of a file in it. */
+/* Whether a view does not report a change. A change of a directory itself is reported only for
+ * roots, because for other directories the directory above reports that change. The removal of a
+ * directory is also reported to the watch of a file in that directory, because the removal ends
+ * that watch. */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
     if (*change->name) return view->filter && strcmp(view->path + view->filter, change->name) != 0;
@@ -397,9 +398,9 @@ static bool is_move_over(edo_watcher *self, edo_cx *cx)
     return false;
 }
 
-/* Polls the wait for raw changes, and cancels it when a rename has waited long enough for its
- * second half. Returns: EDO_PENDING; or EDO_READY with the result in *ret_rc: 1, or the error with
- * which the operation ends. */
+/* Polls the wait for raw changes, and cancels that wait when a rename has waited long enough for
+ * its second half. Returns: EDO_PENDING; or EDO_READY with the result in *ret_rc: 1, or the error
+ * with which the operation ends. */
 static edo_poll poll_wait(edo_watcher *self, edo_cx *cx, int64_t *ret_rc)
 {
     int64_t n;

@@ -49,7 +49,7 @@ typedef struct reading {
     edo_file *dir;
     const char *path;
     edo_fd fd;   // -1 before the open
-    edo_fd held; // of a named pipe that was tried, until the open; or -1
+    edo_fd held; // descriptor of a named pipe that was tried, kept until the open; or -1
     edo_buffer buffer;
     edo_bytes *ret_bytes;
 } reading;
@@ -174,7 +174,8 @@ static int64_t read_cached(edo_fd fd, edo_buffer *buffer)
     return (uint64_t)rc == info.size ? rc : -EAGAIN; // -EAGAIN also for a file that changes
 }
 
-/* Returns: as edo__file_try_open(), or the bytes. */
+/* Tries to read the whole file at once. Returns: as edo__file_try_open(), or the number of
+ * bytes. */
 static int64_t try_whole(const whole_op *self, edo_fd *ret_held)
 {
     edo_buffer buffer = { 0 };
@@ -252,8 +253,8 @@ edo_op edo_file_write_whole(const char *path, const void *data, size_t size)
 
 /* ---- replacing ---- */
 
-/* Gives the new file owner and permissions of the old one. The owner may be refused; the
- * permissions are set last, because a change of the owner clears some of them. */
+/* Gives the new file the owner and the permissions of the old file. The system may refuse the
+ * owner. The permissions are set last, because a change of the owner clears some of them. */
 static int64_t copy_owner(edo_fd fd, const edo_info *old)
 {
     edo__file_call call = {

@@ -1,6 +1,6 @@
-/* Async functions called with several items at once. Each call is a task, a member of the stream's
- * scope; its item and its result lie in the arrays of the stream. The scope is not linked into the
- * frame, because the hold ends the members before the frame ends. */
+/* Async functions called with several items at once. Each call is a task, and a member of the
+ * stream's scope. The item and the result of a call lie in the arrays of the stream. The scope is
+ * not linked into the frame, because the hold ends the members before the frame ends. */
 #include "sequence/set.h"
 
 #include "base/base.h"
@@ -58,7 +58,7 @@ static int64_t use_input(edo__buffered *buffered, edo__input *input)
     bool is_early = is_too_early(buffered, result);
     int rc = result == 1 ? start(buffered) : 0;
     if (rc < 0 || is_early) {
-        edo__set_put_aside(&buffered->source, input); // HELD: the next take gives it again
+        edo__set_put_aside(&buffered->source, input); // remains HELD: the next take gives it again
         return rc < 0 ? rc : EDO_NEXT_WAITS;
     }
     edo__set_give_back(&buffered->source, input);

@@ -3,7 +3,8 @@
 
 #include <edo/combinators.h>
 
-/* Drops the items of the chunk that was given, except those with which the next one begins. */
+/* Drops the items of the chunk that was given, except the items with which the next chunk
+ * begins. */
 static void begin_chunk(edo__chunks *chunks)
 {
     if (!chunks->was_given) return;

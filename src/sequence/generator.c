@@ -30,7 +30,7 @@ static int64_t take_item(edo__generator *generator, void *ret_item)
     return 1;
 }
 
-/* The answer once the function has ended. */
+/* Gives the answer after the function has ended. */
 static int64_t last_answer(edo__generator *generator)
 {
     int64_t result = generator->body->result;
@@ -98,7 +98,7 @@ void edo__generator_init(edo__generator *generator, edo_future *body, void *slot
 
 /* ---- edo_emit() ----
  *
- * The item lies in the slot until it is pulled. The first poll fills the slot; a later poll that
+ * The item lies in the slot until it is pulled. The first poll fills the slot. A later poll that
  * finds the slot empty ends the operation. A cancelled operation takes its item back. */
 
 static edo_poll emit_poll(edo_future *future, edo_cx *cx)

@@ -30,8 +30,9 @@ static bool poll_begun(edo_hedge *hedge, edo_cx *cx)
     return ended == hedge->begun;
 }
 
-/* Begins the next attempt if it is due: the first one at once, a later one after the delay or when
- * all earlier ones have failed. Returns: whether an attempt was begun. */
+/* Begins the next attempt if it is due. The first attempt is due at once. A later attempt is due
+ * after the delay, or when all earlier attempts have failed. Returns: whether an attempt was
+ * begun. */
 static bool begin_due(edo_hedge *hedge, const edo_cx *cx)
 {
     bool have_failed = hedge->failed == (int32_t)hedge->begun;
@@ -41,7 +42,7 @@ static bool begin_due(edo_hedge *hedge, const edo_cx *cx)
     return true;
 }
 
-/* Cancels all attempts. Attempts that were not begun before run as cancelled ones. */
+/* Cancels all attempts. Attempts that had not begun run as cancelled attempts. */
 static void cancel_rest(edo_hedge *hedge)
 {
     hedge->begun = hedge->count;

@@ -105,7 +105,7 @@ void edo__relay_init(edo__relay *relay, edo_wakeable *to)
 
 void edo__relay_set(edo__relay *relay, edo_wakeable *to)
 {
-    if (relay->to == to) return; // only the task of the relay changes it
+    if (relay->to == to) return; // only the task of the relay changes `to`
     edo__lock_take(&relay->lock);
     relay->to = to;
     edo__lock_give(&relay->lock);

@@ -4,8 +4,9 @@
 
 #include <edo/together.h>
 
-/* Links the hold of a stream into the frame of a function. The frame polls the hold at each of its
- * awaits; a poll whose fate is not EDO_LIVE ends the operations that the stream has in flight. */
+/* Links the hold of a stream into the frame of a function. The frame polls the hold at each await
+ * of the function. A poll whose fate is not EDO_LIVE ends the operations that the stream has in
+ * flight. */
 void edo__hold_open(edo__hold *hold, const edo_future_ops *ops, edo_future *owner, edo_cx *cx,
                     const char *call);
 
@@ -25,10 +26,10 @@ static inline void edo__hold_drop(const edo__hold *hold, void *item)
     if (hold->drop) hold->drop(hold->context, item);
 }
 
-/* A relay passes wakes on to a waker that may be replaced. A relay is polled by one task; any
- * thread wakes it. The lock is the innermost lock of a wake: the holder wakes a task, or another
- * relay that lies nearer to the task. */
+/* A relay passes wakes on to a waker that may be replaced. One task uses a relay, and any thread
+ * may wake it. The relay's lock is the innermost lock of a wake. While a thread holds the lock, it
+ * wakes only a task, or another relay that lies nearer to the task. */
 void edo__relay_init(edo__relay *relay, edo_wakeable *to);
 
-/* Replaces the waker. After the call no thread uses the former one. */
+/* Replaces the waker. After the call no thread uses the former waker. */
 void edo__relay_set(edo__relay *relay, edo_wakeable *to);

@@ -23,7 +23,7 @@ static void init(edo__paced *paced, const edo_stream_ops *ops, edo_stream *in, i
 /* ---- rates ----
  *
  * The virtual scheduling algorithm (ITU-T I.371): `moment` is the time at which the next item is
- * due at the exact rate. An item may come burst - 1 periods earlier; `context` holds that
+ * due at the exact rate. An item may be given burst - 1 periods earlier. `context` holds that
  * duration. */
 
 static int64_t rate_next(edo_stream *stream, edo_cx *cx, void *ret_item)

@@ -34,7 +34,7 @@ int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item);
 
 /* Pulls until a moment of edo_now()'s clock. *ending: state that the calling stream keeps; 0 at
  * first and after each answer.
- * Returns: as edo_pull(); -ETIMEDOUT at the moment, and then nothing was taken. An item that is
- * ready is answered even after the moment. */
+ * Returns: as edo_pull(); -ETIMEDOUT at the moment, in which case nothing was taken. An item that
+ * is ready is answered even after the moment. */
 int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, uint8_t *ending);
 enum { EDO__RESPITE_GIVEN = 1, EDO__ENDING };

@@ -235,7 +235,7 @@ edo__input *edo__set_take(edo__set *set, edo_cx *cx, int64_t *ret_result)
         if (yields || cx->budget <= 0) break;
         if (!set->ready && wait_here(set, cx)) return NULL;
     }
-    set->waits = true; // with the former waker: the task is requeued anyway
+    set->waits = true; // keeps the former waker, because the task is requeued anyway
     cx->requeue = true;
     return NULL;
 }
@@ -271,8 +271,8 @@ static void pull_woken(edo__set *set, edo_cx *cx)
     }
 }
 
-/* Ends the operations that an input has in flight. If the pull still gives another answer than
- * -ECANCELED, the answer is HELD. */
+/* Ends the operations that an input has in flight. If the pull still gives an answer other than
+ * -ECANCELED, the input is HELD with that answer. */
 static void end_input(edo__set *set, edo__input *input, edo_cx *cx)
 {
     if (input->state != EDO__INPUT_WAITING) return;

@@ -16,8 +16,8 @@
  * pull, because both exchange the value of `is_woken` with acquire and release. All other members
  * belong to the task.
  *
- * The waker of the set is that of the pull in progress, and otherwise that of the function's poll
- * (hold.h). It is replaced under the lock, as in a relay. */
+ * The waker of the set is that of the pull in progress. Without a pull in progress, it is that of
+ * the function's poll (hold.h). The waker is replaced under the lock, as in a relay. */
 #pragma once
 
 #include "sequence/hold.h"
@@ -30,7 +30,8 @@ enum { EDO__INPUT_REMOVED, EDO__INPUT_IDLE, EDO__INPUT_WAITING, EDO__INPUT_HELD 
  * EDO_NEXT_WAITS, -ECANCELED, or 0 if the set has no inputs. */
 edo__input *edo__set_take(edo__set *set, edo_cx *cx, int64_t *ret_result);
 
-/* Returns to the queue an input whose answer was used; an input that has ended leaves the set. */
+/* Puts an input back into the queue, after its answer was used. An input that has ended leaves the
+ * set instead. */
 void edo__set_give_back(edo__set *set, edo__input *input);
 
 /* Moves an input that keeps its answer to the end of the queue. */

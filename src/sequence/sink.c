@@ -108,7 +108,8 @@ static edo__pair_sink *pair_of(edo_sink *sink)
 }
 
 /* Makes a step of both sinks, so that they proceed at the same time. Returns: 0: both steps are
- * done; EDO_NEXT_WAITS while one of them waits; then the first error. */
+ * done; EDO_NEXT_WAITS while one of them waits; an error of the first sink, or else of the second
+ * sink. */
 static int64_t both(edo__pair_sink *pair, edo_cx *cx, int64_t (*step)(edo_sink *, edo_cx *))
 {
     int64_t first = step(pair->first, cx), second = step(pair->second, cx);

@@ -17,7 +17,7 @@ static int64_t use_pair(edo__zip *zip, void *ret_item)
     return result > 0 ? 1 : result < 0 ? result : EDO_NEXT_WAITS;
 }
 
-/* The answer after one input has answered. Returns: also EDO_NEXT_WAITS: continue. */
+/* Uses the answer of one input. Returns: the answer of the zip; EDO_NEXT_WAITS: continue. */
 static int64_t after_one(edo__zip *zip, edo__input *input, void *ret_item)
 {
     int64_t result = input->result;
