@@ -18,6 +18,7 @@
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/threads.c"
 #include "runtime/schedule/threads.h"
+#include "runtime/schedule/poll.h"
 #include "runtime/schedule/turn.h"
 #include "runtime/schedule/work.h"
 #include "runtime/schedule/worker.h"

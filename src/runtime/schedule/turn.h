@@ -1,10 +1,7 @@
-/* Turns: ready tasks, the driver, timers, sleep. */
+/* Turns of a worker: polls of ready tasks, then a wait, then timers. */
 #pragma once
 
 #include "runtime/runtime.h"
-
-/* Polls a task whose queue entry was popped. Thread: the owner. */
-void edo__poll_task(edo__worker *worker, edo_task *task);
 
 /* These functions begin and end the worker's use of the calling thread. The time between the two
  * calls counts as busy. */

@@ -1,0 +1,18 @@
+/* Polls of ready tasks. Thread: the owner of the worker. */
+#pragma once
+
+#include "runtime/runtime.h"
+
+/* Target length of a turn, so that sockets and timers are served in time. */
+#define TURN_TARGET edo_us(500)
+
+/* Polls a task whose queue entry was popped. */
+void edo__poll_task(edo__worker *worker, edo_task *task);
+
+/* Polls at most `interval` tasks. Stops early after a poll that has used up its time slice, because
+ * the driver and the timers have waited during that poll. Returns: whether a task has ended. The
+ * caller of the turn may be waiting for the end of a task. */
+bool edo__run_ready(edo__worker *worker);
+
+/* Publishes the counters. `popped` is the number of tasks popped in this turn. */
+void edo__publish_polls(edo__worker *worker, uint32_t popped);

@@ -1,0 +1,191 @@
+/* Turns of the driver, and the sleep of a worker without ready tasks. */
+#include "runtime/schedule/wait.h"
+#include "base/duration.h"
+#include "runtime/hooks.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/monitor.h"
+#include "runtime/schedule/watch.h"
+#include "runtime/schedule/work.h"
+#include "runtime/time/clock.h"
+#include "runtime/time/timers.h"
+
+/* Longest time by which timers are delayed to fire together. If more than DENSE timers fire per
+ * GATHER_TIME, a sleep before each timer would cost more than the timer's firing. */
+#define GATHER_TIME edo_us(250)
+enum { DENSE = 32 };
+
+int edo__turn_driver(edo__worker *worker, int64_t timeout)
+{
+    edo_store_figure(&worker->turned_at, worker->awake_since);
+    edo_store_figure(&worker->turns, worker->turns + 1);
+    edo_store_figure(&worker->is_hurried, false);
+    if (!worker->is_shared) return worker->driver->ops->turn(worker->driver, timeout);
+    edo__lock_take(&worker->turn_lock);
+    if (edo_load_relaxed(&worker->park) == EDO__NOTIFIED_PARK) timeout = 0;
+    int count = worker->driver->ops->turn(worker->driver, timeout);
+    edo__lock_give(&worker->turn_lock);
+    return count;
+}
+
+/* Whether timers have been dense since the last sleep. Usually only a few timers have fired, and
+ * the clock is not read. */
+static bool gathers(const edo__worker *worker)
+{
+    if (edo__likely(worker->fired <= DENSE)) return false;
+    int64_t awake = edo__sys_now() - worker->woke_at;
+    return worker->fired > DENSE * (1 + (uint64_t)(awake / GATHER_TIME));
+}
+
+/* Shortest sleep for a timer. The time is edo_config.timer_slack, if set. Otherwise the time
+ * depends on the density of timers. */
+static int64_t slack_of(const edo__worker *worker)
+{
+    int64_t slack = worker->runtime->config.timer_slack;
+    return slack || !gathers(worker) ? slack : GATHER_TIME;
+}
+
+/* Time until the next timer, at most `limit`. The timers of a paused clock end no sleep, so the
+ * time is then `limit`. There is one exception. Another worker may have advanced the clock past a
+ * timer that this worker armed after its last firing of timers. In this case the time is 0. */
+static int64_t until_next_timer(edo__worker *worker, int64_t limit)
+{
+    int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
+    if (next <= now) return 0;
+    if (next == EDO_NEVER || edo__clock_is_paused(worker->runtime)) return limit;
+    int64_t slack = slack_of(worker);
+    int64_t timeout = next - now < slack ? slack : next - now;
+    return timeout < limit ? timeout : limit;
+}
+
+void edo__worker_note_busy(edo__worker *worker, int64_t now)
+{
+    edo_add_counter(&worker->counters.busy, (uint64_t)(now - worker->awake_since));
+    worker->awake_since = now;
+}
+
+/* Notes the begin of a sleep. A worker of a runtime with threads has read the clock just before, in
+ * its turn. */
+static void note_sleep(edo__worker *worker)
+{
+    edo__counters *counters = &worker->counters;
+    bool slept = edo_load_figure(&counters->parks);
+    if (slept && worker->parked_polls == worker->cx.polls) edo_add_counter(&counters->noops, 1);
+    worker->parked_polls = worker->cx.polls;
+    if (!worker->is_shared) edo__worker_note_busy(worker, edo__sys_now());
+    edo_add_counter(&counters->parks, 1);
+}
+
+static void note_awake(edo__worker *worker)
+{
+    worker->awake_since = worker->woke_at = edo__sys_now();
+    worker->fired = 0;
+    edo_store_figure(&worker->turned_at, worker->awake_since);
+    edo_add_counter(&worker->counters.parks, 1);
+}
+
+/* Whether the sleep continues. */
+static bool sleeps_on(const edo__worker *worker, int64_t now)
+{
+    return edo_load_relaxed(&worker->park) == EDO__PARKED &&
+           !edo_load_relaxed(&worker->runtime->stuck_count) &&
+           edo__watch_is_close(worker->runtime, now);
+}
+
+/* Sleeps for short periods, and inspects the other workers before each period. */
+static void sleep_watching(edo__worker *worker, int64_t timeout)
+{
+    int64_t now = worker->awake_since, end = edo__later(now, timeout), period;
+    int count = 0;
+    do {
+        edo__watch_inspect(worker, now);
+        if (worker->owes_help) return;
+        period = edo__watch_period(worker);
+        count = edo__turn_driver(worker, period < end - now ? period : end - now);
+        now = edo__sys_now();
+    } while (count == 0 && now < end && sleeps_on(worker, now));
+}
+
+static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
+{
+    uint32_t park = EDO__AWAKE;
+    if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
+        timeout = 0; // there was a push; the swap below acquires the pusher's work
+    if (timeout) note_sleep(worker);
+    if (timeout && watches)
+        sleep_watching(worker, timeout);
+    else
+        edo__turn_driver(worker, timeout);
+    if (timeout) note_awake(worker);
+    edo_swap_acquire(&worker->park, EDO__AWAKE);
+    edo__monitor_note_awake(worker->runtime);
+}
+
+/* ---- waiting, alone or among others ---- */
+
+bool edo__worker_has_work(const edo__worker *worker)
+{
+    return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
+}
+
+/* Whether, when all workers are idle, the clock skips to the next deadline instead of a sleep. */
+static bool does_clock_skip(const edo_runtime *runtime)
+{
+    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);
+}
+
+static bool finds_event_or_skips(edo__worker *worker)
+{
+    return edo__turn_driver(worker, 0) > 0 ||
+           (!edo__worker_has_tasks(worker) && edo__clock_skip(worker->runtime));
+}
+
+void edo__wait_alone(edo__worker *worker, int64_t limit)
+{
+    if (edo__worker_has_work(worker) || limit == 0) {
+        edo__turn_driver(worker, 0);
+        return;
+    }
+    if (does_clock_skip(worker->runtime) && finds_event_or_skips(worker)) return;
+    int64_t timeout = until_next_timer(worker, limit);
+    if (timeout == 0)
+        edo__turn_driver(worker, 0);
+    else
+        sleep_in_driver(worker, timeout, false);
+}
+
+static void sleep_among_others(edo__worker *worker, int64_t timeout)
+{
+    bool watches = !edo__clock_is_paused(worker->runtime) &&
+                   edo__watch_begin(worker, worker->awake_since);
+    sleep_in_driver(worker, timeout, watches);
+    if (watches) edo__watch_end(worker);
+}
+
+void edo__worker_park(edo__worker *worker)
+{
+    edo__hooks_park(worker, true);
+    if (edo__worker_has_tasks(worker) || !edo__idle_enter(worker)) {
+        edo__turn_driver(worker, 0);
+    } else {
+        sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
+        edo__idle_leave(worker);
+    }
+    edo__hooks_park(worker, false);
+}
+
+bool edo__worker_try_search(edo__worker *worker)
+{
+    if (!worker->is_spare) return edo__worker_search(worker);
+    if (!edo_load_relaxed(&worker->runtime->stuck_count)) return false;
+    bool found = edo__worker_search(worker);
+    edo__idle_end_search(worker);
+    return found;
+}
+
+void edo__wait_among_others(edo__worker *worker)
+{
+    if (edo__worker_has_tasks(worker) || edo__worker_try_search(worker))
+        edo__turn_driver(worker, 0);
+    else
+        edo__worker_park(worker);
+}

@@ -1,0 +1,29 @@
+/* Turns of the driver, and the sleep of a worker without ready tasks. Thread: the owner of the
+ * worker. */
+#pragma once
+
+#include "runtime/runtime.h"
+
+/* Turns the driver. While a helper turns the driver, the owner waits for the lock. The helper may
+ * consume the event of an unpark that was meant to end the owner's sleep. The owner notices such an
+ * unpark, because it reads `park` under the lock. Returns: the number of events. */
+int edo__turn_driver(edo__worker *worker, int64_t timeout);
+
+/* Waits at the end of a turn of a current-thread runtime, at most `limit`. */
+void edo__wait_alone(edo__worker *worker, int64_t limit);
+
+/* Turns the driver, or sleeps. Before a sleep, searches the queues of the other workers. */
+void edo__wait_among_others(edo__worker *worker);
+
+/* Sleeps until an event, a timer or an unpark, unless there are tasks by now. */
+void edo__worker_park(edo__worker *worker);
+
+/* Searches for tasks. A spare worker searches only while a worker is stuck. Returns: whether there
+ * are any. */
+bool edo__worker_try_search(edo__worker *worker);
+
+/* Whether the worker has ready tasks, or its clock is being moved. */
+bool edo__worker_has_work(const edo__worker *worker);
+
+/* Counts the time since the last call or wake as busy. */
+void edo__worker_note_busy(edo__worker *worker, int64_t now);
