@@ -58,7 +58,9 @@ EDO_API void edo__broadcast_subscribe(edo__broadcast *broadcast, edo__listening 
 EDO_API void edo__broadcast_receiver_close(edo__listening *receiver);
 EDO_API uint32_t edo__broadcast_receivers(edo__broadcast *broadcast);
 EDO_API uint32_t edo__broadcast_senders(edo__broadcast *broadcast);
+EDO_API uint32_t edo__broadcast_weak_senders(edo__broadcast *broadcast);
 EDO_API size_t edo__broadcast_capacity(const edo__broadcast *broadcast);
+EDO_API bool edo__broadcast_is_closed(const edo__listening *receiver);
 EDO_API uint64_t edo__broadcast_length(const edo__listening *receiver);
 EDO_API EDO_MUST_USE int64_t edo__broadcast_try_recv(edo__listening *receiver, void *ret_value);
 EDO_API EDO_MUST_USE int64_t edo__broadcast_recv_now(edo_cx *cx, edo__listening *receiver,
@@ -151,10 +153,12 @@ EDO_END_DECLS
  * 0. */
 #define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
 
-/* Number of receivers, of senders, and of kept values (the capacity). Thread: any; snapshots. */
-#define edo_broadcast_receivers(tx) edo__broadcast_receivers((tx)->edo_broadcast_tx)
-#define edo_broadcast_senders(tx)   edo__broadcast_senders((tx)->edo_broadcast_tx)
-#define edo_broadcast_capacity(tx)  edo__broadcast_capacity((tx)->edo_broadcast_tx)
+/* Number of receivers, of senders, of weak senders, and of kept values (the capacity). Thread: any;
+ * snapshots. */
+#define edo_broadcast_receivers(tx)    edo__broadcast_receivers((tx)->edo_broadcast_tx)
+#define edo_broadcast_senders(tx)      edo__broadcast_senders((tx)->edo_broadcast_tx)
+#define edo_broadcast_weak_senders(tx) edo__broadcast_weak_senders((tx)->edo_broadcast_tx)
+#define edo_broadcast_capacity(tx)     edo__broadcast_capacity((tx)->edo_broadcast_tx)
 
 /* ---- receivers ---- */
 
@@ -183,5 +187,8 @@ EDO_END_DECLS
  * some of these values have already been overwritten.
  * Thread: one at a time. */
 #define edo_broadcast_length(rx) edo__broadcast_length(&(rx)->edo_listening)
+
+/* Whether the last sender was closed. Values may remain. Thread: one at a time. */
+#define edo_broadcast_is_closed(rx) edo__broadcast_is_closed(&(rx)->edo_listening)
 
 #define edo_broadcast_receiver_close(rx) edo__broadcast_receiver_close(&(rx)->edo_listening)

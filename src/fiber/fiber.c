@@ -30,6 +30,21 @@ static int take_stack(const edo_fiber_options *options, edo__stack **ret_stack)
 
 static void run(void *memory);
 
+/* Clears the members that may be read before they are written. All other members are written by the
+ * creation, or by each entry. Not the whole struct: compilers make a `rep stos` of that, which takes
+ * 4 ns more. */
+static void clear(edo__fiber *fiber)
+{
+    fiber->frame = NULL;
+    fiber->wait = NULL;
+    fiber->file = NULL;
+    fiber->is_begun = NULL;
+    fiber->error = 0;
+    fiber->is_measured = false;
+    memset(fiber->exceptions, 0, sizeof fiber->exceptions);
+    memset(fiber->values, 0, sizeof fiber->values);
+}
+
 /* Initialises a fiber. Copies the arguments below the fiber's struct. The stack begins below the
  * arguments. */
 static void init(edo__fiber *fiber, const edo_site *site, const edo__fiber_start *start)
@@ -62,7 +77,7 @@ int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
         return -EINVAL;
     }
     edo__fiber *fiber = (edo__fiber *)place;
-    memset(fiber, 0, sizeof *fiber);
+    clear(fiber);
     fiber->parker = (edo__parker){ .wait = wait_for_one,
                                    .wait_together = wait_together,
                                    .low = low };

@@ -225,6 +225,14 @@ void edo__stack_prepare_this_thread(void)
     if (make_known(mine)) mine->signal_stack = edo__sys_signal_stack_open();
 }
 
+static size_t rounded(size_t size)
+{
+    if (!size) size = DEFAULT;
+    size_t least = edo__sys_stack_least(), unit = edo__sys_stack_guard();
+    if (size < least) size = least;
+    return size > SIZE_MAX - unit ? size : (size + unit - 1) / unit * unit;
+}
+
 /* Finds the kind of stack for a size. Returns: the index of the kind's list in the pools;
  * EDO__STACK_UNPOOLED if the size is larger than the stacks of all kinds. */
 static uint32_t kind_for(size_t size)
@@ -235,11 +243,14 @@ static uint32_t kind_for(size_t size)
     return kind;
 }
 
-static size_t rounded(size_t size)
+/* Finds the pool for the size of an option. The pool of the default size is found only once. */
+static uint32_t kind_of(size_t size)
 {
-    size_t least = edo__sys_stack_least(), unit = edo__sys_stack_guard();
-    if (size < least) size = least;
-    return size > SIZE_MAX - unit ? size : (size + unit - 1) / unit * unit;
+    static edo_atomic(uint32_t) usual; // plus 1; 0: not known yet
+    if (size) return kind_for(rounded(size));
+    uint32_t kind = edo_load_relaxed(&usual);
+    if (edo__unlikely(!kind)) edo_store_relaxed(&usual, kind = kind_for(rounded(0)) + 1);
+    return kind - 1;
 }
 
 static void give_left(pool *mine)
@@ -253,9 +264,8 @@ static void give_left(pool *mine)
 int edo__stack_take(size_t size, bool guarded, edo__stack **ret_stack)
 {
     give_left(&own);
-    size = rounded(size ? size : DEFAULT);
-    uint32_t kind = guarded ? kind_for(size) : EDO__STACK_UNPOOLED;
-    if (kind == EDO__STACK_UNPOOLED) return map(size, guarded, kind, ret_stack);
+    uint32_t kind = guarded ? kind_of(size) : EDO__STACK_UNPOOLED;
+    if (kind == EDO__STACK_UNPOOLED) return map(rounded(size), guarded, kind, ret_stack);
     list *mine = &own.kinds[kind];
     if (!mine->first) take_shared(mine, kind);
     edo__stack *stack = pop(mine);

@@ -169,6 +169,18 @@ uint32_t edo__broadcast_senders(edo__broadcast *broadcast)
     return edo__hub_read(&broadcast->hub, &broadcast->hub.senders);
 }
 
+uint32_t edo__broadcast_weak_senders(edo__broadcast *broadcast)
+{
+    edo__hub_of("edo_broadcast_weak_senders", broadcast);
+    return edo__hub_read(&broadcast->hub, &broadcast->hub.weak);
+}
+
+bool edo__broadcast_is_closed(const edo__listening *receiver)
+{
+    edo__broadcast *broadcast = broadcast_of("edo_broadcast_is_closed", receiver);
+    return edo__hub_read(&broadcast->hub, &broadcast->hub.senders) == 0;
+}
+
 size_t edo__broadcast_capacity(const edo__broadcast *broadcast)
 {
     edo__hub_of("edo_broadcast_capacity", (void *)(uintptr_t)broadcast);

@@ -17,41 +17,55 @@ static bool admits(uint64_t word, const edo_op *op)
     return is_writer(op) ? word == 0 : !(word & EDO__RWLOCK_WRITER);
 }
 
-/* Grants a request if the word admits it. Called under the lock. Returns: whether the request was
- * granted. */
-static bool take(edo_rwlock *rwlock, const edo_op *op)
+/* Gives the word after the requests at the front of the queue that `word` admits, in order.
+ * Adjacent readers are admitted together. WAITERS is cleared if no request remains. Called under
+ * the lock. ret_count: number of requests admitted. */
+static uint64_t admit(const edo__wait_list *waiters, uint64_t word, uint32_t *ret_count)
 {
-    uint64_t word = edo_load_relaxed(&rwlock->word);
-    do {
-        if (!admits(word, op)) return false;
-    } while (!edo_cas_acquire(&rwlock->word, &word, word + op->length));
-    return true;
+    edo_op *op = edo__wait_first(waiters);
+    for (*ret_count = 0; op && admits(word, op); ++*ret_count) {
+        word += op->length;
+        op = edo__wait_next(waiters, op);
+    }
+    return op ? word : word & ~(uint64_t)EDO__RWLOCK_WAITERS;
 }
 
-/* Grants requests in the order of the queue. Adjacent readers are granted together. */
-static void serve(void *object, edo__wakes *wakes)
+/* Releases `released`, and grants requests in the order of the queue, by one read-modify-write of
+ * the word. This step releases the holder's writes to fast paths, and acquires those of readers
+ * that have left before. Granted requests get both through the lock. Called under the lock. */
+static void release_and_serve(edo_rwlock *rwlock, uint64_t released, edo__wakes *wakes)
 {
-    edo_rwlock *rwlock = object;
     edo__wait_list *waiters = edo__waiters_of(&rwlock->waiters);
-    edo_op *op;
-    while ((op = edo__wait_first(waiters)) && take(rwlock, op)) {
+    uint64_t word = edo_load_relaxed(&rwlock->word), next;
+    uint32_t count;
+    do {
+        next = admit(waiters, word - released, &count);
+    } while (!edo_cas_acq_rel(&rwlock->word, &word, next));
+    for (; count; count--) {
+        edo_op *op = edo__wait_first(waiters);
         op->base.result = 0;
         edo__wait_wake(waiters, op, wakes);
     }
-    if (edo__wait_list_is_empty(waiters))
-        edo_and_relaxed(&rwlock->word, ~(uint64_t)EDO__RWLOCK_WAITERS);
 }
 
+static void serve(void *object, edo__wakes *wakes)
+{
+    release_and_serve(object, 0, wakes);
+}
+
+/* Begins a request. Behind other requests no read-modify-write is needed: WAITERS is exact under
+ * the lock, so each release that could admit a request takes the lock first. */
 static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
 {
     (void)wakes;
     edo_rwlock *rwlock = object;
     uint64_t word = edo_load_relaxed(&rwlock->word);
-    for (;;) {
-        bool served = !(word & EDO__RWLOCK_WAITERS) && admits(word, op);
+    while (!(word & EDO__RWLOCK_WAITERS)) {
+        bool served = admits(word, op);
         uint64_t next = served ? word + op->length : word | EDO__RWLOCK_WAITERS;
         if (edo_cas_acquire(&rwlock->word, &word, next)) return served ? 0 : -EAGAIN;
     }
+    return -EAGAIN;
 }
 
 static void give_back(void *object, edo_op *op)
@@ -82,8 +96,7 @@ void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock)
     edo__brief_take(&rwlock->lock);
     if (edo_load_relaxed(&rwlock->word) < EDO__RWLOCK_READER)
         edo__misuse("edo_rwlock_unlock_read", "the lock is not held for reading");
-    edo_sub_release(&rwlock->word, EDO__RWLOCK_READER);
-    serve(rwlock, &wakes);
+    release_and_serve(rwlock, EDO__RWLOCK_READER, &wakes);
     edo__brief_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
 }
@@ -94,8 +107,7 @@ void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock)
     edo__brief_take(&rwlock->lock);
     if (!(edo_load_relaxed(&rwlock->word) & EDO__RWLOCK_WRITER))
         edo__misuse("edo_rwlock_unlock_write", "the lock is not held for writing");
-    edo_sub_release(&rwlock->word, EDO__RWLOCK_WRITER);
-    serve(rwlock, &wakes);
+    release_and_serve(rwlock, EDO__RWLOCK_WRITER, &wakes);
     edo__brief_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
 }
@@ -107,8 +119,7 @@ void edo_rwlock_downgrade(edo_rwlock *rwlock)
     edo__brief_take(&rwlock->lock);
     if (!(edo_load_relaxed(&rwlock->word) & EDO__RWLOCK_WRITER))
         edo__misuse("edo_rwlock_downgrade", "the lock is not held for writing");
-    edo_add_release(&rwlock->word, EDO__RWLOCK_READER - EDO__RWLOCK_WRITER);
-    serve(rwlock, &wakes);
+    release_and_serve(rwlock, (uint64_t)EDO__RWLOCK_WRITER - EDO__RWLOCK_READER, &wakes);
     edo__brief_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
     edo__note_taken(rwlock, EDO__HELD_READ, 1);

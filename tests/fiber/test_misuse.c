@@ -301,6 +301,27 @@ aborts(wakes_under_lock)
     expect_fiber_abort(wakes_under_lock, "^edo: edo_wait: .*with a lock of edo held");
 }
 
+static edo_thread_mutex kept_lock = EDO_THREAD_MUTEX_INIT;
+
+static int64_t waits_with_lock(void *arg)
+{
+    (void)arg;
+    edo_thread_mutex_lock(&kept_lock);
+    int64_t rc = edo_wait(edo_sleep(1));
+    edo_thread_mutex_unlock(&kept_lock);
+    return rc;
+}
+
+aborts(waits_with_lock)
+
+    test(a_wait_with_a_lock_of_the_thread_aborts)
+{
+    if (!EDO_DEBUG) skip(); // a check of debug builds
+    expect_fiber_abort(waits_with_lock,
+                       "^edo: edo_thread_mutex_lock: a poll ended while its thread "
+                       "held the mutex that it had locked at .*test_misuse.c:");
+}
+
 /* ---- outside of fibers ---- */
 
 static void shield_outside(void *arg)

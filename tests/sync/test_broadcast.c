@@ -311,6 +311,21 @@ test(a_broadcast_ends_with_its_last_sender)
     edo_broadcast_receiver_close(&c.out);
 }
 
+test(a_receiver_knows_the_end_before_it_has_all)
+{
+    cast c = make_cast(2);
+    word_weak weak = { NULL };
+    edo_broadcast_downgrade(&c.in, &weak);
+    put_range(&c, 1, 1);
+    assert_false(edo_broadcast_is_closed(&c.out));
+    edo_broadcast_sender_close(&c.in);
+    assert_true(edo_broadcast_is_closed(&c.out));
+    assert_int_equal(edo_broadcast_length(&c.out), 1);
+    expect_range(&c, 1, 1);
+    edo_broadcast_weak_close(&weak);
+    edo_broadcast_receiver_close(&c.out);
+}
+
 test(a_weak_sender_keeps_nothing_open)
 {
     cast c = make_cast(2);
@@ -546,10 +561,13 @@ test(weak_senders_are_no_senders)
 {
     cast c = make_cast(1);
     word_weak weak = { NULL };
+    assert_int_equal(edo_broadcast_weak_senders(&c.in), 0);
     edo_broadcast_downgrade(&c.in, &weak);
     assert_int_equal(edo_broadcast_senders(&c.in), 1);
+    assert_int_equal(edo_broadcast_weak_senders(&c.in), 1);
     assert_true(edo_same_channel(&weak, &c.out));
     edo_broadcast_weak_close(&weak);
+    assert_int_equal(edo_broadcast_weak_senders(&c.in), 0);
     edo_broadcast_weak_close(&weak); // nothing
     put_range(&c, 1, 1);
     expect_range(&c, 1, 1);

@@ -78,12 +78,14 @@ test(a_value_is_received)
     int64_t value = 0;
     assert_int_equal(edo_oneshot_try_recv(&p.out, &value), -EAGAIN);
     assert_false(edo_oneshot_has_value(&p.out));
+    assert_true(edo_end_is_open(&p.in));
     assert_int_equal(edo_oneshot_send(&p.in, &seven), 0);
-    assert_null(p.in.edo_core);
+    assert_false(edo_end_is_open(&p.in));
     assert_true(edo_oneshot_has_value(&p.out));
+    assert_true(edo_end_is_open(&p.out));
     assert_int_equal(edo_oneshot_try_recv(&p.out, &value), 1);
     assert_int_equal(value, 7);
-    assert_null(p.out.edo_core);
+    assert_false(edo_end_is_open(&p.out));
     assert_false(edo_oneshot_has_value(&p.out));
 }
 
