@@ -9,8 +9,7 @@ int edo__file_enter(edo_file *file, const char *call)
 {
     if (!file) return 0;
     int rc = edo__claims_take(&file->uses, EDO__SOURCE_READING);
-    if (rc < 0 && edo__claims_are_over(&file->uses))
-        edo__misuse(call, "the file was closed before: a close is the last use of it");
+    if (rc < 0) edo__file_check(file, call);
     return rc;
 }
 

@@ -37,6 +37,9 @@ edo_file *edo__file_create(uint32_t flags);
 /* Frees a file of edo__file_create() that was not handed out, and closes its descriptor. */
 void edo__file_discard(edo_file *file);
 
+/* Closes a file. call: name of the user's call, for the message about a second close. */
+void edo__file_close(edo_file *file, const char *call);
+
 /* Returns: the descriptor of the directory from which a path starts. */
 static inline edo_fd edo__file_place(const edo_file *dir)
 {
@@ -81,6 +84,9 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
 
 /* Bit of edo_op.detail, beside those of the call: the operation has claimed its files. */
 enum { EDO__FS_ENTERED = 1 << 26 };
+
+/* Ends the process if the file was closed and has no operation in flight. */
+void edo__file_check(const edo_file *file, const char *call);
 
 /* Claims a file for an operation, and releases it. NULL is ignored. call: for a message about
  * misuse. Returns: 0; -ECANCELED: closed. */

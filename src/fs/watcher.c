@@ -11,6 +11,7 @@
 #include "fs/views.h"
 
 #include "base/duration.h"
+#include "runtime/inspect/maker.h"
 #include "stream/inner.h"
 #include "sys/sys.h"
 #include "task/op.h"
@@ -55,7 +56,7 @@ struct edo_watcher {
     edo_buffer text, events; // paths with their NULs; structs event
     size_t taken;            // events that were taken
     move moves[MOVES];
-    uint64_t raw[RAW_SIZE / sizeof(uint64_t)];
+    uint64_t *raw; // RAW_SIZE bytes
 };
 
 /* ---- the queue of events; on a thread of the pool ---- */
@@ -341,7 +342,7 @@ static int translate(edo_watcher *self, const edo__change *change)
 static bool read_raw(edo_watcher *self)
 {
     if (self->raw_at < self->raw_size) return true;
-    int64_t n = edo__changes_read(self->views.fd, self->raw, sizeof self->raw);
+    int64_t n = edo__changes_read(self->views.fd, self->raw, RAW_SIZE);
     self->raw_at = 0;
     self->raw_size = n > 0 ? (size_t)n : 0;
     self->is_readable = n > 0;
@@ -561,8 +562,10 @@ int edo_watcher_create(edo_watcher **ret_watcher)
     if (!ret_watcher) return -EINVAL;
     edo_watcher *self = edo__alloc_zeroed(sizeof *self);
     if (!self) return -ENOMEM;
-    edo_fd fd = edo__changes_open();
+    self->raw = edo__alloc(RAW_SIZE);
+    edo_fd fd = self->raw ? edo__changes_open() : -ENOMEM;
     if (fd < 0) {
+        edo__free(self->raw, RAW_SIZE);
         edo__free(self, sizeof *self);
         return fd;
     }
@@ -574,12 +577,13 @@ int edo_watcher_create(edo_watcher **ret_watcher)
 void edo_watcher_close(edo_watcher *watcher)
 {
     if (!watcher) return;
-    if (watcher->user) edo__misuse("edo_watcher_close", "an edo_watcher_next() is in flight");
+    edo__user_closes(&watcher->user, "edo_watcher_close", "edo_watcher_next");
     edo__sys_close(watcher->views.fd);
     edo__views_clear(&watcher->views);
     for (move *m = watcher->moves; m < watcher->moves + MOVES; m++)
         edo__free(m->path, m->size);
     edo_buffer_deinit(&watcher->text);
     edo_buffer_deinit(&watcher->events);
-    edo__free(watcher, sizeof *watcher);
+    edo__free(watcher->raw, RAW_SIZE);
+    edo__free_closed(watcher, sizeof *watcher);
 }

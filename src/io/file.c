@@ -2,6 +2,8 @@
  * the bytes that the call moves belong to the operation. */
 #include "io/file.h"
 
+#include "runtime/inspect/maker.h"
+
 /* ---- one step ---- */
 
 /* Bytes per call of the ring or the pool. A cancellation waits for this many. */
@@ -71,7 +73,7 @@ static void hang_up(edo_io *io)
 
 static void release(edo_io *io)
 {
-    edo__free(edo__file_stream_of(io), sizeof(edo__file_stream));
+    edo__free_closed(edo__file_stream_of(io), sizeof(edo__file_stream));
 }
 
 static const edo__io_ops file_ops = { .name = "file",
