@@ -299,12 +299,13 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
 }
 
 /* Whether a view has no use for a change. A change of a directory itself is reported for roots only,
- * because the directory above reports it for all other directories; its removal also ends the watch
- * of a file in it. */
+ * because the directory above reports it for all other directories; its removal or rename also ends
+ * the watch of a file in it. */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
+    enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };
     if (*change->name) return view->filter && strcmp(view->path + view->filter, change->name) != 0;
-    if (change->what & EDO__CHANGE_SELF_REMOVED) return !view->is_root && !view->filter;
+    if (change->what & ENDS) return !view->is_root && !view->filter;
     return !view->is_root || view->filter;
 }
 
@@ -323,10 +324,31 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
     return rc;
 }
 
+/* Ends the watches whose root was renamed. The system does not tell the new path, so the paths of
+ * all further events would be wrong. */
+static int end_moved(edo_watcher *self, const edo__change *change)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0;) {
+        edo__view *view;
+        int found = edo__views_copy(&self->views, change->number, i, &view);
+        if (found <= 0) return found;
+        if (is_hidden(view, change)) {
+            i++;
+        } else {
+            rc = report(self, EDO_FILE_MOVED_OUT, view->watch, view->path, NULL, true);
+            edo__views_remove(&self->views, view->watch, NULL);
+        }
+        edo__view_free(view);
+    }
+    return rc;
+}
+
 static int translate(edo_watcher *self, const edo__change *change)
 {
     int rc = 0;
     if (change->what & EDO__CHANGE_LOST) return add_again(self);
+    if (change->what & EDO__CHANGE_SELF_MOVED) return end_moved(self, change);
     if (change->what & EDO__CHANGE_ENDED) edo__views_end(&self->views, change->number);
     for (unsigned i = 0; rc == 0; i++) {
         edo__view *view;
