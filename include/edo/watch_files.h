@@ -70,8 +70,11 @@ EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
 
 /* Watches a file or a directory. Symlinks in the path are followed once, at this moment.
  * Result: a number > 0 for the watch; -ENOENT: the directory of the path does not exist; -ENOSPC:
- * fs.inotify.max_user_watches is reached, which is also logged; -EINVAL. On failure nothing is
- * watched.
+ * fs.inotify.max_user_watches is reached, which is also logged; -ENAMETOOLONG: the path of a
+ * directory in the tree has 4096 bytes or more, because the system adds directories by path only;
+ * -EMFILE: one descriptor is used per level of the tree while it is added; -EINVAL. On failure
+ * nothing is watched. A directory that appears later and cannot be added is reported as
+ * EDO_FILES_LOST.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags);
 
