@@ -25,12 +25,15 @@ static bool is(const struct command *command, const char *name, int64_t least)
 /* The number of a line such as "*3" or "$5"; -EPROTO. */
 static int64_t number_of(edo_slice line, char type, int64_t most)
 {
-    char digits[8] = "";
     const char *text = line.data;
-    if (line.size < 2 || line.size > sizeof digits || text[0] != type) return -EPROTO;
-    memcpy(digits, text + 1, line.size - 1);
-    int64_t number = atoi(digits);
-    return number >= 0 && number <= most ? number : -EPROTO;
+    int64_t number = 0;
+    if (line.size < 2 || text[0] != type) return -EPROTO;
+    for (size_t i = 1; i < line.size; i++) {
+        if (text[i] < '0' || text[i] > '9') return -EPROTO;
+        number = number * 10 + (text[i] - '0');
+        if (number > most) return -EPROTO;
+    }
+    return number;
 }
 
 /* Reads a command: "*2\r\n$3\r\nGET\r\n$1\r\na\r\n". Answers 1, or 0 at the end of the input. */
@@ -56,6 +59,7 @@ edo_async(read_command)
             word[self->size] = '\0';
             edo_try(edo_reader_read_exact(self->in, word, (size_t)self->size));
             edo_try(edo_reader_read_exact(self->in, self->end, sizeof self->end));
+            edo_check(memcmp(self->end, "\r\n", sizeof self->end) ? -EPROTO : 0);
         }
         edo_return(1);
     }

@@ -84,8 +84,10 @@ edo_async(show)
 {
     edo_body {
         int64_t rc;
-        edo_retry_budget_init(&budget, 10, 20);
-        edo_breaker_init(&breaker, 10, edo_s(5));
+        /* region: init */
+        edo_retry_budget_init(&budget, 10, 20);   // 10 retries per 100 calls, 20 at the beginning
+        edo_breaker_init(&breaker, 10, edo_s(5)); // opens for 5 s after 10 failures in a row
+        /* end: init */
         self->failures = 3;
         edo_call(rc, persist, .failures = &self->failures);
         printf("after three failures: %d\n", (int)rc);

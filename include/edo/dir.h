@@ -104,13 +104,14 @@ EDO_API EDO_MUST_USE edo_op edo_path_space(const char *path, edo_disk_space *ret
 
 /* ---- directories ---- */
 
-/* Makes a directory. mode: such as 0755; the umask is applied. Result: 0; -EEXIST. Cancel: prompt
- * until it begins. */
+/* Makes a directory. mode: such as 0755; the umask is applied. edo_path_make_dir() uses 0777.
+ * Result: 0; -EEXIST. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_make_dir_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_make_dir(const char *path);
 
-/* Makes a directory, and the directories above it that do not exist.
- * Result: 0, also if all of them exist; -ENOTDIR; -EEXIST: the path is a file of another kind;
+/* Makes a directory, and the directories above it that do not exist, all with the same mode.
+ * mode: as above. edo_path_make_dirs() uses 0777.
+ * Result: 0, also if all exist; -ENOTDIR; -EEXIST: the path is a file of another kind;
  * -ENAMETOOLONG. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_make_dirs_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_make_dirs(const char *path);

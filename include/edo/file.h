@@ -19,10 +19,11 @@
  * later syncs of the edo_file answer the same error, because the system reports a lost write only
  * once.
  *
- * Cancel. "prompt until it begins" has this meaning. An operation that waits for a thread or for
- * the ring ends with -ECANCELED, and nothing was done. Once the system has begun the call, the
- * operation waits for the end of the call, and answers the result. So no result and no byte is
- * lost.
+ * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
+ * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
+ * for its end, and answers the result. So no result and no byte is lost. A read or write of a named
+ * pipe or a terminal that is not ready ends within 16 ms of its cancellation. The streams of edo/pipe.h
+ * and edo/terminal.h need no thread for such waits.
  *
  * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
  * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
@@ -72,13 +73,14 @@ enum {
     EDO_OPEN_NO_MAGIC = 1 << 20,  // -ELOOP for links such as /proc/self/fd/1
 };
 
-/* Opens a file. The descriptor is closed by exec. Opening a named pipe waits for its other end, on
- * a thread of the pool.
+/* Opens a file. The descriptor is closed by exec. Opening a named pipe waits for its other end,
+ * by tries with pauses of 1 ms to 64 ms, as edo_fifo_open_writer() of edo/pipe.h does.
  * mode: permissions of a file that is made, such as 0644; the umask is applied. edo_file_open()
  * uses 0666.
  * Result: 0 with *ret_file; -EINVAL for NULL, or flags that contradict each other; -ENOENT,
  * -EACCES, -EMFILE, ...; -ENOMEM.
- * Cancel: prompt until it begins; a file that was opened nevertheless is the result. */
+ * Cancel: prompt until it begins, and while it waits for the other end of a pipe; a file that was
+ * opened nevertheless is the result. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_at(edo_file *dir, const char *path, uint32_t flags,
                                              uint32_t mode, edo_file **ret_file);
 EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file);
@@ -306,15 +308,16 @@ EDO_API EDO_MUST_USE edo_op edo_file_link(edo_file *file, edo_file *dir, const c
  * once; otherwise all calls are made in one visit to the pool.
  * Result: bytes read, in *ret_bytes (edo_bytes_deinit() frees them); -ENOMEM; -EFBIG for a file
  * larger than memory can be; the errors of edo_file_open().
- * Cancel: waits for the piece of some megabytes that is being read; *ret_bytes is untouched. The
- * open of a FIFO waits for a writer, even after a cancellation. So no limit ends that wait. */
+ * Cancel: waits for the piece of some megabytes that is being read, or for 16 ms while a pipe or a
+ * terminal has no input; *ret_bytes is untouched. */
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole_at(edo_file *dir, const char *path,
                                                    edo_bytes *ret_bytes);
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole(const char *path, edo_bytes *ret_bytes);
 
 /* Makes or overwrites a file with these bytes. After a crash or an error the file may contain only
  * a part of them; see edo_file_replace().
- * Result: 0, or the first error. Cancel: prompt until it begins. */
+ * Result: 0, or the first error. Cancel: prompt until it begins, and while a named pipe has no reader.
+ * The write itself waits for the reader on a thread of the pool, and is not cancelled. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole_at(edo_file *dir, const char *path,
                                                     const void *data, size_t size);
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole(const char *path, const void *data, size_t size);

@@ -9,11 +9,15 @@
  * With every driver, a buffer belongs to its operation until the operation is ready. So a cancelled
  * operation may remain pending for a moment, while the kernel still owns the buffer.
  *
- * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...);
- * -EBUSY; -EINVAL for NULL in place of a stream; -ECANCELED if the operation was cancelled (also by
- * a runtime that ends), or if the stream was closed meanwhile. SIGPIPE is never raised, with or
- * without a handler of the program. Use of a stream after its end is misuse, which ends the process
- * with one line. Debug builds of edo always detect this misuse.
+ * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...),
+ * -EBUSY, -EINVAL for NULL in place of a stream, -ECANCELED if the operation was cancelled (also by
+ * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without
+ * a handler of the program. Use of a stream after its end, also a second close, is misuse, which
+ * ends the process with one line that names the call. The line comes in every build, as long as an
+ * operation of the stream is in flight, or a runtime exists and few streams have ended since then:
+ * 31 in a release build, 511 in a debug build. Later the memory may belong to another object, and
+ * AddressSanitizer has to report the use. The same holds for files, directories, walks, watchers,
+ * listeners, sockets, processes and signals. An end of a channel may be closed twice (edo/ends.h).
  *
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *

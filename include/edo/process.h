@@ -234,18 +234,20 @@ typedef struct edo_output {
         bool is_done;
     } ways[3];
     edo_process *own;
+    edo_command *command;
     edo_op waiting;
     bool has_begun, has_failed;
     const edo_op *user;
 } edo_output;
 
 /* Runs a command to its end: writes the input and reads both outputs at the same time. `out` and
- * `err` are pipes unless the command sets them. Unless the command sets `in`, `in` is a pipe if
- * there is input, and otherwise the null device. A child that does not read all of its input is not
- * an error.
- * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
- * process (edo_command.on_close); the bytes that were read are in the buffers. Cancel: waits,
- * briefly. */
+ * `err` are pipes unless the command sets them. Unless the command sets `in`, it is a pipe if there
+ * is input, otherwise the null device. A child that does not read all of its input is not an error.
+ * The spawn is a job of the pool "user", as that of edo_command_start().
+ * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM.
+ * Cancel: waits, briefly. A cancelled call, such as one that a limit ends, closes the process: the
+ * child continues to run, without a reader of its outputs, unless edo_command.on_close says
+ * otherwise. EDO_PROCESS_KILL ends it. The bytes that were read are in the buffers. */
 EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
 
 /* As edo_command_output(), for processes that were spawned. The operation writes the input of the

@@ -126,7 +126,8 @@ EDO_API EDO_MUST_USE edo_op edo_udp_send_message(edo_udp *socket, edo_message *m
 
 /* Receives up to `count` datagrams, and at most 64. Waits for the first datagram, and also takes
  * further datagrams that have already arrived. The options of the messages must be zero.
- * Result: number of datagrams, from messages[0] on, in the order of their arrival.
+ * Result: number of datagrams, from messages[0] on, in the order of their arrival; -EINVAL for a
+ * count of 0.
  * Cancel: prompt; no datagram is lost. */
 EDO_API EDO_MUST_USE edo_op edo_udp_recv_many(edo_udp *socket, edo_message *messages, size_t count);
 
@@ -135,7 +136,8 @@ EDO_API EDO_MUST_USE edo_op edo_udp_recv_many(edo_udp *socket, edo_message *mess
  * the kernel takes them in one call (GSO). The options of the first message apply to all. A message
  * that fails does not stop the messages after it. Its `error` is the reason; `error` is 0 for
  * messages that were sent.
- * Result: number of datagrams sent; if none was sent, the error of the first message.
+ * Result: number of datagrams sent; if none was sent, the error of the first message; -EINVAL for a
+ * count of 0.
  * edo_op_progress() is the number of messages that were tried.
  * Cancel: prompt; the result is above 0 if messages had been sent. */
 EDO_API EDO_MUST_USE edo_op edo_udp_send_many(edo_udp *socket, edo_message *messages, size_t count);

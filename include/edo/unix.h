@@ -196,7 +196,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
 
 /* ---- descriptors ---- */
 
-/* Bytes of a control for `count` descriptors, at most 253. */
+/* Bytes of a control for `count` descriptors, at most 253. The system rounds a record up to 8 bytes.
+ * So a control for an odd number of descriptors has room for one more, which it then receives:
+ * edo_control_take_fds() with room for `count` closes it. */
 #define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
 /* Adds descriptors to a message that will be sent, as one record. A message may have one such

@@ -9,11 +9,14 @@
  *     }
  *     edo_watcher_close(self->watcher);
  *
- * A file is watched by its name. The watch continues when the file is replaced by another file, as
- * editors do, and while no file has that name. The watch ends when the directory of the file is
- * removed, which is reported as EDO_FILE_REMOVED of that directory. The watch of a directory
- * reports changes of the directory's entries. With EDO_WATCH_TREE, it also reports changes in all
- * directories below, including directories that are made or moved there later.
+ * A file is watched by its name: the watch continues when the file is replaced by another one, as
+ * editors do, and while no file has that name. A watched directory reports its entries; with
+ * EDO_WATCH_TREE those of all directories below it, also of those that are made or moved in later.
+ *
+ * A watch ends when the watched directory, or the directory of the watched file, is removed or
+ * renamed. EDO_FILE_REMOVED or EDO_FILE_MOVED_OUT of that directory reports this. The system does not
+ * report a new path, also not when a directory above is renamed: then the watch continues with the
+ * old path.
  *
  * The system merges equal consecutive events, so changes cannot be counted. A write is reported as
  * one or more EDO_FILE_CHANGED, and the close of the written file as one EDO_FILE_WRITTEN. If a
@@ -42,7 +45,8 @@ typedef enum edo_file_event_kind {
     EDO_FILE_METADATA,  // permissions, owner, times, links
     EDO_FILE_REMOVED,   // also the watched directory itself, which then is not watched any more
     EDO_FILE_RENAMED,   // from old_path to path
-    EDO_FILE_MOVED_OUT, // renamed to a place that is not watched
+    EDO_FILE_MOVED_OUT, // renamed to a place that is not watched; also the watched directory itself,
+                        // which then is not watched any more
     EDO_FILE_MOVED_IN,  // renamed from a place that is not watched
     EDO_FILES_LOST,     // events were dropped; no path
 } edo_file_event_kind;
@@ -66,8 +70,11 @@ EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
 
 /* Watches a file or a directory. Symlinks in the path are followed once, at this moment.
  * Result: a number > 0 for the watch; -ENOENT: the directory of the path does not exist; -ENOSPC:
- * fs.inotify.max_user_watches is reached, which is also logged; -EINVAL. On failure nothing is
- * watched.
+ * fs.inotify.max_user_watches is reached, which is also logged; -ENAMETOOLONG: the path of a
+ * directory in the tree has 4096 bytes or more, because the system adds directories by path only;
+ * -EMFILE: one descriptor is used per level of the tree while it is added; -EINVAL. On failure
+ * nothing is watched. A directory that appears later and cannot be added is reported as
+ * EDO_FILES_LOST.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags);
 

@@ -1,6 +1,7 @@
 /* Polls of operations, and of work in pieces (fs.h). */
 #include "fs/fs.h"
 
+#include "io/pause.h"
 #include "task/op.h"
 
 /* ---- operations of a kind ---- */
@@ -9,8 +10,7 @@ int edo__file_enter(edo_file *file, const char *call)
 {
     if (!file) return 0;
     int rc = edo__claims_take(&file->uses, EDO__SOURCE_READING);
-    if (rc < 0 && edo__claims_are_over(&file->uses))
-        edo__misuse(call, "the file was closed before: a close is the last use of it");
+    if (rc < 0) edo__file_check(file, call);
     return rc;
 }
 
@@ -55,6 +55,37 @@ static int64_t run_call(edo_op *op)
     return edo__file_make(&call);
 }
 
+/* ---- pauses ---- */
+
+typedef struct pause {
+    int64_t until; // ns of the runtime's clock
+} pause;
+
+static pause *pause_of(edo_op *op)
+{
+    _Static_assert(sizeof(pause) <= sizeof op->link, "lies in the link");
+    return (pause *)(void *)&op->link;
+}
+
+void edo__fs_pause(edo_op *op, edo_cx *cx)
+{
+    uint32_t count = (op->detail & EDO__FS_PAUSES) / EDO__FS_ONE_PAUSE;
+    edo__pause(cx, count ? 1u << (count - 1) : 0, &pause_of(op)->until);
+    if (count < EDO__FS_PAUSES / EDO__FS_ONE_PAUSE) op->detail += EDO__FS_ONE_PAUSE;
+    op->detail |= EDO__FS_PAUSED;
+}
+
+bool edo__fs_is_paused(edo_op *op, edo_cx *cx)
+{
+    if (!edo__call_has(op, EDO__FS_PAUSED)) return false;
+    if (cx->fate == EDO_LIVE && edo__is_paused(cx, pause_of(op)->until)) return true;
+    op->detail &= ~(uint32_t)EDO__FS_PAUSED;
+    op->link.node.next = op->link.node.prev = NULL;
+    return false;
+}
+
+/* ---- the course ---- */
+
 edo_poll edo__fs_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -65,11 +96,16 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx)
         int rc = cx->fate == EDO_LIVE ? enter(op) : -ECANCELED;
         if (rc < 0) return finish(op, cx, rc);
     }
+    if (edo__fs_is_paused(op, cx)) return EDO_PENDING;
     bool describes = kind->describe && !edo__call_is_begun(op);
     if (describes) kind->describe(op, &call);
     edo_poll poll = edo__call_drive(op, cx, edo__file_stream_in(op->object),
                                     describes ? &call : NULL, kind->run ? kind->run : run_call);
-    return poll == EDO_PENDING ? EDO_PENDING : finish(op, cx, op->base.result);
+    if (poll == EDO_PENDING) return EDO_PENDING;
+    if (!kind->waits || op->base.result != -EAGAIN) return finish(op, cx, op->base.result);
+    if (cx->fate != EDO_LIVE) return finish(op, cx, -ECANCELED);
+    edo__fs_pause(op, cx);
+    return EDO_PENDING;
 }
 
 /* ---- jobs in pieces ---- */

@@ -1,6 +1,7 @@
 /* The entries of a directory. */
 #include "fs/fs.h"
 
+#include "runtime/inspect/maker.h"
 #include "stream/inner.h"
 #include "task/op.h"
 
@@ -13,24 +14,26 @@ struct edo_dir {
     const edo_op *user; // the edo_dir_next() in flight
     size_t size, at;    // bytes of the batch, and bytes that were taken
     bool ended;
-    uint64_t batch[BATCH_SIZE / sizeof(uint64_t)];
+    uint64_t *batch; // BATCH_SIZE bytes
 };
 
 edo_dir *edo__dir_create(edo_file *file)
 {
-    edo_dir *dir = edo__alloc(sizeof *dir);
-    if (!dir) return NULL;
+    edo_dir *dir = edo__alloc_zeroed(sizeof *dir);
+    uint64_t *batch = dir ? edo__alloc(BATCH_SIZE) : NULL;
+    if (!batch) {
+        edo__free(dir, sizeof *dir);
+        return NULL;
+    }
     dir->file = file;
-    dir->user = NULL;
-    dir->size = dir->at = 0;
-    dir->ended = false;
+    dir->batch = batch;
     return dir;
 }
 
 static int64_t run_batch(edo_op *op)
 {
     edo_dir *dir = op->object;
-    return edo__dir_read(dir->file->stream.fd, dir->batch, sizeof dir->batch);
+    return edo__dir_read(dir->file->stream.fd, dir->batch, BATCH_SIZE);
 }
 
 static bool take(edo_dir *dir, edo_entry *ret_entry)
@@ -78,13 +81,15 @@ edo_op edo_dir_next(edo_dir *dir, edo_entry *ret_entry)
 
 edo_file *edo_dir_file(edo_dir *dir)
 {
+    edo__user_check(dir->user, "edo_dir_file");
     return dir->file;
 }
 
 void edo_dir_close(edo_dir *dir)
 {
     if (!dir) return;
-    if (dir->user) edo__misuse("edo_dir_close", "an edo_dir_next() is in flight");
-    edo_file_close(dir->file);
-    edo__free(dir, sizeof *dir);
+    edo__user_closes(&dir->user, "edo_dir_close", "edo_dir_next");
+    edo__file_close(dir->file, "edo_dir_close");
+    edo__free(dir->batch, BATCH_SIZE);
+    edo__free_closed(dir, sizeof *dir);
 }

@@ -13,6 +13,12 @@ static void destroy(edo_file *file)
     edo__free_closed(file, sizeof *file);
 }
 
+void edo__file_check(const edo_file *file, const char *call)
+{
+    if (edo__claims_are_over(&file->uses))
+        edo__misuse(call, "the file was closed before: a close is the last use of it");
+}
+
 void edo__file_leave(edo_file *file)
 {
     if (file && edo__claims_leave(&file->uses, EDO__SOURCE_READING)) destroy(file);
@@ -82,6 +88,7 @@ int edo_file_from_fd(edo_fd fd, edo_file **ret_file)
 
 edo_fd edo_file_fd(const edo_file *file)
 {
+    edo__file_check(file, "edo_file_fd");
     edo__file_stream_block(&((edo_file *)(uintptr_t)file)->stream);
     return file->stream.fd;
 }
@@ -95,8 +102,7 @@ edo_fd edo_file_into_fd(edo_file *file)
     if (rc == 0) {
         edo_fd fd = edo_file_fd(file);
         file->stream.fd = -1;
-        edo__io_begin_close(&file->stream.io, call);
-        edo__io_end_close(&file->stream.io);
+        edo__file_close(file, call);
         edo__io_leave(&file->stream.io, EDO__BOTH_SIDES);
         edo__file_leave(file);
         return fd;
@@ -105,9 +111,13 @@ edo_fd edo_file_into_fd(edo_file *file)
     return rc;
 }
 
+void edo__file_close(edo_file *file, const char *call)
+{
+    edo__io_begin_close(&file->stream.io, call);
+    edo__io_end_close(&file->stream.io);
+}
+
 void edo_file_close(edo_file *file)
 {
-    if (!file) return;
-    edo__io_begin_close(&file->stream.io, "edo_file_close");
-    edo__io_end_close(&file->stream.io);
+    if (file) edo__file_close(file, "edo_file_close");
 }

@@ -37,6 +37,9 @@ edo_file *edo__file_create(uint32_t flags);
 /* Frees a file of edo__file_create() that was not handed out, and closes its descriptor. */
 void edo__file_discard(edo_file *file);
 
+/* Closes a file. call: name of the user's call, for the message about a second close. */
+void edo__file_close(edo_file *file, const char *call);
+
 /* Returns: the descriptor of the directory from which a path starts. */
 static inline edo_fd edo__file_place(const edo_file *dir)
 {
@@ -66,6 +69,7 @@ typedef struct edo__fs_kind {
      * be NULL. */
     int (*check)(edo_op *op);
     bool has_two; // `length` is a second file
+    bool waits;   // -EAGAIN: a named pipe has no reader; the calls are made again after a pause
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -81,8 +85,22 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-/* Bit of edo_op.detail, beside the bits of the call: the operation has claimed its files. */
-enum { EDO__FS_ENTERED = 1 << 26 };
+/* Bits of edo_op.detail, beside those of the call. ENTERED: the operation has claimed its files. */
+enum {
+    EDO__FS_ENTERED = 1 << 26,
+    EDO__FS_PAUSED = 1 << 27,
+    EDO__FS_PAUSES = 7 << 28, // number of pauses, at most 7
+    EDO__FS_ONE_PAUSE = 1 << 28,
+};
+
+/* Ends the process if the file was closed and has no operation in flight. */
+void edo__file_check(const edo_file *file, const char *call);
+
+/* Pauses of an operation that waits for the other end of a named pipe (io/pause.h). The end of the
+ * pause is in the operation's link, which the pool uses otherwise, and the number of pauses in
+ * edo_op.detail. Inside a poll that returns EDO_PENDING after edo__fs_pause(). */
+void edo__fs_pause(edo_op *op, edo_cx *cx);
+bool edo__fs_is_paused(edo_op *op, edo_cx *cx);
 
 /* Claims a file for an operation, and releases it. NULL is ignored. call: for a message about
  * misuse. Returns: 0; -ECANCELED: closed. */

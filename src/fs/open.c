@@ -41,7 +41,7 @@ static int64_t run_open(edo_op *op)
     return edo__file_make(&call);
 }
 
-/* Makes the file, and tries to open it. Returns: as edo__file_try_open(). */
+/* Makes the file, and tries to open it. Returns: 0; as edo__file_try_open(). */
 static int64_t begin(open_op *self, edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -58,7 +58,10 @@ static int64_t begin(open_op *self, edo_op *op)
     self->ret = file;
     op->detail |= EDO__FS_ENTERED;
     describe(op, &call);
-    return edo__file_try_open(&call, &file->stream.fd);
+    int64_t fd = edo__file_try_open(&call);
+    if (fd < 0) return fd;
+    file->stream.fd = (edo_fd)fd;
+    return 0;
 }
 
 enum { OPENS_DIR = 1 }; // in edo_op.detail: the result is an edo_dir
@@ -76,41 +79,52 @@ static int64_t hand_out(edo_file *file, bool opens_dir)
     return 0;
 }
 
-/* Ends the open with its result. fd: the opened descriptor, or an error. If the file already holds
- * a descriptor of a named pipe, closes that descriptor. */
-static int64_t take(open_op *self, int64_t fd, bool tried, bool opens_dir)
+static int64_t take(open_op *self, int64_t rc, bool opens_dir)
 {
     edo_file *file = self->ret;
     edo__file_leave(self->dir);
-    int64_t rc = fd;
-    if (fd >= 0) {
-        edo__sys_close(file->stream.fd);
-        file->stream.fd = (edo_fd)fd;
-        file->stream.may_be_nonblocking = tried;
-        rc = hand_out(file, opens_dir);
-    }
+    file->stream.may_be_nonblocking = true;
+    if (rc >= 0) rc = hand_out(file, opens_dir);
     if (rc < 0) edo__file_discard(file);
     return rc;
 }
 
-static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result, bool tried)
+static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result)
 {
     open_op *self = open_of(op);
-    if (op->detail & EDO__FS_ENTERED) result = take(self, result, tried, op->detail & OPENS_DIR);
+    if (op->detail & EDO__FS_ENTERED) result = take(self, result, op->detail & OPENS_DIR);
     op->progress = 0;
     return edo__op_finish(op, cx, result);
+}
+
+/* Makes one try. Returns: EDO_PENDING; EDO_READY with base.result: 0; -EAGAIN: the other end of a
+ * named pipe is not open; another error. */
+static edo_poll try_open(edo_op *op, edo_cx *cx)
+{
+    edo__file_stream *stream = &((edo_file *)open_of(op)->ret)->stream;
+    if (stream->fd < 0) {
+        if (edo__call_drive(op, cx, NULL, NULL, run_open) == EDO_PENDING) return EDO_PENDING;
+        if (op->base.result < 0) return EDO_READY;
+        stream->fd = (edo_fd)op->base.result;
+    }
+    op->base.result = edo__file_end_open(stream->fd) ? 0 : -EAGAIN;
+    return EDO_READY;
 }
 
 static edo_poll open_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__FS_ENTERED)) {
+    if (!edo__call_has(op, EDO__FS_ENTERED)) {
         int64_t rc = cx->fate == EDO_LIVE ? begin(open_of(op), op) : -ECANCELED;
-        if (rc != -EAGAIN) return finish(op, cx, rc, true);
+        if (rc < 0 && rc != -EAGAIN) return finish(op, cx, rc);
     }
-    if (edo__call_drive(op, cx, NULL, NULL, run_open) == EDO_PENDING) return EDO_PENDING;
-    return finish(op, cx, op->base.result, false);
+    if (edo__fs_is_paused(op, cx)) return EDO_PENDING;
+    if (try_open(op, cx) == EDO_PENDING) return EDO_PENDING;
+    if (op->base.result != -EAGAIN) return finish(op, cx, op->base.result);
+    if (cx->fate != EDO_LIVE) return finish(op, cx, -ECANCELED);
+    edo__fs_pause(op, cx);
+    return EDO_PENDING;
 }
 
 static edo_op open_by(const edo_future_ops *ops, edo_file *dir, const char *path, uint32_t flags,

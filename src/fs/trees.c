@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fs/copy.h"
+#include "fs/target.h"
 #include "fs/tree.h"
 
 #include "sys/sys.h"
@@ -188,9 +189,9 @@ typedef struct copying {
     uint32_t flags;
     edo__tree tree; // walk through the source, if it is a tree
     bool is_tree, has_begun, has_file;
-    edo__copy file;       // the file that is being copied, while has_file
-    edo_fd target;        // directory of a tree's copy, or -1
-    edo_info target_info; // identity of that directory
+    edo__copy file;       // being copied, while has_file
+    edo__target target;   // in the copy of a tree
+    edo_info target_info; // identity of the copy's root
     int64_t count, error;
 } copying;
 
@@ -243,9 +244,9 @@ static int64_t begin_copying(copying *self)
         edo__sys_close((edo_fd)fd);
         return rc;
     }
-    self->target = (edo_fd)rc;
+    self->target = edo__target_at((edo_fd)rc);
     self->has_begun = true;
-    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = self->target };
+    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = self->target.fd };
     call.data = &self->target_info;
     edo__file_make(&call);
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
@@ -263,12 +264,13 @@ static int64_t copy_link(const copying *self)
     int64_t size = edo__file_make(&call);
     if (size < 0) return size;
     target[size] = '\0';
-    call = (edo__file_call){
-        .verb = EDO__PATH_SYMLINK, .fd = self->target, .path = self->tree.path, .path2 = target
-    };
+    call = (edo__file_call){ .verb = EDO__PATH_SYMLINK,
+                             .fd = self->target.fd,
+                             .path = edo__tree_name(&self->tree),
+                             .path2 = target };
     int64_t rc = edo__file_make(&call);
     if (rc != -EEXIST || !(self->flags & EDO_COPY_REPLACE)) return rc;
-    call_at(EDO__PATH_REMOVE, self->target, self->tree.path, 0);
+    call_at(EDO__PATH_REMOVE, call.fd, call.path, 0);
     return edo__file_make(&call);
 }
 
@@ -288,7 +290,8 @@ static void enter_dir(copying *self)
         self->tree.enters = false;
         return;
     }
-    int64_t rc = make_dir(self, self->target, self->tree.path);
+    int64_t rc = make_dir(self, self->target.fd, call.path);
+    if (rc >= 0) rc = edo__target_open(&self->target, call.path);
     self->tree.enters = rc >= 0;
     note_copy(self, rc);
 }
@@ -296,8 +299,8 @@ static void enter_dir(copying *self)
 static void begin_file(copying *self)
 {
     int64_t rc = edo__copy_open(&self->file, edo__tree_dir(&self->tree),
-                                edo__tree_name(&self->tree), self->target, self->tree.path,
-                                self->flags | EDO__COPY_IN_TREE);
+                                edo__tree_name(&self->tree), self->target.fd,
+                                edo__tree_name(&self->tree), self->flags | EDO__COPY_IN_TREE);
     self->has_file = rc >= 0;
     if (rc < 0) note_copy(self, rc);
 }
@@ -312,26 +315,48 @@ static void copy_entry(copying *self)
     }
 }
 
-/* Sets the permissions and times of a directory. Called after all entries were copied, because each
- * copied entry changes the directory's times. */
-static void leave_dir(copying *self, edo_fd from, const char *name, const char *to)
+/* Sets the permissions and times of a directory after its entries, which change its times. */
+static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
 {
     edo_info info;
     edo__file_call call = { .verb = EDO__FILE_INFO, .fd = from, .path = name, .data = &info };
     int64_t rc = edo__file_make(&call);
-    int64_t fd = rc < 0 ? rc : open_dir(self->target, to, false);
-    if (fd >= 0) {
-        rc = edo__copy_metadata((edo_fd)fd, &info, self->flags);
-        edo__sys_close((edo_fd)fd);
-    }
-    if (fd < 0) rc = fd;
+    if (rc >= 0) rc = edo__copy_metadata(to, &info, self->flags);
     if (rc < 0) note_copy(self, rc);
+}
+
+/* Leaves a directory. The way back is taken before the permissions, which may forbid it. Without a
+ * way back, there is no place for the entries that follow. Returns: 0; the error. */
+static int64_t leave_dir(copying *self)
+{
+    int64_t error;
+    edo_fd left = edo__target_leave(&self->target, &error);
+    if (left < 0) return left;
+    finish_dir(self, edo__tree_dir(&self->tree), edo__tree_name(&self->tree), left);
+    edo__sys_close(left);
+    return error;
 }
 
 static void copy_file_on(copying *self)
 {
     int64_t rc = edo__copy_piece(&self->file);
     if (rc != -EAGAIN) note_copy(self, close_file(self, rc));
+}
+
+/* Number of levels below the root. */
+static uint32_t depth_of(const edo__tree *tree)
+{
+    return tree->depth ? tree->depth - 1 : 0;
+}
+
+/* Uses one event of the walk. Returns: 0; an error that ends the copy. */
+static int64_t show(copying *self, int64_t event)
+{
+    if (event == EDO__TREE_LEAVE) return leave_dir(self);
+    edo__target_forget(&self->target);
+    if (event == EDO__TREE_ENTRY) copy_entry(self);
+    if (event == EDO__TREE_ERROR) note_copy(self, self->tree.error);
+    return 0;
 }
 
 /* Makes one step. Returns: whether there is more; if not, *ret_rc has the result. */
@@ -342,13 +367,11 @@ static bool copy_step(copying *self, int64_t *ret_rc)
         copy_file_on(self);
         return true;
     }
-    int64_t event = edo__tree_next(tree);
-    if (event == EDO__TREE_ENTRY) copy_entry(self);
-    if (event == EDO__TREE_ERROR) note_copy(self, tree->error);
-    if (event == EDO__TREE_LEAVE)
-        leave_dir(self, edo__tree_dir(tree), edo__tree_name(tree), tree->path);
-    if (event > 0) return true;
-    if (event == EDO__TREE_END) leave_dir(self, EDO__HERE, self->from, ".");
+    int64_t event = edo__tree_next(tree), rc = edo__target_follow(&self->target, depth_of(tree));
+    if (event > EDO__TREE_END && rc == 0) rc = show(self, event);
+    if (rc < 0) event = rc;
+    if (event > EDO__TREE_END) return true;
+    if (event == EDO__TREE_END) finish_dir(self, EDO__HERE, self->from, self->target.fd);
     *ret_rc = event < 0 ? event : self->error ? self->error : self->count;
     return false;
 }
@@ -378,7 +401,7 @@ static void end_copying(edo__fs_work *work, bool complete)
     (void)complete;
     if (self->has_file) edo__copy_close(&self->file, false);
     if (self->is_tree) edo__tree_close(&self->tree);
-    edo__sys_close(self->target);
+    edo__target_close(&self->target);
 }
 
 static int64_t take_copying(edo__fs_work *work, edo_op *op, int64_t result)
@@ -416,7 +439,7 @@ static edo_poll copy_poll(edo_future *future, edo_cx *cx)
     made->to = self->to;
     made->flags = (uint32_t)self->flags;
     made->is_tree = op->detail & COPIES_TREE;
-    made->target = -1;
+    made->target = edo__target_at(-1);
     return edo__fs_work_begin(op, cx, &made->work);
 }
 

@@ -3,6 +3,7 @@
 
 #include "fs/tree.h"
 
+#include "runtime/inspect/maker.h"
 #include "stream/inner.h"
 #include "sys/sys.h"
 #include "task/op.h"
@@ -27,7 +28,7 @@ struct edo_walk {
     size_t count, at;   // items, and items that were taken
     uint32_t skip;      // depth of the directory whose content is left out; 0: none
     bool ended;
-    item items[BATCH_FILES];
+    item *items; // BATCH_FILES
 };
 
 /* ---- reading a batch ---- */
@@ -123,6 +124,7 @@ edo_op edo_walk_next(edo_walk *walk, edo_walk_entry *ret_entry)
 
 int edo_walk_skip(edo_walk *walk)
 {
+    edo__user_check(walk->user, "edo_walk_skip");
     if (!walk->at) return -EINVAL;
     const item *it = &walk->items[walk->at - 1];
     bool may_follow = it->kind == EDO_IS_SYMLINK && (walk->tree.flags & EDO_WALK_FOLLOW);
@@ -149,11 +151,14 @@ static void destroy(edo_walk *walk)
 {
     edo__tree_close(&walk->tree);
     edo_buffer_deinit(&walk->text);
-    edo__free(walk, sizeof *walk);
+    edo__free(walk->items, BATCH_FILES * sizeof *walk->items);
+    edo__free_closed(walk, sizeof *walk);
 }
 
 static int64_t open_root(edo_walk *walk, const open_op *op)
 {
+    walk->items = edo__alloc(BATCH_FILES * sizeof *walk->items);
+    if (!walk->items) return -ENOMEM;
     edo__file_call call = { .verb = EDO__FILE_OPEN,
                             .fd = EDO__HERE,
                             .path = op->root,
@@ -194,6 +199,6 @@ edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open, edo_wa
 void edo_walk_close(edo_walk *walk)
 {
     if (!walk) return;
-    if (walk->user) edo__misuse("edo_walk_close", "an edo_walk_next() is in flight");
+    edo__user_closes(&walk->user, "edo_walk_close", "edo_walk_next");
     destroy(walk);
 }

@@ -11,6 +11,7 @@
 #include "fs/views.h"
 
 #include "base/duration.h"
+#include "runtime/inspect/maker.h"
 #include "stream/inner.h"
 #include "sys/sys.h"
 #include "task/op.h"
@@ -55,7 +56,7 @@ struct edo_watcher {
     edo_buffer text, events; // `text`: paths with their NULs; `events`: structs event
     size_t taken;            // events that were taken
     move moves[MOVES];
-    uint64_t raw[RAW_SIZE / sizeof(uint64_t)];
+    uint64_t *raw; // RAW_SIZE bytes
 };
 
 /* ---- the queue of events; on a thread of the pool ---- */
@@ -297,14 +298,14 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
 }
 
-/* Whether a view does not report a change. A change of a directory itself is reported only for
- * roots, because for other directories the directory above reports that change. The removal of a
- * directory is also reported to the watch of a file in that directory, because the removal ends
- * that watch. */
+/* Whether a view has no use for a change. A change of a directory itself is reported for roots only,
+ * because the directory above reports it for all other directories; its removal or rename also ends
+ * the watch of a file in it. */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
+    enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };
     if (*change->name) return view->filter && strcmp(view->path + view->filter, change->name) != 0;
-    if (change->what & EDO__CHANGE_SELF_REMOVED) return !view->is_root && !view->filter;
+    if (change->what & ENDS) return !view->is_root && !view->filter;
     return !view->is_root || view->filter;
 }
 
@@ -323,10 +324,31 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
     return rc;
 }
 
+/* Ends the watches whose root was renamed. The system does not tell the new path, so the paths of
+ * all further events would be wrong. */
+static int end_moved(edo_watcher *self, const edo__change *change)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0;) {
+        edo__view *view;
+        int found = edo__views_copy(&self->views, change->number, i, &view);
+        if (found <= 0) return found;
+        if (is_hidden(view, change)) {
+            i++;
+        } else {
+            rc = report(self, EDO_FILE_MOVED_OUT, view->watch, view->path, NULL, true);
+            edo__views_remove(&self->views, view->watch, NULL);
+        }
+        edo__view_free(view);
+    }
+    return rc;
+}
+
 static int translate(edo_watcher *self, const edo__change *change)
 {
     int rc = 0;
     if (change->what & EDO__CHANGE_LOST) return add_again(self);
+    if (change->what & EDO__CHANGE_SELF_MOVED) return end_moved(self, change);
     if (change->what & EDO__CHANGE_ENDED) edo__views_end(&self->views, change->number);
     for (unsigned i = 0; rc == 0; i++) {
         edo__view *view;
@@ -342,7 +364,7 @@ static int translate(edo_watcher *self, const edo__change *change)
 static bool read_raw(edo_watcher *self)
 {
     if (self->raw_at < self->raw_size) return true;
-    int64_t n = edo__changes_read(self->views.fd, self->raw, sizeof self->raw);
+    int64_t n = edo__changes_read(self->views.fd, self->raw, RAW_SIZE);
     self->raw_at = 0;
     self->raw_size = n > 0 ? (size_t)n : 0;
     self->is_readable = n > 0;
@@ -562,8 +584,10 @@ int edo_watcher_create(edo_watcher **ret_watcher)
     if (!ret_watcher) return -EINVAL;
     edo_watcher *self = edo__alloc_zeroed(sizeof *self);
     if (!self) return -ENOMEM;
-    edo_fd fd = edo__changes_open();
+    self->raw = edo__alloc(RAW_SIZE);
+    edo_fd fd = self->raw ? edo__changes_open() : -ENOMEM;
     if (fd < 0) {
+        edo__free(self->raw, RAW_SIZE);
         edo__free(self, sizeof *self);
         return fd;
     }
@@ -575,12 +599,13 @@ int edo_watcher_create(edo_watcher **ret_watcher)
 void edo_watcher_close(edo_watcher *watcher)
 {
     if (!watcher) return;
-    if (watcher->user) edo__misuse("edo_watcher_close", "an edo_watcher_next() is in flight");
+    edo__user_closes(&watcher->user, "edo_watcher_close", "edo_watcher_next");
     edo__sys_close(watcher->views.fd);
     edo__views_clear(&watcher->views);
     for (move *m = watcher->moves; m < watcher->moves + MOVES; m++)
         edo__free(m->path, m->size);
     edo_buffer_deinit(&watcher->text);
     edo_buffer_deinit(&watcher->events);
-    edo__free(watcher, sizeof *watcher);
+    edo__free(watcher->raw, RAW_SIZE);
+    edo__free_closed(watcher, sizeof *watcher);
 }

@@ -42,14 +42,15 @@ enum {
     PIECE = 8 * 1024 * 1024, // bytes per visit to the pool
     FIRST_ROOM = 4096,       // bytes, for files of unknown size
     MORE_ROOM = 64 * 1024,
+    WAIT = 16, // ms per visit, for a pipe or a terminal without input
 };
 
 typedef struct reading {
     edo__fs_work work;
     edo_file *dir;
     const char *path;
-    edo_fd fd;   // -1 before the open
-    edo_fd held; // descriptor of a named pipe that was tried, kept until the open; or -1
+    edo_fd fd;     // -1 before the open
+    bool is_ready; // the open has ended: a named pipe has had a writer
     edo_buffer buffer;
     edo_bytes *ret_bytes;
 } reading;
@@ -83,13 +84,20 @@ static int64_t open_whole(reading *self)
                             .path = self->path,
                             .flags = EDO_OPEN_READ };
     int64_t fd = edo__file_make(&call);
-    edo__sys_close(self->held);
-    self->held = -1;
     if (fd < 0) return fd;
     self->fd = (edo_fd)fd;
     call = (edo__file_call){ .verb = EDO__FILE_INFO, .fd = self->fd, .data = &info };
     int64_t rc = edo__file_make(&call);
     return rc < 0 ? rc : reserve_for(&self->buffer, info.size);
+}
+
+/* Whether there is something to read. If not, the thread becomes free for other jobs, and a
+ * cancellation takes effect, after at most WAIT. A named pipe with a writer that is silent is found
+ * by the end of WAIT. */
+static bool is_readable(reading *self)
+{
+    if (!self->is_ready) self->is_ready = edo__file_end_open(self->fd);
+    return edo__file_wait(self->fd, false, WAIT) >= 0 && self->is_ready;
 }
 
 static int64_t read_piece(edo__fs_work *work)
@@ -99,6 +107,7 @@ static int64_t read_piece(edo__fs_work *work)
     for (size_t begin = self->buffer.size; rc >= 0 && self->buffer.size - begin < PIECE;) {
         rc = make_room(&self->buffer);
         if (rc < 0) break;
+        if (!is_readable(self)) return -EAGAIN;
         edo__file_call call = { .verb = EDO__FILE_READ,
                                 .fd = self->fd,
                                 .data = edo_buffer_tail(&self->buffer),
@@ -115,7 +124,6 @@ static void end_reading(edo__fs_work *work, bool complete)
 {
     (void)complete;
     edo__sys_close(reading_of(work)->fd);
-    edo__sys_close(reading_of(work)->held);
 }
 
 static int64_t take_reading(edo__fs_work *work, edo_op *op, int64_t result)
@@ -131,36 +139,38 @@ static int64_t take_reading(edo__fs_work *work, edo_op *op, int64_t result)
     return result;
 }
 
-static edo_poll begin_reading(edo_op *op, edo_cx *cx, edo_fd held)
+/* fd: the open file, or -1. */
+static edo_poll begin_reading(edo_op *op, edo_cx *cx, edo_fd fd)
 {
     static const edo__fs_work_ops ops = { read_piece, end_reading, take_reading };
     const whole_op *whole = whole_of(op);
     reading *self = edo__alloc_zeroed(sizeof *self);
     if (!self) {
-        edo__sys_close(held);
+        edo__sys_close(fd);
         edo__file_leave(whole->dir);
         return edo__op_finish(op, cx, -ENOMEM);
     }
     *self = (reading){ .work = { .ops = &ops },
                        .dir = whole->dir,
                        .path = whole->path,
-                       .fd = -1,
-                       .held = held,
+                       .fd = fd,
                        .ret_bytes = (edo_bytes *)(uintptr_t)whole->data };
     return edo__fs_work_begin(op, cx, &self->work);
 }
 
 /* ---- reading at once ---- */
 
-/* Reads an open file whose pages are in the cache. Returns: the number of bytes; -EAGAIN: not all
+/* Reads an open file whose pages are in the cache. *ret_is_file: false: a pipe or another kind of
+ * file, which was not read. Returns: the number of bytes; -EAGAIN: not all
  * pages are cached; another error. */
-static int64_t read_cached(edo_fd fd, edo_buffer *buffer)
+static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
 {
     edo_info info;
     edo__file_call call = { .verb = EDO__FILE_INFO, .fd = fd, .data = &info };
     int64_t rc = edo__file_try(&call);
     if (rc < 0) return rc;
-    if (info.kind != EDO_IS_FILE || info.size > AT_ONCE) return -EAGAIN;
+    *ret_is_file = info.kind == EDO_IS_FILE;
+    if (!*ret_is_file || info.size > AT_ONCE) return -EAGAIN;
     rc = reserve_for(buffer, info.size);
     if (rc < 0) return rc;
     call = (edo__file_call){ .verb = EDO__FILE_READ,
@@ -174,19 +184,23 @@ static int64_t read_cached(edo_fd fd, edo_buffer *buffer)
     return (uint64_t)rc == info.size ? rc : -EAGAIN; // -EAGAIN also for a file that changes
 }
 
-/* Tries to read the whole file at once. Returns: as edo__file_try_open(), or the number of
- * bytes. */
-static int64_t try_whole(const whole_op *self, edo_fd *ret_held)
+/* Returns: as edo__file_try_open(), or the bytes. *ret_fd: a file of another kind, for the pool; its
+ * close could end the writer of a named pipe that has just found its reader. */
+static int64_t try_whole(const whole_op *self, edo_fd *ret_fd)
 {
     edo_buffer buffer = { 0 };
+    bool is_file = true;
     edo__file_call call = { .verb = EDO__FILE_OPEN,
                             .fd = edo__file_place(self->dir),
                             .path = self->path,
                             .flags = EDO_OPEN_READ };
-    int64_t fd = edo__file_try_open(&call, ret_held);
+    int64_t fd = edo__file_try_open(&call);
     if (fd < 0) return fd;
-    int64_t n = read_cached((edo_fd)fd, &buffer);
-    edo__sys_close((edo_fd)fd);
+    int64_t n = read_cached((edo_fd)fd, &buffer, &is_file);
+    if (is_file)
+        edo__sys_close((edo_fd)fd);
+    else
+        *ret_fd = (edo_fd)fd;
     if (n >= 0)
         *(edo_bytes *)(uintptr_t)self->data = edo_buffer_freeze(&buffer);
     else
@@ -202,9 +216,10 @@ static edo_poll read_poll(edo_future *future, edo_cx *cx)
     if (edo__fs_work_is_begun(op)) return edo__fs_work_poll(op, cx);
     int64_t n = cx->fate == EDO_LIVE ? edo__file_enter(self->dir, op->base.ops->name) : -ECANCELED;
     if (n < 0) return edo__op_finish(op, cx, n);
-    edo_fd held = -1;
-    n = try_whole(self, &held);
-    if (n == -EAGAIN || n == -EOPNOTSUPP) return begin_reading(op, cx, held);
+    edo_fd fd = -1;
+    n = try_whole(self, &fd);
+    if (n == -EAGAIN || n == -EOPNOTSUPP) return begin_reading(op, cx, fd);
+    edo__sys_close(fd);
     edo__file_leave(self->dir);
     edo__use_work(cx, n);
     return edo__op_finish(op, cx, n);
@@ -234,12 +249,14 @@ static int64_t run_write(edo_op *op)
                             .mode = 0666 };
     int64_t fd = edo__file_make(&call);
     if (fd < 0) return fd;
+    edo__file_end_open((edo_fd)fd);
     int64_t rc = edo__place_write((edo_fd)fd, self->data, self->size);
     edo__sys_close((edo_fd)fd);
     return rc;
 }
 
-static const edo__fs_kind write_kind = EDO__FS_KIND("edo_file_write_whole", .run = run_write);
+static const edo__fs_kind write_kind = EDO__FS_KIND("edo_file_write_whole", .run = run_write,
+                                                    .waits = true);
 
 edo_op edo_file_write_whole_at(edo_file *dir, const char *path, const void *data, size_t size)
 {

@@ -51,7 +51,7 @@ static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__source *source = clock_op_of(op)->source;
     if (source) {
-        edo__source_close(source);
+        edo__source_close(source, op->base.ops->name);
         edo__source_leave(source, EDO__BOTH_SIDES);
     }
     return edo__op_finish(op, cx, result);

@@ -151,7 +151,7 @@ edo_fd edo_io_into_fd(edo_io *io)
     edo_fd fd = source->fd;
     edo__sys_put_back_status(fd);
     source->traits |= EDO__SOURCE_BORROWED;
-    edo__source_close(source);
+    edo__source_close(source, "edo_io_into_fd");
     edo__source_leave(source, EDO__BOTH_SIDES);
     return fd;
 }
@@ -198,7 +198,7 @@ static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__source *source = wait_op_of(op)->source;
     if (source) {
-        edo__source_close(source);
+        edo__source_close(source, op->base.ops->name);
         edo__source_leave(source, EDO__BOTH_SIDES);
     }
     return edo__op_finish(op, cx, result);

@@ -2,6 +2,8 @@
  * has begun, because the bytes that the call moves belong to the operation. */
 #include "io/file.h"
 
+#include "runtime/inspect/maker.h"
+
 /* ---- one step ---- */
 
 /* Limit of bytes per call of the ring or the pool. A cancelled operation waits for the call that it
@@ -28,10 +30,34 @@ static void describe(const edo_op *op, edo__file_call *call)
     call->size = transfer->length;
 }
 
+/* Cuts a write to what a pipe takes without waiting. */
+static void cut_write(edo__file_call *call)
+{
+    if (call->verb == EDO__FILE_WRITEV) {
+        const edo_slice *slice = call->data;
+        while (!slice->size && call->size > 1) {
+            slice++;
+            call->size--;
+        }
+        call->verb = EDO__FILE_WRITE;
+        call->data = slice->data;
+        call->size = slice->size;
+    }
+    if (call->size > EDO__FILE_PIPE_WRITE) call->size = EDO__FILE_PIPE_WRITE;
+}
+
+enum { WAIT = 16 }; // ms per visit to the pool, for a pipe or a terminal that is not ready
+
+/* Makes the call, unless it would wait for the other end of a pipe, or for a terminal. Then the
+ * thread becomes free for other jobs, and a cancellation takes effect. Returns: -EAGAIN: not yet. */
 static int64_t run_transfer(edo_op *op)
 {
     edo__file_call call = { 0 };
     describe(op, &call);
+    bool writes = call.verb == EDO__FILE_WRITE || call.verb == EDO__FILE_WRITEV;
+    int ready = edo__file_wait(call.fd, writes, WAIT);
+    if (ready < 0) return ready;
+    if (ready > 0 && writes) cut_write(&call);
     return edo__file_make(&call);
 }
 
@@ -56,8 +82,12 @@ edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx)
     bool begins = !edo__call_is_begun(op);
     if (begins && edo__io_is_ending(io, cx)) return end_step(op, -ECANCELED);
     if (begins && !take_position(stream, op)) return end_step(op, -EBUSY);
-    if (begins) describe(op, &call);
-    if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
+    do {
+        if (begins) describe(op, &call);
+        if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
+        begins = true;
+    } while (op->base.result == -EAGAIN && cx->fate == EDO_LIVE);
+    if (op->base.result == -EAGAIN) op->base.result = -ECANCELED;
     edo_store_release(&stream->mover, NULL); // partner: take_position
     return EDO_READY;
 }
@@ -72,7 +102,7 @@ static void hang_up(edo_io *io)
 
 static void release(edo_io *io)
 {
-    edo__free(edo__file_stream_of(io), sizeof(edo__file_stream));
+    edo__free_closed(edo__file_stream_of(io), sizeof(edo__file_stream));
 }
 
 static const edo__io_ops file_ops = { .name = "file",

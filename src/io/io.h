@@ -134,12 +134,16 @@ int edo__source_claim(edo__source *source, uint32_t sides);
  * instead. */
 void edo__source_check(const edo__source *source, const char *call);
 
+/* Ends the process if the source was closed, also while an operation is in flight. Called by a close
+ * before its side effects. */
+void edo__source_check_open(const edo__source *source, const char *call);
+
 /* Releases a claim. The release of the last claim on a closed source ends the source. */
 void edo__source_leave(edo__source *source, uint32_t sides);
 
 /* Closes a source and wakes its parked operations. The source ends when no operation is in
- * flight. */
-void edo__source_close(edo__source *source);
+ * flight. call: name of the user's call, for the message about a second close. */
+void edo__source_close(edo__source *source, const char *call);
 
 /* Ends a closed source that has no claims. Called by a stream that uses the source's claims as its
  * own. The call is a part of the stream's close. */

@@ -51,6 +51,7 @@ static _Noreturn void misuse_closed(const edo__source *source, const char *call)
 {
     const char *kind = source->traits & EDO__SOURCE_LISTENER   ? "listener"
                        : source->traits & EDO__SOURCE_DATAGRAM ? "socket"
+                       : source->traits & EDO__SOURCE_SEVERAL  ? "handle"
                                                                : "stream";
     edo__misuse(call, "the %s was closed before: a close is the last use of it", kind);
 }
@@ -60,12 +61,15 @@ void edo__source_check(const edo__source *source, const char *call)
     if (edo__claims_are_over(&source->state)) misuse_closed(source, call);
 }
 
-void edo__source_close(edo__source *source)
+void edo__source_check_open(const edo__source *source, const char *call)
+{
+    if (edo__source_is_closed(source)) misuse_closed(source, call);
+}
+
+void edo__source_close(edo__source *source, const char *call)
 {
     uint32_t before = edo__claims_close(&source->state);
-    if (before & EDO__SOURCE_CLOSED)
-        misuse_closed(source,
-                      source->traits & EDO__SOURCE_LISTENER ? "edo_listener_close" : "edo_close");
+    if (before & EDO__SOURCE_CLOSED) misuse_closed(source, call);
     if (edo__claims_any(before)) edo__source_repoll(source);
     if (edo__claims_end_close(&source->state)) edo__source_end(source);
 }

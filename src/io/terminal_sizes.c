@@ -5,6 +5,7 @@
 #include <edo/terminal.h>
 
 #include "io/io.h"
+#include "runtime/inspect/maker.h"
 #include "sys/signals.h"
 #include "sys/sys.h"
 #include "sys/terminals.h"
@@ -29,7 +30,7 @@ static void release(edo__source *source)
 {
     edo_terminal_sizes *sizes = edo__container(source, edo_terminal_sizes, source);
     edo__sys_close(sizes->terminal);
-    edo__free(sizes, sizeof *sizes);
+    edo__free_closed(sizes, sizeof *sizes);
 }
 
 static int create(edo_fd terminal, edo_fd event, edo_terminal_sizes **ret_sizes)
@@ -72,9 +73,9 @@ int edo_terminal_sizes_open(const edo_io *io, edo_terminal_sizes **ret_sizes)
 void edo_terminal_sizes_close(edo_terminal_sizes *sizes)
 {
     if (!sizes) return;
-    edo__source_check(&sizes->source, "edo_terminal_sizes_close");
+    edo__source_check_open(&sizes->source, "edo_terminal_sizes_close");
     edo__signal_unsubscribe(&sizes->subscriber);
-    edo__source_close(&sizes->source);
+    edo__source_close(&sizes->source, "edo_terminal_sizes_close");
 }
 
 /* ---- the next size ---- */

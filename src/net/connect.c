@@ -99,7 +99,7 @@ static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
     if (result >= 0) result = edo__socket_error(source->fd);
     if (result >= 0) result = refuse_itself(source->fd);
     if (result < 0)
-        edo__source_close(source);
+        edo__source_close(source, op->base.ops->name);
     else
         *connect_of(op)->ret_conn = io;
     edo__source_leave(source, EDO__SOURCE_WRITING);

@@ -151,10 +151,10 @@ void edo_listener_close(edo_listener *listener)
 {
     if (!listener) return;
     edo__source *source = &listener->source;
-    edo__source_check(source, "edo_listener_close");
+    edo__source_check_open(source, "edo_listener_close");
     remove_path(listener);
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
-    edo__source_close(source);
+    edo__source_close(source, "edo_listener_close");
     if (rc < 0) return;
     repoll_pausing(listener);
     edo__source_leave(source, EDO__SOURCE_WRITING);

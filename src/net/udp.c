@@ -23,20 +23,20 @@ static void release_errors(edo__source *source)
     release_part(edo__container(source, edo_udp, errors));
 }
 
-/* Closes both sources of a socket. A claim keeps the socket in memory meanwhile. */
-static void close_both(edo_udp *socket)
+/* A claim keeps the socket in memory during the close. */
+static void close_both(edo_udp *socket, const char *call)
 {
     int rc = edo__source_claim(&socket->source, EDO__SOURCE_WRITING);
-    edo__source_close(&socket->errors);
-    edo__source_close(&socket->source);
+    edo__source_close(&socket->errors, call);
+    edo__source_close(&socket->source, call);
     if (rc == 0) edo__source_leave(&socket->source, EDO__SOURCE_WRITING);
 }
 
 void edo_udp_close(edo_udp *socket)
 {
     if (!socket) return;
-    edo__source_check(&socket->source, "edo_udp_close");
-    close_both(socket);
+    edo__source_check_open(&socket->source, "edo_udp_close");
+    close_both(socket, "edo_udp_close");
 }
 
 /* ---- making ---- */
@@ -166,12 +166,13 @@ edo_fd edo_udp_fd(const edo_udp *socket)
 
 edo_fd edo_udp_into_fd(edo_udp *socket)
 {
-    edo_fd fd = edo__udp_fd(socket, "edo_udp_into_fd");
+    static const char call[] = "edo_udp_into_fd";
+    edo_fd fd = edo__udp_fd(socket, call);
     int rc = fd < 0 ? fd : edo__source_claim(&socket->source, EDO__BOTH_SIDES);
     if (rc < 0) return rc;
     socket->source.traits |= EDO__SOURCE_BORROWED;
-    edo__source_close(&socket->errors);
-    edo__source_close(&socket->source);
+    edo__source_close(&socket->errors, call);
+    edo__source_close(&socket->source, call);
     edo__source_leave(&socket->source, EDO__BOTH_SIDES);
     return fd;
 }

@@ -11,6 +11,8 @@
 #include "runtime/runtime.h"
 #include "stream/inner.h"
 
+#include <edo/blocking.h>
+
 enum {
     MIN_ROOM = 4096, // least room for one read, in bytes
     DEFAULT_LIMIT = 16 << 20,
@@ -218,17 +220,19 @@ static output_op *output_of(const edo_op *op)
     return (output_op *)(uintptr_t)op;
 }
 
-/* Spawns the command. Streams of the kind EDO_STDIO_INHERIT become pipes. If there are no input
- * bytes, an inherited input becomes the null device. */
-static int spawn(edo_command *command, edo_output *output)
+/* Spawns the command, on a thread of the pool: a spawn takes some hundred microseconds, and longer
+ * if the program is being written. Streams of the kind EDO_STDIO_INHERIT become pipes; without input bytes, the
+ * input becomes the null device. */
+static int64_t spawn(void *arg)
 {
-    edo_command piped = *command;
+    edo_output *output = arg;
+    edo_command piped = *output->command;
     if (piped.out.kind == EDO_STDIO_INHERIT) piped.out.kind = EDO_STDIO_PIPE;
     if (piped.err.kind == EDO_STDIO_INHERIT) piped.err.kind = EDO_STDIO_PIPE;
     if (piped.in.kind == EDO_STDIO_INHERIT)
         piped.in.kind = output->input_size ? EDO_STDIO_PIPE : EDO_STDIO_NULL;
     int rc = edo_command_spawn(&piped, &output->own);
-    command->failed = piped.failed;
+    output->command->failed = piped.failed;
     return rc;
 }
 
@@ -242,9 +246,17 @@ static int enter(edo_op *op, const edo_cx *cx)
         if (!output->has_begun) begin(output, output_of(op)->subject, output_of(op)->count);
         return 0;
     }
-    int rc = spawn(output_of(op)->subject, output);
+    output->command = output_of(op)->subject;
+    output->waiting = edo_blocking(spawn, output);
+    return 0;
+}
+
+/* Waits for the spawn of a command. Returns: 0; -EAGAIN: the operation waits; an error. */
+static int64_t begin_command(edo_output *output, edo_cx *cx)
+{
+    int64_t rc;
+    if (edo__inner_poll(&output->waiting, cx, &rc) == EDO_PENDING) return -EAGAIN;
     if (rc == 0) begin(output, &output->own, 1);
-    if (rc < 0) output->user = NULL;
     return rc;
 }
 
@@ -255,7 +267,8 @@ static edo_poll output_poll(edo_future *future, edo_cx *cx)
     if (!edo__has_budget(cx)) return EDO_PENDING;
     int64_t result = enter(op, cx);
     if (result < 0) return edo__op_finish(op, cx, result);
-    result = step(output, cx);
+    if (!output->has_begun) result = begin_command(output, cx);
+    if (result == 0) result = step(output, cx);
     if (result == -EAGAIN) return EDO_PENDING;
     return edo__user_ends(&output->user, op, cx, result);
 }

@@ -177,6 +177,7 @@ int edo_process_pid(const edo_process *process)
 edo_io *edo_process_take(edo_process *process, int which)
 {
     if (!process || which < 0 || which > 2) return NULL;
+    edo__source_check(&process->source, "edo_process_take");
     edo__lock_take(&process->lock);
     edo_io *io = process->stdio[which];
     process->stdio[which] = NULL;
@@ -251,8 +252,8 @@ static bool runs(edo_process *process)
 void edo_process_close(edo_process *process)
 {
     if (!process) return;
-    edo__source_check(&process->source, "edo_process_close");
+    edo__source_check_open(&process->source, "edo_process_close");
     close_stdio(process);
     if (runs(process)) leave_behind(process);
-    edo__source_close(&process->source);
+    edo__source_close(&process->source, "edo_process_close");
 }

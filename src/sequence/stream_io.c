@@ -12,6 +12,7 @@
 #include <edo/stream_io.h>
 
 #include "io/io.h"
+#include "runtime/inspect/maker.h"
 #include "sequence/pull.h"
 #include "task/wait_list.h"
 
@@ -105,7 +106,7 @@ static void hang_up(edo_io *io)
 
 static void release(edo_io *io)
 {
-    edo__free(reader_of(io), sizeof(reader));
+    edo__free_closed(reader_of(io), sizeof(reader));
 }
 
 int edo__io_from_stream(edo_stream *in, edo_io **ret_io)

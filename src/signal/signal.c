@@ -66,7 +66,7 @@ int edo_signal_open(int number, edo_signal **ret_signal)
     }
     int rc = edo__signal_subscribe(&signal->subscriber);
     if (rc < 0) {
-        edo__source_close(&signal->bell);
+        edo__source_close(&signal->bell, "edo_signal_open");
         return rc;
     }
     edo__signal_unblock(number);
@@ -77,9 +77,9 @@ int edo_signal_open(int number, edo_signal **ret_signal)
 void edo_signal_close(edo_signal *signal)
 {
     if (!signal) return;
-    edo__source_check(&signal->bell, "edo_signal_close");
+    edo__source_check_open(&signal->bell, "edo_signal_close");
     edo__signal_unsubscribe(&signal->subscriber);
-    edo__source_close(&signal->bell);
+    edo__source_close(&signal->bell, "edo_signal_close");
 }
 
 /* ---- taking events ---- */

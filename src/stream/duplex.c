@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "io/io.h"
+#include "runtime/inspect/maker.h"
 #include "task/wait_list.h"
 
 /* One direction of a connection. Guarded by the lock of the connection. */
@@ -148,7 +149,7 @@ static void release(edo_io *io)
     edo__lock_take(&pipe->lock);
     bool is_last = --pipe->refs == 0;
     edo__lock_give(&pipe->lock);
-    if (is_last) edo__free(pipe, pipe->size);
+    if (is_last) edo__free_closed(pipe, pipe->size);
 }
 
 static const edo__io_ops duplex_ops = {

@@ -25,11 +25,24 @@ static inline edo_poll edo__inner_poll(edo_op *inner, edo_cx *cx, int64_t *ret_r
     return EDO_READY;
 }
 
-/* Marks a reader or a writer as used by an operation. Only one task at a time may use a reader or a
- * writer. Returns: false: another operation is in flight. */
+/* User of an object that was closed, while the object's memory is in the quarantine. */
+#define EDO__USER_CLOSED ((const edo_op *)(uintptr_t)1)
+
+/* Ends the process if the object was closed. */
+static inline void edo__user_check(const edo_op *user, const char *call)
+{
+    if (edo__unlikely(user == EDO__USER_CLOSED))
+        edo__misuse(call, "the handle was closed before: a close is the last use of it");
+}
+
+/* Marks a reader or a writer as used by an operation. One task at a time. Returns: false: another
+ * operation is in flight. */
 static inline bool edo__user_enters(const edo_op **user, const edo_op *op)
 {
-    if (*user && *user != op) return false;
+    if (*user && *user != op) {
+        edo__user_check(*user, op->base.ops->name);
+        return false;
+    }
     *user = op;
     return true;
 }
@@ -39,4 +52,13 @@ static inline edo_poll edo__user_ends(const edo_op **user, edo_op *op, edo_cx *c
 {
     *user = NULL;
     return edo__op_finish(op, cx, result);
+}
+
+/* Marks an object as closed. Ends the process if an operation is in flight. next: the name of that
+ * operation. */
+static inline void edo__user_closes(const edo_op **user, const char *call, const char *next)
+{
+    edo__user_check(*user, call);
+    if (*user) edo__misuse(call, "an %s() is in flight", next);
+    *user = EDO__USER_CLOSED;
 }

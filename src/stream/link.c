@@ -11,6 +11,7 @@
 
 #include "base/duration.h"
 #include "io/io.h"
+#include "runtime/inspect/maker.h"
 
 enum {
     DEFAULT_PACKET = 1460, // bytes; a TCP segment over Ethernet
@@ -246,7 +247,7 @@ static void release(edo_io *io)
     for (unsigned i = 0; i < 2; i++)
         while (link->directions[i].first)
             pop(&link->directions[i]);
-    edo__free(link, sizeof *link);
+    edo__free_closed(link, sizeof *link);
 }
 
 /* ---- making ---- */

@@ -6,6 +6,7 @@
 
 #include "base/duration.h"
 #include "io/io.h"
+#include "runtime/inspect/maker.h"
 
 typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAIT } step_kind;
 
@@ -178,7 +179,7 @@ static void leave(edo_mock *self, bool is_handle)
     if (!is_last) return;
     while (self->first)
         pop(self, &wakes);
-    edo__free(self, sizeof *self);
+    edo__free_closed(self, sizeof *self);
 }
 
 static void hang_up(edo_io *io)
@@ -280,5 +281,7 @@ size_t edo_mock_left(edo_mock *mock)
 
 void edo_mock_destroy(edo_mock *mock)
 {
-    if (mock) leave(mock, true);
+    if (!mock) return;
+    if (!mock->is_open) edo__misuse("edo_mock_destroy", "the mock was destroyed before");
+    leave(mock, true);
 }

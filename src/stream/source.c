@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/io.h"
+#include "runtime/inspect/maker.h"
 
 typedef struct giver {
     edo_io io;
@@ -69,7 +70,7 @@ static void hang_up(edo_io *io)
 static void release(edo_io *io)
 {
     edo_bytes_deinit(&giver_of(io)->bytes);
-    edo__free(giver_of(io), sizeof(giver));
+    edo__free_closed(giver_of(io), sizeof(giver));
 }
 
 static int make(edo_bytes *bytes, bool repeats, edo_io **ret_io)

@@ -9,6 +9,7 @@
 #include <edo/streams.h>
 
 #include "io/io.h"
+#include "runtime/inspect/maker.h"
 #include "stream/inner.h"
 
 typedef struct half {
@@ -104,7 +105,7 @@ static void release(edo_io *io)
     if (side_of(half_of(io)) == EDO__WRITE_SIDE) (void)shutdown_write(io);
     if (edo_sub_acq_rel(&split->refs, 1) > 1) return; // partner: the release of the other half
     edo_close(split->io);
-    edo__free(split, sizeof *split);
+    edo__free_closed(split, sizeof *split);
 }
 
 static const edo__io_ops half_ops = { .name = "half",
@@ -146,6 +147,8 @@ int edo_io_unsplit(edo_io *reader, edo_io *writer, edo_io **ret_io)
     for (unsigned side = 0; side < EDO__SIDES; side++)
         if (edo__claims_any(edo_load_acquire(&split->halves[side].claims))) return -EBUSY;
     *ret_io = split->io;
-    edo__free(split, sizeof *split);
+    for (unsigned side = 0; side < EDO__SIDES; side++)
+        edo_store_relaxed(&split->halves[side].claims, EDO__SOURCE_CLOSED);
+    edo__free_closed(split, sizeof *split);
     return 0;
 }

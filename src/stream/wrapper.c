@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "runtime/inspect/maker.h"
+
 void *edo__wrapper_create(const edo__io_ops *ops, size_t size, edo_io *first, edo_io *second)
 {
     edo__wrapper *self = edo__alloc_zeroed(size);
@@ -87,5 +89,5 @@ void edo__wrapper_release(edo_io *io)
     edo__wrapper *self = edo__wrapper_of(io);
     for (unsigned i = 0; i < 2; i++)
         if (self->owned[i]) edo__io_end_close(self->owned[i]);
-    edo__free(self, self->size);
+    edo__free_closed(self, self->size);
 }

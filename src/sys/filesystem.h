@@ -73,18 +73,27 @@ int64_t edo__file_try(const edo__file_call *call);
 
 /* ---- opening ----
  *
- * edo__file_try_open() does not wait for the other end of a named pipe. So the open file has
- * O_NONBLOCK, which has no effect on reads and writes of files. For uses on which O_NONBLOCK would
- * have an effect, edo__file_clear_nonblocking() clears the flag.
+ * No open waits for the other end of a named pipe, because nothing could end this wait. So an open
+ * file has O_NONBLOCK, which has no effect on reads and writes of files.
+ * edo__file_clear_nonblocking() clears the flag for uses on which it would have an effect.
  *
- * If the path is a named pipe, edo__file_try_open() returns -EAGAIN and stores the pipe's
- * descriptor in *ret_held. To close this descriptor at once could end a writer that has just found
- * a reader in it. So the caller first makes the call by edo__file_make(), and then closes the
- * descriptor. */
-int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held);
+ * edo__file_make() of EDO__FILE_OPEN returns -EAGAIN for a named pipe without a reader. The caller
+ * tries again later. Each open ends with edo__file_end_open(). */
+int64_t edo__file_try_open(const edo__file_call *call);
 void edo__file_clear_nonblocking(edo_fd fd);
 
-/* Checks the flags of edo_file_open(). Returns: 0 or -EINVAL. */
+/* Whether an open has come to its end; false: the file is the reader of a named pipe that has had no
+ * writer yet. The caller then calls again later, and keeps the descriptor: its close could end a
+ * writer that has just found its reader. Clears O_NONBLOCK on a file without a position. */
+bool edo__file_end_open(edo_fd fd);
+
+/* Waits until a file without a position, such as a pipe or a terminal, can be read, or takes
+ * EDO__FILE_PIPE_WRITE bytes, but no longer than `limit` ms. Returns: 1; -EAGAIN: not yet; 0: the
+ * file has a position, and was not waited for. */
+int edo__file_wait(edo_fd fd, bool writes, int limit);
+enum { EDO__FILE_PIPE_WRITE = 4096 }; // PIPE_BUF of Linux
+
+/* Checks the flags of edo_file_open(). Returns: 0; -EINVAL. */
 int edo__file_check_open(uint32_t flags);
 
 /* Whether this process has a limit on the size of the files that it writes. If there is a limit,

@@ -360,6 +360,56 @@ fs_test(a_tree_is_copied, edo_info info, copy_info; edo_file * file;)
     }
 }
 
+enum { LONG_NAME = 200, LONG_DEPTH = 30, LONG_MODE = 0500 };
+
+/* Opens the deepest directory of a tree whose paths are longer than the system's greatest path.
+ * makes: makes the directories. Returns: its descriptor. */
+static int open_long(const char *root, bool makes)
+{
+    char name[LONG_NAME + 1];
+    memset(name, 'n', LONG_NAME);
+    name[LONG_NAME] = '\0';
+    int fd = open(fs_path(root), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < LONG_DEPTH; i++) {
+        if (makes) assert_return_code(mkdirat(fd, name, 0700), errno);
+        int next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_return_code(next, errno);
+        close(fd);
+        fd = next;
+    }
+    return fd;
+}
+
+fs_test(a_tree_of_long_paths_is_copied, struct stat info; int fd, file;)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(mkdir(fs_path("t"), 0700), 0);
+        self->fd = open_long("t", true);
+        self->file = openat(self->fd, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_int_equal(write(self->file, "deep", 4), 4);
+        close(self->file);
+        assert_int_equal(symlinkat("f", self->fd, "l"), 0);
+        assert_int_equal(mkdirat(self->fd, "empty", LONG_MODE), 0);
+        close(self->fd);
+        edo_await(n, edo_path_copy_tree(fs_path("t"), fs_path("u"), 0));
+        assert_int_equal(n, LONG_DEPTH + 3);
+        self->fd = open_long("u", false);
+        assert_int_equal(fstatat(self->fd, "f", &self->info, 0), 0);
+        assert_int_equal(self->info.st_size, 4);
+        assert_int_equal(fstatat(self->fd, "l", &self->info, AT_SYMLINK_NOFOLLOW), 0);
+        assert_true(S_ISLNK(self->info.st_mode));
+        assert_int_equal(fstatat(self->fd, "empty", &self->info, 0), 0);
+        assert_int_equal(self->info.st_mode & 0777, LONG_MODE);
+        close(self->fd);
+        edo_await(n, edo_path_remove_tree(fs_path("u")));
+        assert_int_equal(n, LONG_DEPTH + 4);
+        edo_await(n, edo_path_remove_tree(fs_path("t")));
+        assert_int_equal(n, LONG_DEPTH + 4);
+        edo_return(0);
+    }
+}
+
 /* ---- copies of a file ---- */
 
 enum { HOLE = 40 * 1024 * 1024 };

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,30 +30,17 @@ edo_async(opener)
     }
 }
 
-/* Waits until a job of the pool "files" has begun. */
-#define await_running(pool)                                                                        \
-    do {                                                                                           \
-        int rc_;                                                                                   \
-        edo_pool_stats stats_;                                                                     \
-        do {                                                                                       \
-            edo_await(rc_, edo_yield());                                                           \
-            edo_pool_read((pool), &stats_);                                                        \
-        } while (rc_ == 0 && stats_.running == 0);                                                 \
-    } while (0)
-
 /* The open of a named pipe waits for the other end, for as long as that takes. */
-fs_test(an_open_that_waits_stops_no_worker, edo_task *task; edo_file * in, *file; edo_pool * pool;
-        edo_info info; int out, i; char byte;)
+fs_test(an_open_that_waits_stops_no_worker, edo_task *task; edo_file * in; edo_info info;
+        int out, i; char byte;)
 {
     edo_body {
         int64_t rc;
         assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
         fs_write("f", "x", 1);
-        assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &self->pool), 0);
         assert_int_equal(edo_spawn(&self->task, opener, .path = fs_path("pipe"),
                                    .flags = EDO_OPEN_READ, .ret_file = &self->in),
                          0);
-        await_running(self->pool);
         for (self->i = 0; self->i < 100; self->i++) {
             edo_await(rc, edo_path_info(fs_path("f"), &self->info));
             assert_int_equal(rc, 0);
@@ -74,36 +62,208 @@ fs_test(an_open_that_waits_stops_no_worker, edo_task *task; edo_file * in, *file
     }
 }
 
+/* ---- the other end of a named pipe ---- */
+
+/* The other end of the pipe: opened as a blocking program opens it, by a process of its own. */
+static pid_t start_other_end(const char *script)
+{
+    static char *const environment[] = { NULL };
+    char text[256], *argv[] = { "sh", "-c", text, NULL };
+    pid_t pid;
+    snprintf(text, sizeof text, script, fs_path("pipe"));
+    assert_int_equal(posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environment), 0);
+    return pid;
+}
+
+static int end_other_end(pid_t pid)
+{
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* A limit ends each kind of open that waits. */
+fs_test(an_open_that_waits_has_limits, edo_file *file; edo_op ops[4]; edo_bytes bytes; int i;)
+{
+    edo_body {
+        int64_t rc;
+        const char *pipe = fs_path("pipe");
+        assert_int_equal(mkfifo(pipe, 0600), 0);
+        self->ops[0] = edo_file_open(pipe, EDO_OPEN_READ, &self->file);
+        self->ops[1] = edo_file_open(pipe, EDO_OPEN_WRITE, &self->file);
+        self->ops[2] = edo_file_open(pipe, EDO_OPEN_WRITE | EDO_OPEN_CREATE, &self->file);
+        self->ops[3] = edo_file_write_whole(pipe, "x", 1);
+        for (self->i = 0; self->i < (int)ARRAY_LENGTH(self->ops); self->i++) {
+            edo_await_for(rc, edo_s(1), self->ops[self->i]);
+            assert_int_equal(rc, -ETIMEDOUT);
+        }
+        edo_return(0);
+    }
+}
+
+struct whole {
+    edo_frame();
+    edo_args(const char *path; edo_bytes *ret_bytes;);
+};
+
+edo_async(whole)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_file_read_whole(self->path, self->ret_bytes));
+        edo_return(n);
+    }
+}
+
+/* Whether a thread of the pool "files" runs a job. */
+static bool is_running(void)
+{
+    edo_pool *pool;
+    edo_pool_stats stats;
+    assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &pool), 0);
+    edo_pool_read(pool, &stats);
+    return stats.running;
+}
+
+/* Reads that wait are cancelled: without a writer, and with one that is silent. */
+fs_test(a_read_that_waits_is_cancelled, edo_task *task; edo_bytes bytes; edo_file * file;
+        int out, i; char byte;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        for (self->i = 0; self->i < 2; self->i++) {
+            rc = edo_spawn(&self->task, whole, .path = fs_path("pipe"), .ret_bytes = &self->bytes);
+            assert_int_equal(rc, 0);
+            do
+                edo_await(rc, edo_yield());
+            while (!is_running());
+            if (self->i == 0) self->out = open(fs_path("pipe"), O_RDWR | O_CLOEXEC);
+            edo_task_cancel(self->task);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, -ECANCELED);
+        }
+        edo_await(rc, edo_file_open(fs_path("pipe"), EDO_OPEN_READ, &self->file));
+        assert_int_equal(rc, 0);
+        edo_await_for(rc, 0, edo_read(edo_file_io(self->file), &self->byte, 1));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_file_close(self->file);
+        close(self->out);
+        edo_return(0);
+    }
+}
+
+/* A writer that has opened the pipe and writes nothing ends the wait of the open; so does one that has
+ * come and gone. */
+fs_test(an_open_finds_silent_writers, edo_file *file; pid_t writer; char byte; int i;)
+{
+    edo_body {
+        int64_t n;
+        static const char *const scripts[] = { "exec 3>%1$s; read x < %1$s.2", "exec 3>%s" };
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        assert_int_equal(mkfifo(fs_path("pipe.2"), 0600), 0);
+        for (self->i = 0; self->i < 2; self->i++) {
+            self->writer = start_other_end(scripts[self->i]);
+            edo_await(n, edo_file_open(fs_path("pipe"), EDO_OPEN_READ, &self->file));
+            assert_int_equal(n, 0);
+            if (self->i == 0) {
+                edo_await(n, edo_file_write_whole(fs_path("pipe.2"), "go\n", 3));
+                assert_int_equal(n, 0);
+            }
+            edo_await(n, edo_read(edo_file_io(self->file), &self->byte, 1));
+            assert_int_equal(n, 0);
+            assert_int_equal(end_other_end(self->writer), 0);
+            edo_file_close(self->file);
+        }
+        edo_return(0);
+    }
+}
+
+enum { PIPED = 300 * 1000 };
+
+/* More than a pipe holds goes through, in both directions. */
+fs_test(files_are_piped, edo_file *file; pid_t other; edo_bytes bytes; char *data;
+        edo_slice parts[3];)
+{
+    edo_body {
+        int64_t n;
+        self->data = malloc(PIPED);
+        fill_pattern(self->data, PIPED, 3, 0);
+        fs_write("f", self->data, PIPED);
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        self->other = start_other_end("cat %1$s > %1$s.copy");
+        edo_await(n, edo_file_open(fs_path("pipe"), EDO_OPEN_WRITE, &self->file));
+        assert_int_equal(n, 0);
+        self->parts[0] = (edo_slice){ self->data, 0 };
+        self->parts[1] = (edo_slice){ self->data, PIPED / 2 };
+        self->parts[2] = (edo_slice){ self->data + PIPED / 2, PIPED / 2 };
+        edo_await(n, edo_writev_all(edo_file_io(self->file), self->parts, 3));
+        assert_int_equal(n, PIPED);
+        edo_file_close(self->file);
+        assert_int_equal(end_other_end(self->other), 0);
+        fs_expect("pipe.copy", self->data, PIPED);
+        self->other = start_other_end("cat %1$s.copy > %1$s");
+        edo_await(n, edo_file_read_whole(fs_path("pipe"), &self->bytes));
+        assert_int_equal(n, PIPED);
+        assert_memory_equal(self->bytes.data, self->data, PIPED);
+        edo_bytes_deinit(&self->bytes);
+        assert_int_equal(end_other_end(self->other), 0);
+        free(self->data);
+        edo_return(0);
+    }
+}
+
 /* ---- cancellation ---- */
 
-/* A pool of one thread, which is busy: what waits for it is cancelled without effect. */
-fs_test(a_call_that_has_not_begun_is_cancelled, edo_task *task; edo_file * in; edo_pool * pool;
-        int out;)
+static int64_t wait_for_byte(void *arg)
+{
+    char byte;
+    return read(*(int *)arg, &byte, 1);
+}
+
+struct blocker {
+    edo_frame();
+    edo_args(edo_pool *pool; int *fd;);
+};
+
+edo_async(blocker)
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_blocking_on(self->pool, wait_for_byte, self->fd));
+        edo_return(rc);
+    }
+}
+
+/* A pool of one thread, which is busy: an operation that waits for it is cancelled without effect. */
+fs_test(a_call_that_has_not_begun_is_cancelled, edo_task *task; edo_pool * pool; int fds[2];)
 {
     edo_body {
         int64_t rc;
         const edo_pool_config config = { .name = "files", .max_threads = 1 };
-        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        assert_int_equal(pipe2(self->fds, O_CLOEXEC), 0);
         assert_int_equal(edo_runtime_add_pool(edo_current_runtime(), &config), 0);
         assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &self->pool), 0);
-        assert_int_equal(edo_spawn(&self->task, opener, .path = fs_path("pipe"),
-                                   .flags = EDO_OPEN_READ, .ret_file = &self->in),
-                         0);
-        await_running(self->pool);
+        rc = edo_spawn(&self->task, blocker, .pool = self->pool, .fd = &self->fds[0]);
+        assert_int_equal(rc, 0);
+        do
+            edo_await(rc, edo_yield());
+        while (!is_running());
         edo_await_for(rc, 0, edo_path_make_dir(fs_path("d")));
         assert_int_equal(rc, -ETIMEDOUT);
         edo_await_for(rc, 0, edo_file_replace(fs_path("f"), "x", 1));
         assert_int_equal(rc, -ETIMEDOUT);
-        edo_await_for(rc, 0, edo_path_remove_tree(fs_path("pipe")));
+        fs_write("kept", "x", 1);
+        edo_await_for(rc, 0, edo_path_remove_tree(fs_path("kept")));
         assert_int_equal(rc, -ETIMEDOUT);
-        self->out = open(fs_path("pipe"), O_WRONLY | O_CLOEXEC);
+        assert_int_equal(write(self->fds[1], "x", 1), 1);
         edo_await(rc, edo_join(self->task));
-        assert_int_equal(rc, 0);
+        assert_int_equal(rc, 1);
         assert_false(fs_exists("d"));
         assert_false(fs_exists("f"));
-        assert_true(fs_exists("pipe"));
-        close(self->out);
-        edo_file_close(self->in);
+        assert_true(fs_exists("kept"));
+        close(self->fds[0]);
+        close(self->fds[1]);
         edo_return(0);
     }
 }

@@ -1,6 +1,7 @@
 /* Watching files. */
 #include "support/files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,35 @@ watch_test(a_written_file_is_complete_once, edo_file *file; int i, changed;)
 }
 
 /* ---- renames ---- */
+
+/* The watches of a renamed directory and of a file in it end. A tree above goes on, with the new
+ * path. */
+watch_test(a_renamed_root_is_not_watched, int64_t file, tree; int seen;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+        watch("d", EDO_WATCH_TREE);
+        edo_await(self->file, edo_watcher_add(self->watcher, fs_path("d/f"), 0));
+        assert_int_equal(self->file, 2);
+        assert_int_equal(rename(fs_path("d"), fs_path("e")), 0);
+        touch("e/f");
+        for (self->seen = 0; self->seen != 3; self->seen |= self->event.watch) {
+            expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "d");
+            assert_true(self->event.is_dir);
+        }
+        edo_await(rc, edo_watcher_remove(self->watcher, 1));
+        assert_int_equal(rc, -ENOENT);
+        edo_await(self->tree, edo_watcher_add(self->watcher, fs_path(""), EDO_WATCH_TREE));
+        assert_int_equal(rename(fs_path("e"), fs_path("g")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "g");
+        assert_int_equal(self->event.watch, self->tree);
+        touch("g/h");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "g/h");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
 
 watch_test(halves_of_renames_are_reported_alone, )
 {

@@ -293,7 +293,8 @@ test(closed_twice)
 
 /* ---- used after the close, when nothing is in flight and the memory could be reused ---- */
 
-enum { CLOSED_BEFORE = 100 }; // other streams, whose memory the misuse would hit otherwise
+/* Other streams, whose memory the misuse would hit otherwise; two rounds of them. */
+enum { CLOSED_BEFORE = EDO__CLOSED_BLOCKS / 4 };
 
 static void make_and_close(void)
 {

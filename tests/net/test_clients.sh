@@ -2,30 +2,9 @@
 # Real clients against the echo example: what they send comes back, over IPv4 and IPv6, and SIGINT
 # or SIGTERM ends the server with status 0.
 set -u
-skipped=77
-limit=60                                   # seconds for one client; it takes less than one
 size=$((8 << 20))                          # bytes sent by each
-echo=${EDO_BIN_DIR:?is set by ctest}/examples/echo
-read -ra emulator <<<"${EDO_EMULATOR:-}"    # what a program for another processor needs before it
-
-[ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only
-[ -x "$echo" ] || { echo "no $echo: examples are not built"; exit $skipped; }
-work=$(mktemp -d)
-server=
-trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-limited() {
-    timeout -k 1 "$limit" "$@"
-}
-
-has() {
-    command -v "$1" >/dev/null
-}
+program=${EDO_BIN_DIR:?is set by ctest}/examples/echo
+. "$(dirname "$0")/../support/clients.sh"
 
 # open_port HOST PORT: whether somebody listens there.
 open_port() {
@@ -40,7 +19,7 @@ start() {
         port=$((20000 + RANDOM % 10000))
         open_port "$2" "$port" && continue
         # The shell would have a job in the background ignore SIGINT, and so would edo.
-        env --default-signal=INT "${emulator[@]}" "$echo" "$1:$port" "${3:-0}" 2>"$work/stderr" &
+        env --default-signal=INT "${emulator[@]}" "$program" "$1:$port" "${3:-0}" 2>"$work/stderr" &
         server=$!
         until open_port "$2" "$port"; do
             kill -0 "$server" 2>/dev/null || break
@@ -55,7 +34,7 @@ start() {
 # ThreadSanitizer keeps a signal until its next intercepted call. A signal that is kept while the
 # server goes to sleep is seen with the next one only.
 deferred=
-! ldd "$echo" 2>/dev/null | grep -q libtsan || deferred=yes
+! ldd "$program" 2>/dev/null | grep -q libtsan || deferred=yes
 
 # stop SIGNAL: ends the server, which must say so with status 0.
 stop() {
@@ -71,47 +50,26 @@ stop() {
     [ $status = 0 ] || fail "the server ended with $status after $1: $(cat "$work/stderr")"
 }
 
-# came_back NAME: what it sent is what it got.
-came_back() {
-    cmp "$work/sent" "$work/got.$1" || fail "$1: what came back differs"
-    echo "ok: $1"
-}
-
 # ---- the clients: each sends $work/sent to HOST and PORT, and prints what it gets ----
 
 with_socat() {
-    limited socat -t "$limit" STDIO "$1:$2:$port" <"$work/sent" >"$work/got.socat.$1" ||
+    limited socat -t "$limit" STDIO "$1:$2:$port" <"$work/sent" >"$work/got" ||
         fail "socat $1 ended with $?"
     came_back "socat.$1"
 }
 
 with_nc() {
-    limited nc -N "$1" "$port" <"$work/sent" >"$work/got.nc.$2" || fail "nc $1 ended with $?"
+    limited nc -N "$1" "$port" <"$work/sent" >"$work/got" || fail "nc $1 ended with $?"
     came_back "nc.$2"
 }
 
-# Only what telnet does not interpret. It goes on when its input ends, so it is ended when all is
-# back.
+# Only what telnet does not interpret.
 with_curl() {
-    local lines=1000 client
-    seq $lines >"$work/lines"
-    mkfifo "$work/input"
-    limited curl -sN "telnet://$1:$port" <"$work/input" >"$work/got.curl" &
-    client=$!
-    exec 8>"$work/input"
-    cat "$work/lines" >&8
-    until cmp -s "$work/lines" "$work/got.curl"; do
-        kill -0 $client 2>/dev/null || fail "curl ended early"
-    done
-    exec 8>&-
-    kill $client
-    wait $client
-    rm "$work/input"
-    echo "ok: curl.$1"
+    lines_come_back "curl.$1" curl -sN "telnet://$1:$port"
 }
 
 with_python() {
-    limited python3 - "$1" "$port" "$work/sent" "$work/got.python" <<'PYTHON' || fail "python: $?"
+    limited python3 - "$1" "$port" "$work/sent" "$work/got" <<'PYTHON' || fail "python: $?"
 import socket
 import sys
 import threading
@@ -146,7 +104,7 @@ with_crowd() {
     done
     for i in 1 2 3 4; do
         wait "${pids[i - 1]}" || fail "nc $i of a crowd ended with $?"
-        came_back "crowd.$i"
+        cmp "$work/sent" "$work/got.crowd.$i" || fail "crowd.$i: what came back differs"
     done
 }
 

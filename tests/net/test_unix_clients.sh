@@ -2,37 +2,10 @@
 # Programs of others against the example `local`: socat, ncat and nc on Unix streams, records,
 # datagrams, abstract names, FIFOs and terminals. What they send comes back.
 set -u
-skipped=77
-limit=60                                    # seconds for one client; it takes less than one
 size=$((1 << 20))                           # bytes sent on streams
 program=${EDO_BIN_DIR:?is set by ctest}/examples/local
-read -ra emulator <<<"${EDO_EMULATOR:-}"    # what a program for another processor needs before it
-
-skip() {
-    echo "SKIPPED: $*" >&2
-    exit $skipped
-}
-
-[ "${EDO_DRIVER:-}" != chaos ] || skip "chaos is for test programs only"
-[ -x "$program" ] || skip "no $program: examples are not built"
+. "$(dirname "$0")/../support/clients.sh"
 command -v socat >/dev/null || skip "socat is not installed (script/setup)"
-work=$(mktemp -d)
-server=
-trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-limited() {
-    timeout -k 1 "$limit" "$@"
-}
-
-has() {
-    command -v "$1" >/dev/null || echo "left out: $1 is not installed (script/setup)" >&2
-    command -v "$1" >/dev/null
-}
 
 # listens ADDRESS: whether a socket of that name listens, or takes datagrams.
 listens() {
@@ -59,12 +32,6 @@ stop() {
     [ $status = 0 ] || fail "the server ended with $status: $(cat "$work/stderr")"
 }
 
-# came_back NAME [SENT]: what was sent is what came back.
-came_back() {
-    cmp "${2:-$work/sent}" "$work/got" || fail "$1: what came back differs"
-    echo "ok: $1"
-}
-
 # with_socat NAME ADDRESS [SENT]: a client whose end of input reaches the server.
 with_socat() {
     limited socat -b 4096 -t "$limit" STDIO "$2" <"${3:-$work/sent}" >"$work/got" ||
@@ -72,27 +39,7 @@ with_socat() {
     came_back "$1" "${3:-$work/sent}"
 }
 
-# with_datagrams NAME COMMAND...: a client that learns of no end, and is ended when all is back.
-with_datagrams() {
-    local name=$1 client
-    shift
-    mkfifo "$work/input"
-    limited "$@" <"$work/input" >"$work/got" &
-    client=$!
-    exec 8>"$work/input"
-    cat "$work/few" >&8
-    until cmp -s "$work/few" "$work/got"; do
-        kill -0 $client 2>/dev/null || fail "$name ended early"
-    done
-    kill $client
-    exec 8>&-
-    wait $client
-    rm "$work/input"
-    echo "ok: $name"
-}
-
 head -c $size /dev/urandom >"$work/sent"
-seq 1000 >"$work/few"
 
 # ---- streams, by path and by abstract name ----
 
@@ -125,10 +72,10 @@ stop
 # ---- datagrams ----
 
 start datagram "$work/datagrams"
-with_datagrams "socat UNIX-SENDTO" \
+lines_come_back "socat UNIX-SENDTO" \
     socat STDIO "UNIX-SENDTO:$work/datagrams,bind=$work/client"
 if has ncat; then
-    with_datagrams "ncat -U -u" ncat -U -u "$work/datagrams"
+    lines_come_back "ncat -U -u" ncat -U -u "$work/datagrams"
 fi
 stop
 
@@ -169,5 +116,5 @@ limited "${emulator[@]}" "$program" stdio <"$work/sent" >"$work/got" || fail "fi
 came_back "files"
 limited "${emulator[@]}" "$program" stdio </dev/null >/dev/null || fail "/dev/null: $?"
 with_socat "socat EXEC, a socket" "EXEC:$run"
-with_datagrams "socat EXEC, a terminal" \
+lines_come_back "socat EXEC, a terminal" \
     socat STDIO "EXEC:$run,pty,setsid,ctty,raw,echo=0"

@@ -133,6 +133,25 @@ async_test(errors_of_the_spawn, edo_command command; edo_output output;)
 }
 
 /* A cancelled call closes the process, with the fate of the command. */
+/* The spawn does not hold up the thread of the task. */
+async_test(spawned_on_the_pool, edo_command command; edo_output output; edo_pool * pool;
+           edo_pool_stats stats;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(edo_runtime_pool(edo_current_runtime(), "user", &self->pool), 0);
+        edo_pool_read(self->pool, &self->stats);
+        assert_int_equal(self->stats.threads, 0);
+        self->output = (edo_output){ 0 };
+        self->command = SHELL("exit 5");
+        edo_await(rc, edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, 5);
+        edo_pool_read(self->pool, &self->stats);
+        assert_int_equal(self->stats.threads, 1);
+        edo_return(0);
+    }
+}
+
 async_test(cancelled, edo_command command; edo_output output; int64_t began;)
 {
     edo_body {

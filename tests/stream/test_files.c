@@ -194,8 +194,16 @@ async_test(the_last_splice_is_not_kept, edo_io *client, *front, *back, *server; 
 
 /* ---- targets and sources that change ---- */
 
-/* A target that begins to append between two copies: the system refuses its own copy only then. */
-async_test(a_target_begins_to_append, edo_file_copy copy; int fd, target; char data[PART];)
+/* Copies the first half of a file, and the rest after `between`. */
+struct copy_halves {
+    edo_frame();
+    edo_args(void (*between)(int target););
+    edo_file_copy copy;
+    int fd, target;
+    char data[PART];
+};
+
+edo_async(copy_halves)
 {
     edo_body {
         int64_t n;
@@ -207,7 +215,7 @@ async_test(a_target_begins_to_append, edo_file_copy copy; int fd, target; char d
                                       .to = self->target };
         edo_await(n, edo_copy_file(&self->copy));
         assert_int_equal(n, PART / 2);
-        assert_return_code(fcntl(self->target, F_SETFL, O_APPEND), errno);
+        self->between(self->target);
         self->copy.from.size = UINT64_MAX;
         edo_await(n, edo_copy_file(&self->copy));
         assert_int_equal(n, PART / 2);
@@ -217,6 +225,21 @@ async_test(a_target_begins_to_append, edo_file_copy copy; int fd, target; char d
         close(self->fd);
         close(self->target);
         edo_return(0);
+    }
+}
+
+static void begin_to_append(int target)
+{
+    assert_return_code(fcntl(target, F_SETFL, O_APPEND), errno);
+}
+
+/* A target that begins to append between two copies: the system refuses its own copy only then. */
+async_test(a_target_begins_to_append, edo_callees(struct copy_halves callee;))
+{
+    edo_body {
+        int rc;
+        edo_call(rc, copy_halves, .between = begin_to_append);
+        edo_return(rc);
     }
 }
 
@@ -339,37 +362,10 @@ edo_async(splice_refused)
     }
 }
 
-struct copy_refused {
-    edo_frame();
-    edo_args();
-    edo_file_copy copy;
-    int fd, target;
-    char data[PART];
-};
-
-edo_async(copy_refused)
+static void refuse_copies(int target)
 {
-    edo_body {
-        int64_t n;
-        self->fd = sparse_file(0);
-        self->target = sparse_file(0);
-        fill_pattern(self->data, PART, 1, 0);
-        fd_write_all(self->fd, self->data, PART);
-        self->copy = (edo_file_copy){ .from = { .file = self->fd, .size = PART / 2 },
-                                      .to = self->target };
-        edo_await(n, edo_copy_file(&self->copy));
-        assert_int_equal(n, PART / 2);
-        refuse_call(SYS_copy_file_range, refusal);
-        self->copy.from.size = UINT64_MAX;
-        edo_await(n, edo_copy_file(&self->copy));
-        assert_int_equal(n, PART / 2);
-        memset(self->data, 0, PART);
-        assert_int_equal(pread(self->target, self->data, PART, 0), PART);
-        assert_true(is_pattern(self->data, PART, 1, 0));
-        close(self->fd);
-        close(self->target);
-        edo_return(0);
-    }
+    (void)target;
+    refuse_call(SYS_copy_file_range, refusal);
 }
 
 static void refuse_in_the_middle(void *arg)
@@ -379,7 +375,7 @@ static void refuse_in_the_middle(void *arg)
     assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, send_refused), 0);
     assert_int_equal(edo_block_on(runtime, splice_refused), 0);
-    assert_int_equal(edo_block_on(runtime, copy_refused), 0);
+    assert_int_equal(edo_block_on(runtime, copy_halves, .between = refuse_copies), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 

@@ -105,20 +105,18 @@ void edo__makers_report(const edo_runtime *runtime)
 
 /* ---- the quarantine ---- */
 
-enum { QUARANTINE_BLOCKS = 512 };
-
 typedef struct block {
     void *memory; // or NULL
     size_t size;
 } block;
 
-static block quarantine[QUARANTINE_BLOCKS]; // a ring
+static block quarantine[EDO__CLOSED_BLOCKS]; // a ring
 static uint32_t quarantine_next;
 
 static void exchange(block *one, uint32_t place)
 {
-    block before = quarantine[place % QUARANTINE_BLOCKS];
-    quarantine[place % QUARANTINE_BLOCKS] = *one;
+    block before = quarantine[place % EDO__CLOSED_BLOCKS];
+    quarantine[place % EDO__CLOSED_BLOCKS] = *one;
     *one = before;
 }
 
@@ -128,7 +126,7 @@ static void exchange(block *one, uint32_t place)
 void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };
-    if (EDO__KEEPS_CLOSED) {
+    if (EDO__KEEPS_CLOSED && size <= EDO__CLOSED_SIZE) {
         if (edo__runtimes_lock()) exchange(&one, quarantine_next++);
         edo__runtimes_unlock();
     }
@@ -137,7 +135,7 @@ void edo__free_closed(void *memory, size_t size)
 
 void edo__free_all_closed(void)
 {
-    for (uint32_t i = 0; EDO__KEEPS_CLOSED && i < QUARANTINE_BLOCKS; i++) {
+    for (uint32_t i = 0; EDO__KEEPS_CLOSED && i < EDO__CLOSED_BLOCKS; i++) {
         block one = { NULL, 0 };
         edo__runtimes_lock();
         exchange(&one, i);

@@ -1,20 +1,26 @@
-/* Makers of streams and listeners, for edo_config.report_leaks, and the quarantine of debug builds.
- * A maker is the function and line that made a stream or listener. Thread: any.
+/* Makers of streams and listeners, for edo_config.report_leaks, and the quarantine of closed ones.
+ * A maker is the task, function and line that made the object. Thread: any.
  *
  * A stale pointer to a closed stream may point to memory of another stream, and a call would act on
- * that stream. So debug builds keep the memory of ended streams in a quarantine for a while. In
- * this memory, the stream's word of claims still shows that the stream was closed. Sanitizer builds
- * have no quarantine, because the sanitizer checks freed memory itself, and the quarantine's lock
- * would hide races from the sanitizer. */
+ * that stream. So the memory of an ended stream or handle stays in a quarantine until some further
+ * ones have ended: EDO__CLOSED_BLOCKS of them. In this memory the word of claims still shows that the
+ * stream was closed. The quarantine of a release build is small enough for the first cache of a
+ * core. Sanitizer builds have no quarantine, because the sanitizer checks freed memory itself, and
+ * the quarantine's lock would hide races from the sanitizer. */
 #pragma once
 
 #include "runtime/runtime.h"
 
-#if EDO__ASAN || EDO__TSAN || !EDO_DEBUG
+#if EDO__ASAN || EDO__TSAN
 #define EDO__KEEPS_CLOSED 0
 #else
 #define EDO__KEEPS_CLOSED 1
 #endif
+
+enum {
+    EDO__CLOSED_BLOCKS = EDO_DEBUG ? 512 : 32,     // blocks
+    EDO__CLOSED_SIZE = EDO_DEBUG ? 1 << 30 : 4096, // most bytes of a block
+};
 
 /* Maker of one stream or listener. A maker is in the list of all makers until its stream or
  * listener ends. */
@@ -55,8 +61,7 @@ void edo__maker_destroy(edo__maker *maker);
 /* Logs the streams and listeners that the tasks of a runtime have made and not closed. */
 void edo__makers_report(const edo_runtime *runtime);
 
-/* Frees the memory of an ended stream or listener. Debug builds first keep the memory in the
- * quarantine. */
+/* Frees the memory of an ended stream, listener or handle, by way of the quarantine. */
 void edo__free_closed(void *memory, size_t size);
 
 /* Frees all memory in the quarantine, of all runtimes. */

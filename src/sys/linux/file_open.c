@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -101,17 +102,47 @@ static int open_by(const edo__file_call *call, const struct open_how *how)
     return fd < 0 ? -errno : fd;
 }
 
-/* Calls openat2() only if the flags need it, because openat2() is newer and may be filtered. Other
- * calls use openat(). */
+/* Calls openat() unless the flags need openat2(), which is newer and may be filtered. */
+static int open_once(const edo__file_call *call, const struct open_how *how)
+{
+    int fd;
+    if (how->resolve) return open_by(call, how);
+    do {
+        fd = openat(call->fd, call->path, (int)how->flags, (mode_t)how->mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+static bool is_fifo(int fd)
+{
+    struct stat file;
+    return fstat(fd, &file) == 0 && S_ISFIFO(file.st_mode);
+}
+
+/* Whether a path that could not be opened for writing is a named pipe, and not a socket. */
+static bool leads_to_fifo(const edo__file_call *call)
+{
+    edo__file_call place = { .fd = call->fd, .path = call->path };
+    place.flags = EDO_OPEN_PATH | (call->flags & WITH_PATH);
+    struct open_how how = how_of(&place);
+    int fd = open_once(&place, &how);
+    bool is = fd >= 0 && is_fifo(fd);
+    edo__sys_close(fd);
+    return is;
+}
+
+/* Opens a file. EWOULDBLOCK: another process has a lease on the file, for which an open without
+ * O_NONBLOCK waits. The system bounds that wait. */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
-    int fd;
-    if (how.resolve) return open_by(call, &how);
-    do {
-        fd = openat(call->fd, call->path, (int)how.flags, (mode_t)how.mode);
-    } while (fd < 0 && errno == EINTR);
-    return fd < 0 ? -errno : fd;
+    bool is_path = call->flags & EDO_OPEN_PATH;
+    if (!is_path) how.flags |= O_NONBLOCK;
+    int fd = open_once(call, &how);
+    if (is_path || (fd != -EWOULDBLOCK && fd != -ENXIO)) return fd;
+    if (fd == -ENXIO) return leads_to_fifo(call) ? -EAGAIN : -ENXIO;
+    how.flags &= ~(uint64_t)O_NONBLOCK;
+    return open_once(call, &how);
 }
 
 /* ---- without waiting ---- */
@@ -144,28 +175,55 @@ static int open_cached(const edo__file_call *call, uint64_t more_flags)
 
 enum { CHANGES = MAKES | EDO_OPEN_TRUNCATE };
 
-/* Whether an open file is a named pipe. The first check is whether the file has a position, because
- * this check is the quickest and a named pipe has no position. Also clears O_NONBLOCK on other
- * files without a position, such as terminals, because the flag has an effect on them. */
-static bool is_named_pipe(int fd)
-{
-    struct stat file;
-    if (lseek(fd, 0, SEEK_CUR) >= 0 || errno != ESPIPE) return false;
-    if (fstat(fd, &file) == 0 && S_ISFIFO(file.st_mode)) return true;
-    edo__file_clear_nonblocking(fd);
-    return false;
-}
-
-int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held)
+int64_t edo__file_try_open(const edo__file_call *call)
 {
     if (call->flags & CHANGES) return -EAGAIN;
-    bool is_path = call->flags & EDO_OPEN_PATH;
-    int fd = open_cached(call, is_path ? 0 : O_NONBLOCK);
-    if (fd == -ENXIO) return -EAGAIN; // a named pipe without a reader
-    if (fd < 0 || is_path) return fd;
-    if (!is_named_pipe(fd)) return fd;
-    *ret_held = fd;
-    return -EAGAIN;
+    int fd = open_cached(call, call->flags & EDO_OPEN_PATH ? 0 : O_NONBLOCK);
+    return fd == -ENXIO ? -EAGAIN : fd; // ENXIO: perhaps a named pipe without a reader
+}
+
+/* ---- files without a position ---- */
+
+static bool has_position(int fd)
+{
+    return lseek(fd, 0, SEEK_CUR) >= 0 || errno != ESPIPE;
+}
+
+int edo__file_wait(edo_fd fd, bool writes, int limit)
+{
+    struct pollfd wait = { .fd = fd, .events = writes ? POLLOUT : POLLIN };
+    if (has_position(fd)) return 0;
+    return poll(&wait, 1, limit) > 0 ? 1 : -EAGAIN;
+}
+
+/* Whether a pipe that can be read without waiting for a writer has a writer, although it is empty:
+ * a copy of its first byte waits for bytes only if there is a writer. */
+static bool has_silent_writer(int fd)
+{
+    int scratch[2];
+    if (pipe2(scratch, O_CLOEXEC | O_NONBLOCK) < 0) return false;
+    ssize_t n = tee(fd, scratch[1], 1, SPLICE_F_NONBLOCK);
+    bool has = n > 0 || (n < 0 && errno == EAGAIN);
+    close(scratch[0]);
+    close(scratch[1]);
+    return has;
+}
+
+/* poll() reports bytes, and the end of a former writer, but no writer that has written nothing. */
+static bool has_had_writer(int fd)
+{
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+    return poll(&wait, 1, 0) != 0 || has_silent_writer(fd);
+}
+
+bool edo__file_end_open(edo_fd fd)
+{
+    if (has_position(fd)) return true;
+    int status = fcntl(fd, F_GETFL);
+    bool only_reads = (status & (O_ACCMODE | O_PATH)) == O_RDONLY;
+    if (only_reads && (status & O_NONBLOCK) && is_fifo(fd) && !has_had_writer(fd)) return false;
+    edo__file_clear_nonblocking(fd);
+    return true;
 }
 
 int edo__file_open_place(const edo__file_call *call)

@@ -6,7 +6,7 @@
 
 enum {
     WANTED = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM |
-             IN_MOVED_TO | IN_DELETE_SELF,
+             IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF,
 };
 
 edo_fd edo__changes_open(void)
@@ -40,12 +40,12 @@ static uint32_t what_of(uint32_t mask)
     static const struct {
         uint32_t theirs, ours;
     } pairs[] = {
-        { IN_CREATE, EDO__CHANGE_CREATED },      { IN_MODIFY, EDO__CHANGE_WRITTEN_TO },
-        { IN_CLOSE_WRITE, EDO__CHANGE_WRITTEN }, { IN_ATTRIB, EDO__CHANGE_METADATA },
-        { IN_DELETE, EDO__CHANGE_REMOVED },      { IN_MOVED_FROM, EDO__CHANGE_MOVED_FROM },
-        { IN_MOVED_TO, EDO__CHANGE_MOVED_TO },   { IN_DELETE_SELF, EDO__CHANGE_SELF_REMOVED },
-        { IN_IGNORED, EDO__CHANGE_ENDED },       { IN_Q_OVERFLOW, EDO__CHANGE_LOST },
-        { IN_ISDIR, EDO__CHANGE_OF_DIR },
+        { IN_CREATE, EDO__CHANGE_CREATED },       { IN_MODIFY, EDO__CHANGE_WRITTEN_TO },
+        { IN_CLOSE_WRITE, EDO__CHANGE_WRITTEN },  { IN_ATTRIB, EDO__CHANGE_METADATA },
+        { IN_DELETE, EDO__CHANGE_REMOVED },       { IN_MOVED_FROM, EDO__CHANGE_MOVED_FROM },
+        { IN_MOVED_TO, EDO__CHANGE_MOVED_TO },    { IN_DELETE_SELF, EDO__CHANGE_SELF_REMOVED },
+        { IN_MOVE_SELF, EDO__CHANGE_SELF_MOVED }, { IN_IGNORED, EDO__CHANGE_ENDED },
+        { IN_Q_OVERFLOW, EDO__CHANGE_LOST },      { IN_ISDIR, EDO__CHANGE_OF_DIR },
     };
     uint32_t what = 0;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
