@@ -250,24 +250,98 @@ edo_async(recv_frames)
     }
 }
 
-/* The same by hand: both sides pack and unpack in a buffer of their own. */
+/* The same with several frames for each call. */
+enum { AT_ONCE = 64 };
+
+struct send_frames_many {
+    edo_frame();
+    edo_args(edo_io *io; int count;);
+    edo_length_codec codec;
+    edo_frame_sink_of(edo_slice) out;
+    edo_slice frames[AT_ONCE];
+    int i;
+    char data[FRAME_SIZE];
+};
+
+edo_async(send_frames_many)
+{
+    edo_body {
+        int64_t n = 0;
+        memset(self->data, 'x', sizeof self->data);
+        for (int i = 0; i < AT_ONCE; i++)
+            self->frames[i] = (edo_slice){ self->data, sizeof self->data };
+        edo_length_codec_init(&self->codec, NULL);
+        edo_frame_sink_init(&self->out, self->io, &self->codec.codec);
+        edo_frame_sink_set_boundary(&self->out, PIPE / 2);
+        for (self->i = 0; self->i < self->count && n >= 0; self->i += (int)n) {
+            size_t rest = (size_t)(self->count - self->i);
+            edo_await_sink_send_many(n, &self->out, self->frames, rest < AT_ONCE ? rest : AT_ONCE);
+        }
+        if (n >= 0) edo_await(n, edo_sink_close(&self->out));
+        edo_frame_sink_deinit(&self->out);
+        edo_close(self->io);
+        edo_return(n);
+    }
+}
+
+struct recv_frames_many {
+    edo_frame();
+    edo_args(edo_io *io;);
+    edo_length_codec codec;
+    edo_frames_of(edo_slice) in;
+    edo_slice frames[AT_ONCE];
+    int64_t count, sum;
+};
+
+edo_async(recv_frames_many)
+{
+    edo_body {
+        int64_t n;
+        self->count = self->sum = 0;
+        edo_length_codec_init(&self->codec, NULL);
+        edo_frames_init(&self->in, self->io, &self->codec.codec);
+        for (;;) {
+            edo_await_next_many(n, &self->in, self->frames, AT_ONCE);
+            if (n <= 0) break;
+            for (int64_t i = 0; i < n; i++)
+                self->sum += *(const char *)self->frames[i].data;
+            self->count += n;
+        }
+        edo_frames_deinit(&self->in);
+        edo_close(self->io);
+        edo_return(n < 0 ? n : self->count);
+    }
+}
+
+/* The same by hand: both sides pack and unpack in a buffer of their own. As with the codec, the
+ * sizes of the frames are known at run time only, and are compared with a bound. */
 struct send_by_hand {
     edo_frame();
     edo_args(edo_io *io; int count;);
+    edo_slice frame;
     int i;
     size_t size;
-    char buffer[PIPE / 2 + HEADER + FRAME_SIZE];
+    char data[FRAME_SIZE], buffer[PIPE / 2 + HEADER + FRAME_SIZE];
 };
+
+static inline bool pack_frame(struct send_by_hand *self, const edo_slice *frame)
+{
+    if (frame->size > FRAME_SIZE) return false;
+    edo_store_u32(self->buffer + self->size, (uint32_t)frame->size);
+    memcpy(self->buffer + self->size + HEADER, frame->data, frame->size);
+    self->size += HEADER + frame->size;
+    return true;
+}
 
 edo_async(send_by_hand)
 {
     edo_body {
         int64_t rc = 0;
+        memset(self->data, 'x', sizeof self->data);
+        self->frame = (edo_slice){ self->data, sizeof self->data };
         self->size = 0;
         for (self->i = 0; self->i < self->count && rc >= 0; self->i++) {
-            edo_store_u32(self->buffer + self->size, FRAME_SIZE);
-            memset(self->buffer + self->size + HEADER, 'x', FRAME_SIZE);
-            self->size += HEADER + FRAME_SIZE;
+            if (!pack_frame(self, &self->frame)) edo_return(-EMSGSIZE);
             if (self->size < PIPE / 2) continue;
             edo_await(rc, edo_write_all(self->io, self->buffer, self->size));
             self->size = 0;
@@ -286,18 +360,19 @@ struct recv_by_hand {
     char buffer[EDO_FRAMES_STEP];
 };
 
-/* Returns: bytes of the whole frames. */
-static size_t use_frames(struct recv_by_hand *self)
+/* Returns: bytes of the whole frames; -EMSGSIZE. */
+static int64_t use_frames(struct recv_by_hand *self)
 {
     size_t at = 0;
     while (self->size - at >= HEADER) {
         size_t size = edo_load_u32(self->buffer + at);
+        if (size > FRAME_SIZE) return -EMSGSIZE;
         if (self->size - at - HEADER < size) break;
         self->sum += self->buffer[at + HEADER];
         self->count++;
         at += HEADER + size;
     }
-    return at;
+    return (int64_t)at;
 }
 
 edo_async(recv_by_hand)
@@ -311,9 +386,10 @@ edo_async(recv_by_hand)
                 n, edo_read(self->io, self->buffer + self->size, sizeof self->buffer - self->size));
             if (n <= 0) break;
             self->size += (size_t)n;
-            size_t used = use_frames(self);
-            memmove(self->buffer, self->buffer + used, self->size - used);
-            self->size -= used;
+            n = use_frames(self);
+            if (n < 0) break;
+            self->size -= (size_t)n;
+            memmove(self->buffer, self->buffer + n, self->size);
         }
         edo_close(self->io);
         edo_return(n < 0 ? n : self->count);
@@ -374,7 +450,7 @@ edo_async(recv_buffered)
     }
 }
 
-enum frames_by { BY_CODEC, BY_HAND, BY_BUFFERS };
+enum frames_by { BY_CODEC, BY_CODEC_MANY, BY_HAND, BY_BUFFERS };
 
 struct frames {
     edo_frame();
@@ -389,6 +465,10 @@ static int start_frames(struct frames *self)
     if (self->by == BY_CODEC) {
         rc = edo_spawn(&self->sender, send_frames, .io = near, .count = self->count);
         return rc < 0 ? rc : edo_spawn(&self->receiver, recv_frames, .io = far);
+    }
+    if (self->by == BY_CODEC_MANY) {
+        rc = edo_spawn(&self->sender, send_frames_many, .io = near, .count = self->count);
+        return rc < 0 ? rc : edo_spawn(&self->receiver, recv_frames_many, .io = far);
     }
     if (self->by == BY_HAND) {
         rc = edo_spawn(&self->sender, send_by_hand, .io = near, .count = self->count);
@@ -429,27 +509,31 @@ static double over_sockets(edo_runtime *runtime, enum frames_by by)
 
 static void frames_once(edo_runtime *runtime, double *ret_values)
 {
-    for (int i = 0; i < 2; i++) {
+    for (enum frames_by by = BY_CODEC; by <= BY_HAND; by++) {
         edo_io *near, *far;
         bench_require(edo_duplex(PIPE, &near, &far), "pipe");
         int64_t began = bench_now();
-        bench_require(edo_block_on(runtime, frames, .near = near, .far = far,
-                                   .by = i ? BY_HAND : BY_CODEC, .count = FRAMES),
-                      "frames");
-        ret_values[i] = 1000 / ns_per(began, FRAMES);
+        bench_require(
+            edo_block_on(runtime, frames, .near = near, .far = far, .by = by, .count = FRAMES),
+            "frames");
+        ret_values[by] = 1000 / ns_per(began, FRAMES);
     }
-    double codec = over_sockets(runtime, BY_CODEC), by_hand = over_sockets(runtime, BY_HAND);
-    ret_values[2] = codec * BENCH_NANOSECONDS / SOCKET_FRAMES;
-    ret_values[3] = codec / by_hand;
-    ret_values[4] = codec / over_sockets(runtime, BY_BUFFERS);
+    double codec = over_sockets(runtime, BY_CODEC), many = over_sockets(runtime, BY_CODEC_MANY);
+    double by_hand = over_sockets(runtime, BY_HAND);
+    ret_values[3] = codec * BENCH_NANOSECONDS / SOCKET_FRAMES;
+    ret_values[4] = codec / by_hand;
+    ret_values[5] = many / by_hand;
+    ret_values[6] = codec / over_sockets(runtime, BY_BUFFERS);
 }
 
 int bench_stream_frames(edo_runtime *runtime, int argc, char **argv)
 {
     static const bench_line lines[] = { { "stream_frames", "M/s" },
+                                        { "stream_frames_many", "M/s" },
                                         { "stream_frames_by_hand", "M/s" },
                                         { "stream_frames_socket", "ns CPU/frame" },
                                         { "stream_frames_socket_ratio", "" },
+                                        { "stream_frames_socket_many_ratio", "" },
                                         { "stream_frames_socket_buffered", "" } };
     (void)argc;
     (void)argv;

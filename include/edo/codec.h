@@ -17,8 +17,11 @@
  * edo_io.
  *
  * Items. The codecs of this header have items of type edo_slice, which point into the reader's
- * buffer and are valid until the next edo_next(). edo_frames_keep() makes an edo_bytes of such a
+ * buffer and are valid until the next pull. edo_frames_keep() makes an edo_bytes of such a
  * slice, without a copy. A codec of your own may have items of any type.
+ *
+ * Several frames. edo_next_many() takes the frames that have arrived, at most a given number, and
+ * edo_sink_send_many() sends several: for many small frames.
  *
  * Memory. Buffers are allocated as bytes arrive, never for bytes that a peer only announces. No
  * frame has an allocation of its own. Each codec has a bound, which limits the buffer.
@@ -60,6 +63,15 @@ typedef struct edo_codec_ops {
 
     /* Appends a frame. Returns: 0; a negative errno, and nothing was appended. */
     int64_t (*encode)(edo_codec *codec, const void *item, edo_buffer *out);
+
+    /* Several frames in one call; optional.
+     * decode_many: takes up to `most` frames that lie whole in `in`. It stops before a frame for
+     * which `decode` would give another answer than 1. Returns: their number, or 0.
+     * encode_many: appends items until `count` are appended, or out->size is at least `boundary`.
+     * It stops before an item that `encode` would refuse. Returns: their number, or 0. */
+    size_t (*decode_many)(edo_codec *codec, edo_buffer *in, void *ret_items, size_t most);
+    size_t (*encode_many)(edo_codec *codec, const void *items, size_t count, edo_buffer *out,
+                          size_t boundary);
 
     uint32_t item_size; // bytes
     uint32_t reserved[3];

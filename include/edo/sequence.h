@@ -53,7 +53,11 @@ typedef struct edo_stream_ops {
      * answer. A call whose edo_cx_fate() is not EDO_LIVE soon gives an answer, which is -ECANCELED
      * if there is no item. After any answer nothing is in flight. */
     int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
-    const void *reserved[2];
+
+    /* As `next`, with up to `most` items (> 0) that are in memory already. Returns: their number,
+     * > 0, or another answer of `next`. NULL: `next` is called instead. */
+    int64_t (*next_many)(edo_stream *stream, edo_cx *cx, void *ret_items, size_t most);
+    const void *reserved[1];
 } edo_stream_ops;
 
 /* Head of every stream. The members are for authors of streams. */
@@ -76,7 +80,8 @@ struct edo_stream {
         }                                                                                          \
     }
 
-EDO_API extern const edo_future_ops edo__next_ops, edo__each_ops, edo__gather_ops;
+EDO_API extern const edo_future_ops edo__next_ops, edo__next_many_ops, edo__each_ops,
+    edo__gather_ops;
 
 /* Pulls another stream by one step, for authors of combinators. */
 static inline int64_t edo_pull(edo_stream *stream, edo_cx *cx, void *ret_item)
@@ -88,6 +93,8 @@ static inline int64_t edo_pull(edo_stream *stream, edo_cx *cx, void *ret_item)
 }
 
 EDO_API EDO_MUST_USE int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item);
+EDO_API EDO_MUST_USE int64_t edo__next_many_now(edo_cx *cx, edo_stream *stream, void *ret_items,
+                                                size_t most);
 
 static inline EDO_MUST_USE edo_op edo__next(edo_stream *stream, void *ret_item)
 {
@@ -135,6 +142,22 @@ EDO_END_DECLS
     edo__step_or_await(                                                                            \
         rc, (edo__check_type(in, ret_item), edo__next_now(cx, &(in)->stream, (ret_item))),         \
         edo_next(in, ret_item))
+
+/* Takes the items that are in memory already, at most `max`, into an array; waits only for the first
+ * one. A stream that has no faster way to take several items gives one. Faster than edo_next() for
+ * frames (edo/codec.h): all of them are valid until the next pull.
+ * Result: number of items, > 0; 0: the end; -EINVAL: max is 0; a negative errno of the stream.
+ * Cancel: waits; nothing was taken. */
+#define edo_next_many(in, ret_items, max)                                                          \
+    (edo__check_type(in, ret_items),                                                               \
+     edo__op(&edo__next_many_ops, &(in)->stream, (ret_items), (max), 0))
+
+/* edo_next_many() in an async function, without an await if an item is ready. */
+#define edo_await_next_many(rc, in, ret_items, max)                                                \
+    edo__step_or_await(rc,                                                                         \
+                       (edo__check_type(in, ret_items),                                            \
+                        edo__next_many_now(cx, &(in)->stream, (ret_items), (max))),                \
+                       edo_next_many(in, ret_items, max))
 
 /* Awaits the operation only if the step, an expression, waits. */
 #define edo__step_or_await(rc, step, ...)                                                          \

@@ -41,9 +41,13 @@ typedef struct edo_sink_ops {
 
     int64_t (*flush)(edo_sink *sink, edo_cx *cx);
 
+    /* As `put`, with up to `count` items (> 0), in order, as long as there is room. Returns: number
+     * of items taken, > 0; a negative errno of the first item. NULL: `put` is called instead. */
+    int64_t (*put_many)(edo_sink *sink, const void *items, size_t count);
+
     /* Flushes, and releases the sink's resources. NULL: flush is called instead. */
     int64_t (*close)(edo_sink *sink, edo_cx *cx);
-    const void *reserved[2];
+    const void *reserved[1];
 } edo_sink_ops;
 
 /* Head of every sink. The members are for authors of sinks. */
@@ -65,9 +69,12 @@ struct edo_sink {
         }                                                                                          \
     }
 
-EDO_API extern const edo_future_ops edo__sink_send_ops, edo__sink_flush_ops, edo__sink_close_ops;
+EDO_API extern const edo_future_ops edo__sink_send_ops, edo__sink_send_many_ops,
+    edo__sink_flush_ops, edo__sink_close_ops;
 EDO_API extern const edo_future_ops edo__forward_ops;
 EDO_API EDO_MUST_USE int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item);
+EDO_API EDO_MUST_USE int64_t edo__sink_send_many_now(edo_cx *cx, edo_sink *sink, const void *items,
+                                                     size_t count);
 
 EDO_END_DECLS
 
@@ -101,8 +108,22 @@ EDO_END_DECLS
                        (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))), \
                        edo_sink_send(out, item))
 
-/* These operations wait until all items have been passed on. A close also releases the sink's
- * resources, and the sink must not be used afterwards. Result: 0, or an error of the sink.
+/* Sends items of an array, in order, as long as the sink has room. Waits only for the first one.
+ * Result: number of items sent, > 0; -EINVAL: count is 0; a negative errno of the sink for the first
+ * item. The items that were not sent are still the caller's. Cancel: waits; nothing was sent. */
+#define edo_sink_send_many(out, items, count)                                                      \
+    (edo__check_type(out, items),                                                                  \
+     edo__op(&edo__sink_send_many_ops, &(out)->sink, (void *)(uintptr_t)(items), (count), 0))
+
+/* edo_sink_send_many() in an async function, without an await if there is room. */
+#define edo_await_sink_send_many(rc, out, items, count)                                            \
+    edo__step_or_await(rc,                                                                         \
+                       (edo__check_type(out, items),                                               \
+                        edo__sink_send_many_now(cx, &(out)->sink, (items), (count))),              \
+                       edo_sink_send_many(out, items, count))
+
+/* Wait until all items have been passed on. A close also releases the sink's resources; the sink
+ * must not be used afterwards. Result: 0, or an error of the sink.
  * Cancel: waits; the next flush or close continues. */
 #define edo_sink_flush(out) edo__op(&edo__sink_flush_ops, &(out)->sink, NULL, 0, 0)
 #define edo_sink_close(out) edo__op(&edo__sink_close_ops, &(out)->sink, NULL, 0, 0)

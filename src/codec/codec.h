@@ -5,16 +5,13 @@
 
 #include <edo/codec.h>
 
-#include "base/base.h"
+#include "sequence/pull.h"
 
-/* Number of frames that are decoded or encoded in memory for one unit of the budget. A frame costs
- * much less than an operation, and the reads and writes of the io use units of their own. */
-enum { EDO__FRAMES_PER_UNIT = 8 };
-
-/* Counts a frame. Returns: whether it uses no budget. */
+/* Counts a frame in memory. The reads and writes of the io use units of the budget of their own.
+ * Returns: whether the frame uses no budget. */
 static inline bool edo__is_free_frame(uint8_t *count)
 {
-    return ++*count % EDO__FRAMES_PER_UNIT != 0;
+    return ++*count % EDO__ITEMS_PER_UNIT != 0;
 }
 
 /* Drops `size` bytes at the front of the buffer, which has at least that many. */

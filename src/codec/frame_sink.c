@@ -1,6 +1,7 @@
 /* Frames that are written to a stream of bytes. */
 #include "codec/codec.h"
 
+#include "stream/block.h"
 #include "stream/inner.h"
 
 static edo__frame_sink *sink_of(edo_sink *sink)
@@ -8,11 +9,20 @@ static edo__frame_sink *sink_of(edo_sink *sink)
     return (edo__frame_sink *)(void *)sink;
 }
 
+/* Returns an empty buffer to the front of its block, so that later frames need not move. */
+static void rewind_buffer(edo_buffer *out)
+{
+    if (!edo__block_is_unique(out->block)) return;
+    out->data = out->block->memory;
+    out->capacity = out->block->size;
+}
+
 /* Writes all waiting bytes. */
 static int64_t frame_flush(edo_sink *base, edo_cx *cx)
 {
     edo__frame_sink *sink = sink_of(base);
-    while (sink->out.size) {
+    if (!sink->out.size) return 0;
+    do {
         int64_t n;
         if (!edo__inner_is_set(&sink->inner))
             sink->inner = edo_write(sink->io, sink->out.data, sink->out.size);
@@ -22,7 +32,8 @@ static int64_t frame_flush(edo_sink *base, edo_cx *cx)
         sink->out.size -= (size_t)n;
         sink->out.capacity -= (size_t)n;
         if (sink->out.size && !edo__has_budget(cx)) return EDO_NEXT_WAITS;
-    }
+    } while (sink->out.size);
+    rewind_buffer(&sink->out);
     return 0;
 }
 
@@ -40,11 +51,25 @@ static int64_t frame_put(edo_sink *base, const void *item)
     return sink->codec->ops->encode(sink->codec, item, &sink->out);
 }
 
+static int64_t frame_put_many(edo_sink *base, const void *items, size_t count)
+{
+    edo__frame_sink *sink = sink_of(base);
+    const edo_codec_ops *ops = sink->codec->ops;
+    size_t taken = 0;
+    if (ops->encode_many)
+        taken = ops->encode_many(sink->codec, items, count, &sink->out, sink->boundary);
+    if (edo__likely(taken > 0)) return (int64_t)taken;
+    int64_t result = ops->encode(sink->codec, items, &sink->out);
+    return result < 0 ? result : 1;
+}
+
 void edo__frame_sink_init(edo__frame_sink *sink, edo_io *io, edo_codec *codec, uint32_t size)
 {
-    static const edo_sink_ops ops = {
-        .name = "frames", .ready = frame_ready, .put = frame_put, .flush = frame_flush
-    };
+    static const edo_sink_ops ops = { .name = "frames",
+                                      .ready = frame_ready,
+                                      .put = frame_put,
+                                      .flush = frame_flush,
+                                      .put_many = frame_put_many };
     if (codec->ops->item_size != size)
         edo__misuse("edo_frame_sink_init", "the codec '%s' has items of another size than the sink",
                     codec->ops->name);

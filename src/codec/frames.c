@@ -40,12 +40,14 @@ int64_t edo_append_slice(void *buffer, const void *item)
 
 /* ---- reading ---- */
 
-/* Makes room for the next bytes. The room grows by one step, never by the size that a peer
- * announces. */
+/* Makes room for the next bytes: one step more, never as much as a peer announces. With a small rest
+ * the step ends at EDO_FRAMES_STEP bytes in all, so that the rest moves to the front of the same
+ * block. */
 static int make_room(edo__frames *frames)
 {
     if (edo_buffer_room(&frames->in) >= LEAST_ROOM) return 0;
-    return edo_buffer_reserve(&frames->in, EDO_FRAMES_STEP);
+    size_t rest = frames->in.size < EDO_FRAMES_STEP / 2 ? frames->in.size : 0;
+    return edo_buffer_reserve(&frames->in, EDO_FRAMES_STEP - rest);
 }
 
 /* Begins or continues a read. Returns: EDO_NEXT_WAITS; > 0; 0 at the end of the input; a negative
@@ -123,9 +125,32 @@ static int64_t frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     return read_next(frames, cx, ret_item);
 }
 
+/* Takes whole frames that lie in the buffer, if the codec has a faster way than one by one. Frames
+ * for which no byte was taken do not count. Returns: their number, or 0. */
+static size_t decode_many(edo__frames *frames, void *ret_items, size_t most)
+{
+    edo_codec *codec = frames->codec;
+    size_t before = frames->in.size;
+    if (!codec->ops->decode_many || most == 0 || frames->is_over || !may_decode(frames)) return 0;
+    size_t count = codec->ops->decode_many(codec, &frames->in, ret_items, most);
+    return edo__likely(frames->in.size < before) ? count : 0;
+}
+
+static int64_t frames_next_many(edo_stream *stream, edo_cx *cx, void *ret_items, size_t most)
+{
+    edo__frames *frames = (edo__frames *)(void *)stream;
+    size_t count = decode_many(frames, ret_items, most);
+    if (edo__likely(count > 0)) return (int64_t)count;
+    int64_t result = frames_next(stream, cx, ret_items);
+    if (result != 1) return result;
+    return 1 + (int64_t)decode_many(frames, (char *)ret_items + stream->size, most - 1);
+}
+
 void edo__frames_init(edo__frames *frames, edo_io *io, edo_codec *codec, uint32_t size)
 {
-    static const edo_stream_ops ops = { .name = "frames", .next = frames_next };
+    static const edo_stream_ops ops = { .name = "frames",
+                                        .next = frames_next,
+                                        .next_many = frames_next_many };
     if (codec->ops->item_size != size)
         edo__misuse("edo_frames_init", "the codec '%s' has items of another size than the stream",
                     codec->ops->name);

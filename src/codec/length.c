@@ -1,23 +1,22 @@
-/* Frames with a length: binary lengths, and netstrings. A length comes from the peer. So a length
- * is compared with the bound before anything is added to the length, and no memory is allocated
- * because of a length. */
+/* Frames with a binary length. A length comes from the peer. So it is compared with the bound before
+ * anything is added to it, and no memory is allocated for it. */
 #include "codec/codec.h"
 
 enum { MOST_OFFSET = 1024, DEFAULT_LENGTH_SIZE = 4, MOST_LENGTH_SIZE = 8 };
 
-/* ---- binary lengths ---- */
+/* ---- lengths ---- */
 
 static edo_length_codec *length_of(edo_codec *codec)
 {
     return (edo_length_codec *)(void *)codec;
 }
 
-static size_t header_size(const edo_length_options *options)
+static edo__always_inline size_t header_size(const edo_length_options *options)
 {
     return options->offset + options->length_size;
 }
 
-static uint64_t load(const uint8_t *data, uint8_t size, bool is_little)
+static edo__always_inline uint64_t load(const uint8_t *data, uint8_t size, bool is_little)
 {
     uint64_t value = 0;
     if (size == DEFAULT_LENGTH_SIZE) {
@@ -30,7 +29,7 @@ static uint64_t load(const uint8_t *data, uint8_t size, bool is_little)
     return value;
 }
 
-static void store(uint8_t *data, uint8_t size, bool is_little, uint64_t value)
+static edo__always_inline void store(uint8_t *data, uint8_t size, bool is_little, uint64_t value)
 {
     if (size == DEFAULT_LENGTH_SIZE) {
         uint32_t word = (uint32_t)value;
@@ -41,9 +40,9 @@ static void store(uint8_t *data, uint8_t size, bool is_little, uint64_t value)
         data[is_little ? i : size - 1 - i] = (uint8_t)(value >> 8 * i);
 }
 
-/* Computes the payload's size from the value of the length field. Returns: the size; -EBADMSG: the
- * size is below 0 or above INT64_MAX. */
-static int64_t payload_size(const edo_length_options *options, uint64_t value)
+/* The payload's size from the value of the length field. Returns: >= 0; -EBADMSG: less than 0, or
+ * not a number of bytes. */
+static edo__always_inline int64_t payload_size(const edo_length_options *options, uint64_t value)
 {
     int64_t size;
     if (value > INT64_MAX || __builtin_add_overflow((int64_t)value, options->adjustment, &size))
@@ -60,10 +59,16 @@ static int64_t refuse(edo_length_codec *length, edo_buffer *in, uint64_t payload
     return error;
 }
 
-static int64_t length_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
+/* ---- one frame ----
+ *
+ * The functions up to "codecs" are compiled twice: for the options of a codec, and for the default
+ * form, whose options the compiler knows. */
+
+static edo__always_inline int64_t decode(edo_length_codec *length,
+                                         const edo_length_options *options, edo_buffer *in,
+                                         edo_slice *ret_slice)
 {
-    edo_length_codec *length = length_of(codec);
-    const edo_length_options *options = &length->options;
+    edo_codec *codec = &length->codec;
     size_t header = header_size(options), skip = options->skip;
     if (edo__unlikely(codec->skips) && !edo__drop_rest(codec, in, &length->rest)) return 0;
     if (in->size < header) return 0;
@@ -78,13 +83,129 @@ static int64_t length_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
         return 0;
     }
     if (edo__unlikely(skip > total)) return refuse(length, in, (uint64_t)payload, -EBADMSG);
-    *(edo_slice *)ret_item = (edo_slice){ in->data + skip, total - skip };
+    *ret_slice = (edo_slice){ in->data + skip, total - skip };
     edo__drop_front(codec, in, total);
     return 1;
 }
 
-/* Bytes that remain at the end are not a frame. Bytes of a refused frame do not remain, because
- * length_decode() drops them. */
+/* Sizes of payloads for which the bound and the length field suffice; none if least > most. */
+typedef struct payload_range {
+    uint64_t least, most; // bytes
+} payload_range;
+
+static edo__always_inline payload_range range_of(const edo_length_options *options)
+{
+    int64_t adjustment = options->adjustment, largest;
+    int64_t field = options->length_size == MOST_LENGTH_SIZE
+                        ? INT64_MAX
+                        : ((int64_t)1 << 8 * options->length_size) - 1;
+    if (__builtin_add_overflow(field, adjustment, &largest)) largest = INT64_MAX;
+    if (largest < 0) return (payload_range){ 1, 0 };
+    uint64_t most = options->most < (uint64_t)largest ? options->most : (uint64_t)largest;
+    return (payload_range){ adjustment > 0 ? (uint64_t)adjustment : 0, most };
+}
+
+/* Writes a frame. The item is at least `offset` bytes long. */
+static edo__always_inline void write_frame(uint8_t *to, const edo_length_options *options,
+                                           const edo_slice *item)
+{
+    const uint8_t *data = item->data;
+    size_t offset = options->offset, payload = item->size - offset;
+    if (offset) memcpy(to, data, offset);
+    store(to + offset, options->length_size, options->is_little,
+          payload - (uint64_t)options->adjustment);
+    if (payload) memcpy(to + header_size(options), data + offset, payload);
+}
+
+static edo__always_inline int64_t encode(const edo_length_options *options, const edo_slice *item,
+                                         edo_buffer *out)
+{
+    payload_range range = range_of(options);
+    if (item->size < options->offset) return -EINVAL;
+    size_t payload = item->size - options->offset;
+    if (payload < range.least || payload > range.most) return -EMSGSIZE;
+    int rc = edo__make_room(out, header_size(options) + payload);
+    if (rc < 0) return rc;
+    write_frame(edo_buffer_tail(out), options, item);
+    out->size += header_size(options) + payload;
+    return 0;
+}
+
+/* ---- several frames ---- */
+
+/* The place of a frame follows from the length of the frame before. So the time of a step is that of
+ * a load and of the sums behind it; `step` is one sum instead of several. */
+static edo__always_inline size_t decode_many(edo_length_codec *length,
+                                             const edo_length_options *options, edo_buffer *in,
+                                             edo_slice *slices, size_t most)
+{
+    size_t header = header_size(options), skip = options->skip, left = in->size, count = 0;
+    uint64_t step = header + (uint64_t)options->adjustment;
+    uint8_t *at = in->data;
+    if (length->codec.skips) return 0;
+    while (count < most && left >= header) {
+        uint64_t value = load(at + options->offset, options->length_size, options->is_little);
+        int64_t payload = payload_size(options, value);
+        if (payload < 0 || (uint64_t)payload > options->most) break;
+        size_t total = header + (size_t)payload;
+        if (left < total || skip > total) break;
+        slices[count++] = (edo_slice){ at + skip, total - skip };
+        left -= total;
+        at += (size_t)(value + step);
+    }
+    if (count) edo__drop_front(&length->codec, in, in->size - left);
+    return count;
+}
+
+/* An item that is shorter than `offset` has a payload above any bound. */
+static edo__always_inline size_t encode_many(const edo_length_options *options,
+                                             const edo_slice *items, size_t count, edo_buffer *out,
+                                             size_t boundary)
+{
+    payload_range range = range_of(options);
+    size_t header = header_size(options), size = out->size, i = 0;
+    while (i < count && (i == 0 || size < boundary)) {
+        size_t payload = items[i].size - options->offset, total = header + payload;
+        if (payload < range.least || payload > range.most) break;
+        if (edo__unlikely(out->capacity - size < total)) {
+            out->size = size;
+            if (edo_buffer_reserve(out, total) < 0) break;
+        }
+        write_frame(out->data + size, options, &items[i]);
+        size += total;
+        i++;
+    }
+    out->size = size;
+    return i;
+}
+
+/* ---- codecs ---- */
+
+static int64_t length_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
+{
+    edo_length_codec *length = length_of(codec);
+    return decode(length, &length->options, in, ret_item);
+}
+
+static int64_t length_encode(edo_codec *codec, const void *item, edo_buffer *out)
+{
+    return encode(&length_of(codec)->options, item, out);
+}
+
+static size_t length_decode_many(edo_codec *codec, edo_buffer *in, void *ret_items, size_t most)
+{
+    const edo_length_options options = length_of(codec)->options;
+    return decode_many(length_of(codec), &options, in, ret_items, most);
+}
+
+static size_t length_encode_many(edo_codec *codec, const void *items, size_t count, edo_buffer *out,
+                                 size_t boundary)
+{
+    const edo_length_options options = length_of(codec)->options;
+    return encode_many(&options, items, count, out, boundary);
+}
+
+/* Bytes that remain are not a frame. Those of a refused frame do not remain: decode() drops them. */
 static int64_t length_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item)
 {
     (void)codec;
@@ -93,45 +214,65 @@ static int64_t length_decode_end(edo_codec *codec, edo_buffer *in, void *ret_ite
     return 0;
 }
 
-/* Computes the value of the length field for a payload. Returns: false: the field or the bound is
- * too small. */
-static bool field_value(const edo_length_options *options, size_t payload, uint64_t *ret_value)
+/* The default form: a length of 4 bytes in big-endian order, then the item. */
+static edo__always_inline edo_length_options default_form(const edo_codec *codec)
 {
-    int64_t value;
-    if (payload > options->most || payload > INT64_MAX) return false;
-    if (__builtin_sub_overflow((int64_t)payload, options->adjustment, &value) || value < 0)
-        return false;
-    *ret_value = (uint64_t)value;
-    return options->length_size == MOST_LENGTH_SIZE || *ret_value >> 8 * options->length_size == 0;
+    const edo_length_codec *length = (const edo_length_codec *)(const void *)codec;
+    return (edo_length_options){ .most = length->options.most,
+                                 .length_size = DEFAULT_LENGTH_SIZE,
+                                 .skip = DEFAULT_LENGTH_SIZE };
 }
 
-static int64_t length_encode(edo_codec *codec, const void *item, edo_buffer *out)
+static bool has_default_form(const edo_length_options *options)
 {
-    const edo_length_options *options = &length_of(codec)->options;
-    const edo_slice *slice = item;
-    const uint8_t *data = slice->data;
-    uint64_t value;
-    if (slice->size < options->offset) return -EINVAL;
-    size_t payload = slice->size - options->offset;
-    if (!field_value(options, payload, &value)) return -EMSGSIZE;
-    int rc = edo__make_room(out, header_size(options) + payload);
-    if (rc < 0) return rc;
-    uint8_t *tail = edo_buffer_tail(out);
-    if (options->offset) memcpy(tail, data, options->offset);
-    store(tail + options->offset, options->length_size, options->is_little, value);
-    if (payload) memcpy(tail + header_size(options), data + options->offset, payload);
-    out->size += header_size(options) + payload;
-    return 0;
+    return options->length_size == DEFAULT_LENGTH_SIZE && options->skip == DEFAULT_LENGTH_SIZE &&
+           !options->is_little && options->adjustment == 0 && options->offset == 0;
 }
+
+static int64_t default_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
+{
+    const edo_length_options options = default_form(codec);
+    return decode(length_of(codec), &options, in, ret_item);
+}
+
+static int64_t default_encode(edo_codec *codec, const void *item, edo_buffer *out)
+{
+    const edo_length_options options = default_form(codec);
+    return encode(&options, item, out);
+}
+
+static size_t default_decode_many(edo_codec *codec, edo_buffer *in, void *ret_items, size_t most)
+{
+    const edo_length_options options = default_form(codec);
+    return decode_many(length_of(codec), &options, in, ret_items, most);
+}
+
+static size_t default_encode_many(edo_codec *codec, const void *items, size_t count,
+                                  edo_buffer *out, size_t boundary)
+{
+    const edo_length_options options = default_form(codec);
+    return encode_many(&options, items, count, out, boundary);
+}
+
+static const edo_codec_ops length_ops = { .name = "frames with a length",
+                                          .decode = length_decode,
+                                          .decode_end = length_decode_end,
+                                          .encode = length_encode,
+                                          .decode_many = length_decode_many,
+                                          .encode_many = length_encode_many,
+                                          .item_size = sizeof(edo_slice) };
+
+static const edo_codec_ops default_ops = { .name = "frames with a length",
+                                           .decode = default_decode,
+                                           .decode_end = length_decode_end,
+                                           .encode = default_encode,
+                                           .decode_many = default_decode_many,
+                                           .encode_many = default_encode_many,
+                                           .item_size = sizeof(edo_slice) };
 
 void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *options)
 {
-    static const edo_codec_ops ops = { .name = "frames with a length",
-                                       .decode = length_decode,
-                                       .decode_end = length_decode_end,
-                                       .encode = length_encode,
-                                       .item_size = sizeof(edo_slice) };
-    *codec = (edo_length_codec){ .codec = EDO_CODEC_INIT(&ops) };
+    *codec = (edo_length_codec){ .codec = EDO_CODEC_INIT(&length_ops) };
     edo_length_options *own = &codec->options;
     if (options) *own = *options;
     if (own->most == 0) own->most = EDO_FRAME_MOST;
@@ -145,69 +286,5 @@ void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *op
         own->skip = (uint32_t)header_size(own);
     else if (own->skip == EDO_KEEP_HEADER)
         own->skip = 0;
-}
-
-/* ---- netstrings ---- */
-
-enum { MOST_DIGITS = 19 }; // digits of INT64_MAX
-
-/* Reads the number and the colon. Returns: bytes of both; 0: more bytes are needed; -EBADMSG. */
-static int64_t read_number(const edo_buffer *in, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < in->size; i++) {
-        uint8_t byte = in->data[i];
-        if (byte == ':' && i > 0) {
-            *ret_number = number;
-            return (int64_t)i + 1;
-        }
-        bool is_digit = byte >= '0' && byte <= '9', has_leading_zero = i == 1 && number == 0;
-        if (!is_digit || has_leading_zero || i == MOST_DIGITS - 1) return -EBADMSG;
-        number = number * 10 + (byte - '0');
-    }
-    return 0;
-}
-
-static int64_t netstring_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
-{
-    edo_netstring_codec *self = (edo_netstring_codec *)(void *)codec;
-    uint64_t size;
-    if (codec->skips && !edo__drop_rest(codec, in, &self->rest)) return 0;
-    int64_t head = read_number(in, &size);
-    if (head <= 0) return head < 0 ? edo__break(codec, (int)head) : 0;
-    if (size > self->most) {
-        self->rest = (uint64_t)head + size + 1;
-        (void)edo__drop_rest(codec, in, &self->rest);
-        return -EMSGSIZE;
-    }
-    size_t total = (size_t)head + (size_t)size + 1;
-    if (in->size < total) {
-        codec->wants = total;
-        return 0;
-    }
-    if (in->data[total - 1] != ',') return edo__break(codec, -EBADMSG);
-    *(edo_slice *)ret_item = (edo_slice){ in->data + head, (size_t)size };
-    edo__drop_front(codec, in, total);
-    return 1;
-}
-
-static int64_t netstring_encode(edo_codec *codec, const void *item, edo_buffer *out)
-{
-    const edo_netstring_codec *self = (const edo_netstring_codec *)(const void *)codec;
-    const edo_slice *slice = item;
-    if (slice->size > self->most) return -EMSGSIZE;
-    int rc = edo_buffer_reserve(out, slice->size + MOST_DIGITS + 2);
-    if (rc == 0) rc = edo_buffer_printf(out, "%zu:", slice->size);
-    if (rc == 0) rc = edo_buffer_append(out, slice->data, slice->size);
-    return rc == 0 ? edo_buffer_append(out, ",", 1) : rc;
-}
-
-void edo_netstring_codec_init(edo_netstring_codec *codec, size_t most)
-{
-    static const edo_codec_ops ops = { .name = "netstrings",
-                                       .decode = netstring_decode,
-                                       .encode = netstring_encode,
-                                       .item_size = sizeof(edo_slice) };
-    *codec = (edo_netstring_codec){ .codec = EDO_CODEC_INIT(&ops), .most = most };
-    if (codec->most > SIZE_MAX / 2) codec->most = SIZE_MAX / 2;
+    if (has_default_form(own)) codec->codec.ops = &default_ops;
 }

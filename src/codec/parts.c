@@ -75,6 +75,28 @@ static int64_t part_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
     return -EMSGSIZE;
 }
 
+/* Whether take() takes a part as an item. */
+static inline bool is_item(const edo_part_codec *part, const uint8_t *data, size_t size)
+{
+    if (part->is_line && size && data[size - 1] == '\r') size--;
+    if (size > part->most) return false;
+    return !part->is_text || (size > 0 && edo_is_utf8(data, size));
+}
+
+static size_t part_decode_many(edo_codec *codec, edo_buffer *in, void *ret_items, size_t most)
+{
+    edo_part_codec *part = part_of(codec);
+    edo_slice *slices = ret_items;
+    size_t count = 0;
+    if (codec->skips) return 0;
+    while (count < most) {
+        size_t place = find(part, in);
+        if (place == in->size || !is_item(part, in->data, place)) break;
+        (void)take(part, in, place, part->delimiter_size, &slices[count++]);
+    }
+    return count;
+}
+
 static int64_t part_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item)
 {
     edo_part_codec *part = part_of(codec);
@@ -126,6 +148,18 @@ static int64_t part_encode(edo_codec *codec, const void *item, edo_buffer *out)
     return -EINVAL;
 }
 
+static size_t part_encode_many(edo_codec *codec, const void *items, size_t count, edo_buffer *out,
+                               size_t boundary)
+{
+    const edo_slice *slices = items;
+    size_t i = 0;
+    while (i < count && part_encode(codec, &slices[i], out) == 0) {
+        i++;
+        if (out->size >= boundary) break;
+    }
+    return i;
+}
+
 /* ---- initialisation ---- */
 
 void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t size, size_t most)
@@ -134,6 +168,8 @@ void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t si
                                        .decode = part_decode,
                                        .decode_end = part_decode_end,
                                        .encode = part_encode,
+                                       .decode_many = part_decode_many,
+                                       .encode_many = part_encode_many,
                                        .item_size = sizeof(edo_slice) };
     if (size < 1 || size > sizeof codec->delimiter)
         edo__misuse("edo_part_codec_init", "a delimiter has 1 to %zu bytes",

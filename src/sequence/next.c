@@ -34,6 +34,50 @@ int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item)
     return result;
 }
 
+/* ---- several items ---- */
+
+static int64_t pull_many(edo_stream *stream, edo_cx *cx, void *ret_items, size_t most)
+{
+    if (!stream->ops->next_many) return edo_pull(stream, cx, ret_items);
+    if (stream->has_ended) return 0;
+    int64_t result = stream->ops->next_many(stream, cx, ret_items, most);
+    if (result == 0) stream->has_ended = true;
+    return result;
+}
+
+static edo_poll next_many_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_stream *stream = op->object;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (op->length == 0) return edo__op_finish(op, cx, -EINVAL);
+    if (stream->user && stream->user != op) return edo__op_finish(op, cx, -EBUSY);
+    stream->user = op;
+    int64_t result = pull_many(stream, cx, op->data, op->length);
+    if (result == EDO_NEXT_WAITS) {
+        edo__check_memory("edo_next_many", op->data, "items");
+        return EDO_PENDING;
+    }
+    stream->user = NULL;
+    edo__use_budget_for(cx, result);
+    op->base.result = result;
+    return EDO_READY;
+}
+
+const edo_future_ops edo__next_many_ops = { .name = "edo_next_many", .poll = next_many_poll };
+
+int64_t edo__next_many_now(edo_cx *cx, edo_stream *stream, void *ret_items, size_t most)
+{
+    if (edo__unlikely(cx->asked) || stream->user || !edo__has_budget(cx) || most == 0)
+        return EDO_NEXT_WAITS;
+#if EDO_DEBUG
+    edo__check_memory("edo_next_many", ret_items, "items");
+#endif
+    int64_t result = pull_many(stream, cx, ret_items, most);
+    if (result != EDO_NEXT_WAITS) edo__use_budget_for(cx, result);
+    return result;
+}
+
 /* ---- all items ---- */
 
 /* Applies the function to an item. Returns: whether the loop ends, with *ret_result. */

@@ -18,6 +18,18 @@ static inline void edo__copy_item(void *to, const void *from, uint32_t size)
         memcpy(to, from, size);
 }
 
+/* Number of items in memory that one unit of the budget is for, in the operations with several items
+ * and for frames. Such an item costs much less than an operation. */
+enum { EDO__ITEMS_PER_UNIT = 8 };
+
+/* Uses the budget for an operation that answers with `count` items, or with another answer. */
+static inline void edo__use_budget_for(edo_cx *cx, int64_t count)
+{
+    for (; count > EDO__ITEMS_PER_UNIT && cx->budget > 1; count -= EDO__ITEMS_PER_UNIT)
+        edo__use_budget(cx);
+    edo__use_budget(cx);
+}
+
 /* Decides whether a combinator that has dropped an item may take another one in this poll. Uses one
  * unit of the budget. Returns: 0; or the answer to give: EDO_NEXT_WAITS or -ECANCELED. */
 static inline int64_t edo__go_on(edo_cx *cx)

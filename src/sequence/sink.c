@@ -11,6 +11,15 @@ static int64_t send(edo_sink *sink, edo_cx *cx, const void *item)
     return result == 0 ? sink->ops->put(sink, item) : result;
 }
 
+static int64_t send_many(edo_sink *sink, edo_cx *cx, const void *items, size_t count)
+{
+    int64_t result = sink->ops->ready(sink, cx);
+    if (result != 0) return result;
+    if (sink->ops->put_many) return sink->ops->put_many(sink, items, count);
+    result = sink->ops->put(sink, items);
+    return result < 0 ? result : 1;
+}
+
 static int64_t flush(edo_sink *sink, edo_cx *cx)
 {
     return sink->ops->flush(sink, cx);
@@ -44,6 +53,24 @@ static edo_poll send_poll(edo_future *future, edo_cx *cx)
     return settle(sink, op, cx, result);
 }
 
+static edo_poll send_many_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_sink *sink = op->object;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (op->length == 0) return edo__op_finish(op, cx, -EINVAL);
+    if (is_busy(sink, op)) return edo__op_finish(op, cx, -EBUSY);
+    int64_t result = send_many(sink, cx, op->data, op->length);
+    sink->user = result == EDO_NEXT_WAITS ? op : NULL;
+    if (result == EDO_NEXT_WAITS) {
+        edo__check_memory("edo_sink_send_many", op->data, "items");
+        return EDO_PENDING;
+    }
+    edo__use_budget_for(cx, result);
+    op->base.result = result;
+    return EDO_READY;
+}
+
 static edo_poll flush_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -61,6 +88,8 @@ static edo_poll close_poll(edo_future *future, edo_cx *cx)
 }
 
 const edo_future_ops edo__sink_send_ops = { .name = "edo_sink_send", .poll = send_poll };
+const edo_future_ops edo__sink_send_many_ops = { .name = "edo_sink_send_many",
+                                                 .poll = send_many_poll };
 const edo_future_ops edo__sink_flush_ops = { .name = "edo_sink_flush", .poll = flush_poll };
 const edo_future_ops edo__sink_close_ops = { .name = "edo_sink_close", .poll = close_poll };
 
@@ -73,6 +102,18 @@ int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item)
 #endif
     int64_t result = send(sink, cx, item);
     if (result != EDO_NEXT_WAITS && !(sink->is_free && result == 0)) edo__use_budget(cx);
+    return result;
+}
+
+int64_t edo__sink_send_many_now(edo_cx *cx, edo_sink *sink, const void *items, size_t count)
+{
+    if (edo__unlikely(cx->asked) || sink->user || !edo__has_budget(cx) || count == 0)
+        return EDO_NEXT_WAITS;
+#if EDO_DEBUG
+    edo__check_memory("edo_sink_send_many", items, "items");
+#endif
+    int64_t result = send_many(sink, cx, items, count);
+    if (result != EDO_NEXT_WAITS) edo__use_budget_for(cx, result);
     return result;
 }
 

@@ -66,7 +66,10 @@ static inline void init_codec(any_codec *codec, int kind)
 typedef struct transcript {
     char text[1 << 16];
     size_t size;
+    size_t at_once; // most frames that are asked for in one call; 0: each has a call of its own
 } transcript;
+
+enum { MOST_AT_ONCE = 7 };
 
 static inline uint64_t hash_of(const edo_slice *slice)
 {
@@ -85,11 +88,24 @@ static inline void note_answer(transcript *to, int64_t result, const edo_slice *
     to->size += (size_t)n;
 }
 
+/* Decodes several frames at once, if the codec can. Returns: whether it took any. */
+static inline bool decode_many(edo_codec *codec, edo_buffer *in, transcript *to)
+{
+    edo_slice slices[MOST_AT_ONCE];
+    if (to->at_once == 0 || !codec->ops->decode_many) return false;
+    size_t before = in->size, count = codec->ops->decode_many(codec, in, slices, to->at_once);
+    for (size_t i = 0; i < count; i++)
+        note_answer(to, 1, &slices[i]);
+    if (count > to->at_once || (count > 0) != (in->size < before)) abort();
+    return count > 0;
+}
+
 /* Decodes what lies in the buffer. Returns: whether the decoder goes on. */
 static inline bool decode_some(edo_codec *codec, edo_buffer *in, transcript *to)
 {
     for (;;) {
         edo_slice slice;
+        if (decode_many(codec, in, to)) continue;
         int64_t result = edo_decode(codec, in, &slice);
         if (result == 0) return true;
         note_answer(to, result, &slice);

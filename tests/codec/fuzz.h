@@ -1,5 +1,5 @@
 /* Properties of a decoder for any bytes: the answers do not depend on the pieces in which the bytes
- * arrive, and a frame that is encoded again is decoded as the same frame. For libFuzzer
+ * arrive, nor on the number of frames that are asked for at once, and a frame that is encoded again is decoded as the same frame. For libFuzzer
  * (tests/fuzz) and for random mutations (tests/stress). */
 #pragma once
 
@@ -82,5 +82,11 @@ static inline void fuzz_codec(int kind, const uint8_t *data, size_t size)
     }
     decode_pieces(kind, data, size, size / 2 + 1, SIZE_MAX, &pieces);
     fuzz_require(!strcmp(whole.text, pieces.text), "other answers for two pieces");
+    for (size_t at_once = 1; at_once <= MOST_AT_ONCE; at_once += 3) {
+        pieces.at_once = at_once;
+        decode_pieces(kind, data, size, size / 2 + 1, SIZE_MAX, &pieces);
+        fuzz_require(!strcmp(whole.text, pieces.text), "other answers for several frames at once");
+    }
+    pieces.at_once = 0;
     fuzz_round_trips(kind, data, size);
 }

@@ -89,18 +89,67 @@ test(the_answers_for_any_bytes_do_not_depend_on_the_pieces)
 {
     static transcript whole, pieces;
     static const char bytes[] = "aab\n\r\0\0\001\002\003:,59{\xff";
-    uint8_t data[400];
+    uint8_t data[1200];
     for (int i = 0; i < 400; i++) {
         int kind = i % CODECS;
         test_random random = test_random_make(1000 + (uint64_t)i);
         size_t size = 1 + (size_t)test_random_below(&random, sizeof data);
+        bool is_long = i % (2 * CODECS) >= CODECS; // parts that are too long
         for (size_t at = 0; at < size; at++)
-            data[at] = (uint8_t)bytes[test_random_below(&random, sizeof bytes - 1)];
+            data[at] = is_long && test_random_below(&random, 200)
+                           ? 'x'
+                           : (uint8_t)bytes[test_random_below(&random, sizeof bytes - 1)];
         decode_pieces(kind, data, size, 1, 1, &whole);
         for (size_t piece = 2; piece < 40; piece += 7) {
+            pieces.at_once = piece % (MOST_AT_ONCE + 1);
             decode_pieces(kind, data, size, piece, piece, &pieces);
             assert_string_equal(pieces.text, whole.text);
         }
+    }
+}
+
+test(a_frame_shorter_than_the_skipped_bytes_is_refused)
+{
+    edo_length_codec codec;
+    edo_buffer in = { NULL, 0, 0, NULL };
+    edo_slice slices[4];
+    edo_length_codec_init(&codec, &(edo_length_options){ .length_size = 2, .skip = 6 });
+    assert_int_equal(edo_buffer_append(&in, "\0\5abcde\0\1x\0\4abcd", 16), 0);
+    assert_int_equal(codec.codec.ops->decode_many(&codec.codec, &in, slices, 4), 1);
+    assert_int_equal(slices[0].size, 1);
+    assert_memory_equal(slices[0].data, "e", 1);
+    assert_int_equal(edo_decode(&codec.codec, &in, slices), -EBADMSG);
+    assert_int_equal(edo_decode(&codec.codec, &in, slices), 1);
+    assert_int_equal(slices[0].size, 0);
+    edo_buffer_deinit(&in);
+}
+
+/* Items are encoded at once until the buffer has reached the boundary, or up to an item that is
+ * refused, and become the bytes that they become one by one. */
+test(items_encoded_at_once_are_those_encoded_one_by_one)
+{
+    static char text[CODEC_MOST + 1];
+    memset(text, 'x', sizeof text);
+    for (int i = 0; i < 1000; i++) {
+        int kind = i % CODECS;
+        test_random random = test_random_make(2000 + (uint64_t)i);
+        any_codec codec;
+        edo_buffer one = { NULL, 0, 0, NULL }, many = { NULL, 0, 0, NULL };
+        edo_slice items[20];
+        size_t boundary = test_random_below(&random, 3000), expected = 0, count;
+        init_codec(&codec, kind);
+        if (!codec.codec.ops->encode_many) continue;
+        for (int k = 0; k < 20; k++)
+            items[k] = (edo_slice){ text, test_random_below(&random, sizeof text + (k == 15)) };
+        while (expected < 20 && (expected == 0 || one.size < boundary) &&
+               edo_encode(&codec.codec, &items[expected], &one) == 0)
+            expected++;
+        count = codec.codec.ops->encode_many(&codec.codec, items, 20, &many, boundary);
+        assert_int_equal(count, expected);
+        assert_int_equal(many.size, one.size);
+        if (one.size) assert_memory_equal(many.data, one.data, one.size);
+        edo_buffer_deinit(&one);
+        edo_buffer_deinit(&many);
     }
 }
 

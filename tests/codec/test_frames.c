@@ -234,7 +234,7 @@ edo_async(run_once)
     }
 }
 
-enum { MANY_FRAMES = 100000, MOST_AT_ONCE = 128 * 8 }; // default budget, frames per unit
+enum { MANY_FRAMES = 100000, MOST_IN_A_POLL = 128 * 8 }; // default budget, frames per unit
 
 current_thread_only("the other task runs when this one yields")
 async_test(a_loop_over_frames_in_memory_yields, edo_io *io; edo_task *other; edo_length_codec codec;
@@ -258,7 +258,7 @@ async_test(a_loop_over_frames_in_memory_yields, edo_io *io; edo_task *other; edo
         }
         assert_int_equal(rc, 0);
         assert_int_equal(self->count, MANY_FRAMES);
-        assert_true(self->first > 0 && self->first <= MOST_AT_ONCE + 1);
+        assert_true(self->first > 0 && self->first <= MOST_IN_A_POLL + 1);
         edo_await(rc, edo_join(self->other));
         edo_frames_deinit(&self->in);
         edo_close(self->io);
