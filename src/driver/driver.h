@@ -135,6 +135,7 @@ typedef struct edo__side {
     edo_atomic(int) visit;      // descriptor + 1 of a visit, or 0; guarded by the lock
     bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
     bool polls_edges;           // the last such poll reported only errors; guarded by the lock
+    bool is_unwatched;          // write side only: room is not registered; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
     edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
