@@ -136,7 +136,8 @@ typedef struct edo__side {
     uint8_t mark;               // low bits of the waiters' edo__lock_mark; guarded by the lock
     edo_atomic(int) visit;      // descriptor of a visit, plus 1; 0: no visit; guarded by the lock
     bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
-    bool polls_edges;           // the next poll for all waiters is multishot; guarded by the lock
+    bool polls_edges;           // the last such poll reported only errors; guarded by the lock
+    bool is_unwatched;          // write side only: room is not registered; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
     edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;

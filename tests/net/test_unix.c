@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <edo/metrics.h>
+
 /* A plain client of an abstract name, with all its bytes. */
 static int connect_abstract(const void *name, size_t size)
 {
@@ -367,4 +369,65 @@ test(no_peer)
     assert_int_equal(peer.pid, getpid());
     edo_close(ends[0]);
     edo_close(ends[1]);
+}
+
+/* The peer reads, so there is more room: no event for a stream on which no write waits. */
+current_thread_only("it counts the events of one driver")
+async_test(room_that_nobody_waits_for_is_no_event, edo_io *ends[2]; edo_task *task; char in[4];
+           uint64_t before; edo_metrics metrics;)
+{
+    edo_body {
+        int64_t n;
+        if (!driver_is("epoll")) edo_return(0);
+        assert_int_equal(edo_unix_pair(&self->ends[0], &self->ends[1]), 0);
+        n = edo_spawn(&self->task, run_op, .op = edo_read(self->ends[0], self->in, 4));
+        assert_int_equal(n, 0);
+        settle();
+        assert_int_equal(edo_metrics_read(edo_current_runtime(), &self->metrics), 0);
+        self->before = self->metrics.ready_events;
+        edo_await(n, edo_write_all(self->ends[0], "abcd", 4));
+        assert_int_equal(n, 4);
+        fd_read_all(edo_io_fd(self->ends[1]), self->in, 4);
+        settle();
+        assert_int_equal(edo_metrics_read(edo_current_runtime(), &self->metrics), 0);
+        assert_int_equal(self->metrics.ready_events, self->before);
+        edo_close(self->ends[1]);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, 0);
+        edo_close(self->ends[0]);
+        edo_return(0);
+    }
+}
+
+/* A read waits first, and then a write waits for room. */
+async_test(room_is_waited_for_behind_a_read, edo_io *ends[2]; edo_task *reader, *writer, *peer;
+           char in[4], *out, *got;)
+{
+    enum { SIZE = 1 << 20 };
+    edo_body {
+        int64_t n;
+        if (driver_is("chaos")) edo_return(0);
+        self->out = test_calloc(1, SIZE);
+        self->got = test_calloc(1, SIZE);
+        assert_int_equal(edo_unix_pair(&self->ends[0], &self->ends[1]), 0);
+        n = edo_spawn(&self->reader, run_op, .op = edo_read(self->ends[0], self->in, 4));
+        assert_int_equal(n, 0);
+        settle();
+        n = edo_spawn(&self->writer, run_op, .op = edo_write_all(self->ends[0], self->out, SIZE));
+        assert_int_equal(n, 0);
+        settle();
+        n = edo_spawn(&self->peer, collect, .io = self->ends[1], .buffer = self->got, .size = SIZE);
+        assert_int_equal(n, 0);
+        edo_await_for(n, edo_s(5), edo_join(self->writer));
+        assert_int_equal(n, SIZE);
+        edo_await(n, edo_join(self->peer));
+        assert_int_equal(n, SIZE);
+        edo_close(self->ends[1]);
+        edo_await(n, edo_join(self->reader));
+        assert_int_equal(n, 0);
+        edo_close(self->ends[0]);
+        test_free(self->out);
+        test_free(self->got);
+        edo_return(0);
+    }
 }

@@ -6,7 +6,10 @@
 #include "base/base.h"
 #include "driver/driver.h"
 
-enum { EDO__EPOLL_BATCH = 256 }; // greatest number of events per turn; the events take 3 KiB
+/* Number of events per turn; further events come with the next turn. Tasks are polled after their
+ * batch. With hundreds of events, the first sources and tasks of a batch have left the cache by
+ * then. */
+enum { EDO__EPOLL_BATCH = 32 };
 
 typedef struct edo__epoll {
     edo_driver base;

@@ -42,16 +42,15 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events)
     return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Registers the source's descriptor. epoll accepts each descriptor only once, so a second
- * registration uses a duplicate of the descriptor. Returns: the registered descriptor, or a
- * negative errno. */
-static int add_source(edo__epoll *driver, edo__source *source)
+/* Registers the source's descriptor. epoll accepts a descriptor once, so a second registration uses
+ * a duplicate. Returns: the registered descriptor, or a negative errno. */
+static int add_source(edo__epoll *driver, edo__source *source, uint32_t events)
 {
-    int rc = edo__epoll_add(driver, source->fd, source, ALL_EVENTS);
+    int rc = edo__epoll_add(driver, source->fd, source, events);
     if (rc != -EEXIST) return rc < 0 ? rc : source->fd;
     int fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    rc = edo__epoll_add(driver, fd, source, ALL_EVENTS);
+    rc = edo__epoll_add(driver, fd, source, events);
     if (rc == 0) return fd;
     close(fd);
     return rc;
@@ -76,10 +75,37 @@ static int kept_fd(const void *place)
     return (int)(intptr_t)place - 1;
 }
 
-static int enlist(edo__epoll *driver, edo__source *source)
+static bool waits_for_room(const edo_op *op)
 {
-    int fd = add_source(driver, source);
+    return op->detail & (EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_BOTH_SIDES);
+}
+
+/* Events to register for. A Unix stream reports room each time its peer has read, also when the
+ * buffer was never full (TCP does so only after a full buffer). So a Unix stream is registered for
+ * room when the first operation waits for room. */
+static uint32_t events_of(const edo__source *source, const edo_op *op)
+{
+    enum { LOCAL = EDO__SOURCE_SOCKET | EDO__SOURCE_MADE, MASK = LOCAL | EDO__SOURCE_TCP };
+    bool is_local = (source->traits & MASK) == LOCAL;
+    return is_local && !waits_for_room(op) ? ALL_EVENTS & ~(uint32_t)EPOLLOUT : ALL_EVENTS;
+}
+
+/* Adds room to the events of a registration. No event is lost, because EPOLL_CTL_MOD reports what
+ * is ready at the time of the call. */
+static int watch_room(edo__epoll *driver, edo__source *source)
+{
+    struct epoll_event event = { .events = ALL_EVENTS | EPOLLET, .data.ptr = source };
+    if (epoll_ctl(driver->epoll, EPOLL_CTL_MOD, kept_fd(source->extra), &event) < 0) return -errno;
+    source->sides[EDO__WRITE_SIDE].is_unwatched = false;
+    return 0;
+}
+
+static int enlist(edo__epoll *driver, edo__source *source, const edo_op *op)
+{
+    uint32_t events = events_of(source, op);
+    int fd = add_source(driver, source, events);
     if (fd < 0) return fd;
+    source->sides[EDO__WRITE_SIDE].is_unwatched = !(events & EPOLLOUT);
     source->extra = keep_fd(fd);
     source->driver = &driver->base;
     edo__lock_take(&driver->lock);
@@ -139,7 +165,7 @@ static bool is_relied_on(edo__source *source)
  * one side. */
 static int begin_visit(edo__epoll *driver, edo__source *source, edo__side *side)
 {
-    int fd = add_source(driver, source);
+    int fd = add_source(driver, source, ALL_EVENTS);
     if (fd < 0) return fd;
     edo_store_relaxed(&side->visit, fd + 1);
     side->driver = &driver->base;
@@ -169,14 +195,15 @@ void edo__epoll_end_visit(edo__source *source, const edo_op *op)
     if (kept) end_visit(driver, source, kept - 1);
 }
 
-static int enlist_anew(edo_driver **driver, edo__source *source, edo__epoll **ret_left)
+static int enlist_anew(edo_driver **driver, edo__source *source, const edo_op *op,
+                       edo__epoll **ret_left)
 {
     if (source->driver) {
         *ret_left = edo__epoll_of(source->driver);
         edo_add_relaxed(&source->driver->pins, 1);
         delist(*ret_left, source);
     }
-    return enlist(edo__epoll_of(*driver), source);
+    return enlist(edo__epoll_of(*driver), source, op);
 }
 
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
@@ -186,11 +213,13 @@ int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *
     edo_driver *registered = side->visit ? side->driver : source->driver;
     if (registered && registered->runtime == (*driver)->runtime) {
         *driver = registered;
-        return 0;
+        bool is_missing = source->sides[EDO__WRITE_SIDE].is_unwatched &&
+                          registered == source->driver && waits_for_room(op);
+        return is_missing ? watch_room(edo__epoll_of(registered), source) : 0;
     }
     bool is_alike = !source->driver || source->driver->ops->turn == (*driver)->ops->turn;
     if (!is_alike || is_relied_on(source)) return begin_visit(edo__epoll_of(*driver), source, side);
-    return enlist_anew(driver, source, ret_left);
+    return enlist_anew(driver, source, op, ret_left);
 }
 
 void edo__epoll_leave_behind(edo__epoll *driver)
