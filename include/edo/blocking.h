@@ -110,7 +110,7 @@ EDO_API void edo_pool_destroy(edo_pool *pool);
 
 EDO_API extern const edo_future_ops edo__pool_room_ops;
 
-/* Waits until the queue of a pool has a free place, behind earlier waiters. This gives
+/* Waits, behind earlier waiters, until the queue of a pool has a free place. The wait gives
  * back-pressure to tasks that spawn jobs. The place is not reserved: the next job to arrive takes
  * it.
  * Result: 0; -EINVAL for NULL; other errors as edo_blocking(). Cancel: prompt. */

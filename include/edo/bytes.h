@@ -282,7 +282,8 @@ __extension__ typedef unsigned __int128 edo_u128;
  * in big-endian order. The same names with _le are for little-endian order. With u32 as the
  * example:
  *
- *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);       and edo_buffer_get_u32,
+ *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);
+ *     int edo_buffer_get_u32(edo_buffer *buffer, uint32_t *ret_value);
  *     int edo_chain_get_u32(edo_chain *chain, uint32_t *ret_value);
  *
  * These calls take a number from the front. Returns: 0; -EDO_EOF, and nothing is taken.

@@ -137,7 +137,7 @@ EDO_END_DECLS
  * in another protocol. */
 #define edo_frames_take(s, ret_unread) edo__frames_take(&(s)->edo_impl, (ret_unread))
 
-/* Continues a stream after its end, if the input may have grown, or after an error. */
+/* Continues a stream that has ended: after an error, or when the input may have grown. */
 #define edo_frames_resume(s) edo__frames_resume(&(s)->edo_impl)
 
 /* ---- writing ---- */

@@ -54,7 +54,7 @@ typedef struct edo__step {
     void *context; // context of the function, or the second stream
     union {
         uint64_t count;
-        int64_t moment; // ns of edo_now()
+        int64_t moment; // kinds with a clock: ns of edo_now()
     };
     uint8_t ending; // see edo__pull_until()
     bool is_over, has_item;

@@ -147,7 +147,7 @@ EDO_API void edo_dir_close(edo_dir *dir);
 typedef struct edo_walk edo_walk;
 
 enum {
-    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, unless they are being walked
+    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, but none that the walk is in
     EDO_WALK_ONE_MOUNT = 2, // do not enter other file systems
 };
 

@@ -23,7 +23,8 @@
  * items are results. A zip has no such function, because it holds items of two types.
  *
  * Sizes in bytes with 8-byte pointers: edo_merge_of(T, n) has 176, plus 96 and an item for each
- * input. edo_stream_map_of has the same with its entries. edo_zip_of has 392 plus two items.
+ * input. edo_stream_map_of(T) has 176, and each of its entries has 96 plus an item. edo_zip_of has
+ * 392 plus two items.
  * edo_generator_of has 168 plus an item and the frame. edo_buffered_of has 720 plus an item, and
  * for each call 8 plus two items.
  */
