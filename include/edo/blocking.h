@@ -17,7 +17,7 @@
  * Each runtime has pools of its own, so that slow work of one kind does not delay another kind:
  * "user" (edo_blocking), "files", "dns", and those added by edo_runtime_add_pool(). A pool is made
  * at its first use and ends with its runtime. When the runtime ends, a job that has not begun ends
- * with its task. The runtime waits for a job that has begun as long as for its task
+ * with its task. For a job that has begun, the runtime waits as long as it waits for tasks
  * (edo_config.drain_limit, abort_limit).
  *
  * While a job of a runtime waits or runs, the runtime's test clock does not advance by itself.

@@ -13,9 +13,9 @@
  *
  * An edo_buffer is memory that is written at its back, where it grows, and read at its front.
  * edo_buffer_freeze() turns the buffer into an edo_bytes. edo_buffer_split() divides the buffer
- * into two buffers that share a block. These two calls copy no bytes. A buffer that needs room
- * first reuses the memory of bytes that were read, if no other slice shares the buffer's block. An
- * all-zero edo_buffer or edo_bytes is empty.
+ * into two buffers that share a block. These two calls copy no bytes. When a buffer needs
+ * room, it first reuses the memory of bytes that were already read, if no slice shares the buffer's
+ * block. An all-zero edo_buffer or edo_bytes is empty.
  *
  * An edo_chain is a sequence of slices that is read as one. edo_write_chain() of edo/buffered.h
  * writes a chain with few system calls.

@@ -54,8 +54,8 @@ typedef struct edo_codec_ops {
     int64_t (*decode)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Decodes the last bytes, after `decode` has returned 0 and the input has ended.
-     * Returns: as `decode`; 0: the bytes are not a frame. If the pointer is NULL, the last bytes
-     * are never a frame. */
+     * Returns: as `decode`; 0: the bytes are not a frame. If decode_end is NULL, the last bytes are
+     * never a frame. */
     int64_t (*decode_end)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Appends a frame. Returns: 0; a negative errno, and nothing was appended. */

@@ -103,10 +103,11 @@ EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
 
 /* Copies bytes from a pipe to another pipe, inside the kernel. The bytes also remain in the first
  * pipe, and the next reads from it return them. The next call copies the same bytes again unless
- * they were read. Occupies the read side of `from` and the write side of `to`.
+ * they were read. Occupies the read side of `from` and the write side of `to`. The operation waits
+ * for one pipe at a time. If the other pipe is closed during that wait, the close takes effect
+ * after the wait.
  * Result: bytes, at least 1; 0 at the end of the input; -EINVAL for anything but two pipes, and for
- * size 0; -ENOTSUP for streams without a descriptor. The operation waits for one pipe at a time. If
- * the other pipe is closed during that wait, the close takes effect after the wait.
+ * size 0; -ENOTSUP for streams without a descriptor.
  * Cancel: waits; nothing was copied. */
 EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
 
