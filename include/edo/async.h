@@ -55,7 +55,7 @@ typedef struct edo_frame_head {
         int64_t deadline; // limit of edo_await_for(); ns of edo_now()'s clock
         int64_t failure;  // the first failure in edo_try_all()
     };
-    int32_t resume; // label at which to resume, as a distance from the start
+    int32_t resume; // bytes from the start of the body to the label at which to resume
     int32_t winner; // index of the winner of edo_select(), edo_any() and their variants
 } edo_frame_head;
 

@@ -17,7 +17,7 @@
  * Each runtime has pools of its own, so that slow work of one kind does not delay another kind:
  * "user" (edo_blocking), "files", "dns", and those added by edo_runtime_add_pool(). A pool is made
  * at its first use and ends with its runtime. When the runtime ends, a job that has not begun ends
- * with its task. The runtime waits for a job that has begun as long as for its task
+ * with its task. For a job that has begun, the runtime waits as long as it waits for tasks
  * (edo_config.drain_limit, abort_limit).
  *
  * While a job of a runtime waits or runs, the runtime's test clock does not advance by itself.
@@ -110,7 +110,7 @@ EDO_API void edo_pool_destroy(edo_pool *pool);
 
 EDO_API extern const edo_future_ops edo__pool_room_ops;
 
-/* Waits until the queue of a pool has a free place, behind earlier waiters. This gives
+/* Waits, behind earlier waiters, until the queue of a pool has a free place. The wait gives
  * back-pressure to tasks that spawn jobs. The place is not reserved: the next job to arrive takes
  * it.
  * Result: 0; -EINVAL for NULL; other errors as edo_blocking(). Cancel: prompt. */

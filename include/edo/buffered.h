@@ -130,7 +130,8 @@ EDO_API bool edo_reader_was_whole(const edo_reader *reader);
 /* Appends bytes to a buffer, up to and including a delimiter, or to the end of the input.
  * limit: greatest number of bytes in the buffer.
  * Result: bytes appended; 0 at the end; -EMSGSIZE: the next bytes would exceed the limit; -ENOMEM.
- * Cancel: waits; the bytes read until then are in the buffer. The same call continues. */
+ * Cancel: waits; the bytes read until then are in the buffer. The same call, made again,
+ * continues. */
 EDO_API EDO_MUST_USE edo_op edo_read_until(edo_reader *reader, uint8_t delimiter,
                                            edo_buffer *buffer, size_t limit);
 

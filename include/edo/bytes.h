@@ -13,9 +13,9 @@
  *
  * An edo_buffer is memory that is written at its back, where it grows, and read at its front.
  * edo_buffer_freeze() turns the buffer into an edo_bytes. edo_buffer_split() divides the buffer
- * into two buffers that share a block. These two calls copy no bytes. A buffer that needs room
- * first reuses the memory of bytes that were read, if no other slice shares the buffer's block. An
- * all-zero edo_buffer or edo_bytes is empty.
+ * into two buffers that share a block. These two calls copy no bytes. When a buffer needs
+ * room, it first reuses the memory of bytes that were already read, if no slice shares the buffer's
+ * block. An all-zero edo_buffer or edo_bytes is empty.
  *
  * An edo_chain is a sequence of slices that is read as one. edo_write_chain() of edo/buffered.h
  * writes a chain with few system calls.
@@ -282,7 +282,8 @@ __extension__ typedef unsigned __int128 edo_u128;
  * in big-endian order. The same names with _le are for little-endian order. With u32 as the
  * example:
  *
- *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);       and edo_buffer_get_u32,
+ *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);
+ *     int edo_buffer_get_u32(edo_buffer *buffer, uint32_t *ret_value);
  *     int edo_chain_get_u32(edo_chain *chain, uint32_t *ret_value);
  *
  * These calls take a number from the front. Returns: 0; -EDO_EOF, and nothing is taken.

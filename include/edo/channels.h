@@ -70,7 +70,7 @@ typedef struct edo_channel_stats {
     size_t length;   // values in the channel
     size_t capacity; // places; SIZE_MAX: unbounded
     size_t places;   // free places; SIZE_MAX: unbounded
-    size_t permits;  // reserved places, including those granted to sends that were not polled since
+    size_t permits;  // reserved places, including those granted to waiting sends before their poll
     uint32_t senders, weak_senders, receivers;
     bool is_closed; // refuses values
 } edo_channel_stats;

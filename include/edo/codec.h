@@ -57,8 +57,8 @@ typedef struct edo_codec_ops {
     int64_t (*decode)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Decodes the last bytes, after `decode` has returned 0 and the input has ended.
-     * Returns: as `decode`; 0: the bytes are not a frame. If the pointer is NULL, the last bytes
-     * are never a frame. */
+     * Returns: as `decode`; 0: the bytes are not a frame. If decode_end is NULL, the last bytes are
+     * never a frame. */
     int64_t (*decode_end)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Appends a frame. Returns: 0; a negative errno, and nothing was appended. */
@@ -149,7 +149,7 @@ EDO_END_DECLS
  * in another protocol. */
 #define edo_frames_take(s, ret_unread) edo__frames_take(&(s)->edo_impl, (ret_unread))
 
-/* Continues a stream after its end, if the input may have grown, or after an error. */
+/* Continues a stream that has ended: after an error, or when the input may have grown. */
 #define edo_frames_resume(s) edo__frames_resume(&(s)->edo_impl)
 
 /* ---- writing ---- */

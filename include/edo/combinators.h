@@ -54,7 +54,7 @@ typedef struct edo__step {
     void *context; // context of the function, or the second stream
     union {
         uint64_t count;
-        int64_t moment; // ns of edo_now()
+        int64_t moment; // kinds with a clock: ns of edo_now()
     };
     uint8_t ending; // see edo__pull_until()
     bool is_over, has_item;
@@ -282,7 +282,8 @@ typedef struct edo__item_args {
 #define edo_chunks_init(s, in) edo__chunks(s, in, 0, INT64_MAX)
 
 /* As edo_chunks_init(), but a chunk is also given when `limit` nanoseconds have passed since its
- * first item. An error of the input is answered after the chunk of the items before it. */
+ * first item. An error of the input is answered after a chunk of the items that preceded the
+ * error. */
 #define edo_chunks_within_init(s, in, limit) edo__chunks(s, in, 0, limit)
 
 /* Gives windows of n items. Each window begins `step` items after the window before. step: 1 to n;

@@ -61,7 +61,7 @@ EDO_API size_t edo_copier_deinit(edo_copier *copier);
 /* Copies to the end of the input. The write side of the target stays open.
  * Result: bytes that have reached the target, over all calls; or the first error of either stream.
  * Bytes that were read before an error of the source are still written.
- * Cancel: waits; the same call continues. */
+ * Cancel: waits; the same call, made again, continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy(edo_copier *copier);
 
 /* Number of held bytes: taken and not given. Must not be called while an operation is in flight. */
@@ -96,24 +96,25 @@ EDO_API size_t edo_relay_deinit(edo_relay *relay); // as edo_copier_deinit()
  * both directions. relay->ways has the byte counts of each direction, and relay->status has the
  * results.
  * Result: 0; the first error; -ETIMEDOUT after a limit.
- * Cancel: waits; the same call continues. */
+ * Cancel: waits; the same call, made again, continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
 
 /* ---- pipes ---- */
 
 /* Copies bytes from a pipe to another pipe, inside the kernel. The bytes also remain in the first
  * pipe, and the next reads from it return them. The next call copies the same bytes again unless
- * they were read. Occupies the read side of `from` and the write side of `to`.
+ * they were read. Occupies the read side of `from` and the write side of `to`. The operation waits
+ * for one pipe at a time. If the other pipe is closed during that wait, the close takes effect
+ * after the wait.
  * Result: bytes, at least 1; 0 at the end of the input; -EINVAL for anything but two pipes, and for
- * size 0; -ENOTSUP for streams without a descriptor. The operation waits for one pipe at a time. If
- * the other pipe is closed during that wait, the close takes effect after the wait.
+ * size 0; -ENOTSUP for streams without a descriptor.
  * Cancel: waits; nothing was copied. */
 EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
 
 /* ---- files ---- */
 
-/* A part of a file. The library advances the range as bytes are copied. So the same call can
- * continue the copy. */
+/* A part of a file. The library advances the range as bytes are copied. So the same call, made
+ * again, continues the copy. */
 typedef struct edo_file_range {
     edo_fd file;
     uint64_t offset, size; // UINT64_MAX: to the end of the file
@@ -139,8 +140,8 @@ typedef struct edo_file_copy {
     uint64_t offset; // position in the target, advanced by the copy; ignored if the target appends
 } edo_file_copy;
 
-/* Copies a part of a file to another file, on the runtime's pool "files". On failure the two
- * offsets are the ends of the copied bytes.
+/* Copies a part of a file to another file, on the runtime's pool "files". On failure
+ * from.offset and offset are the positions behind the copied bytes.
  * Result: bytes copied, fewer than from.size if the file ends first; -ENOMEM, and the errors of
  * edo_blocking_on().
  * Cancel: waits for the current piece of a few megabytes; *copy is then the part that was not

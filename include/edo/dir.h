@@ -148,7 +148,7 @@ EDO_API void edo_dir_close(edo_dir *dir);
 typedef struct edo_walk edo_walk;
 
 enum {
-    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, unless they are being walked
+    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, but none that the walk is in
     EDO_WALK_ONE_MOUNT = 2, // do not enter other file systems
 };
 
@@ -164,8 +164,8 @@ typedef struct edo_walk_entry {
 } edo_walk_entry;
 
 /* Opens a walk over all files below a directory. A directory is reported before its entries.
- * max_open: greatest number of descriptors that the walk has open; 0: 32. A deeper tree costs more
- * calls, not more descriptors.
+ * max_open: greatest number of descriptors that the walk has open; 0: 32. A tree with more levels
+ * than that costs more calls, not more descriptors.
  * Result: 0 with *ret_walk; -EINVAL; as edo_file_open(). Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
                                           edo_walk **ret_walk);

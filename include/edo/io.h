@@ -51,8 +51,8 @@ EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size
  * Cancel: waits; no byte is lost. */
 EDO_API EDO_MUST_USE edo_op edo_readv(edo_io *io, const edo_slice *slices, int count);
 
-/* Fills several buffers. The operation changes each slice to the room not yet filled, so that the
- * same call continues after a cancellation.
+/* Fills several buffers. The operation changes each slice to the room not yet filled. So after a
+ * cancellation the same call, made again, continues.
  * count: as above.
  * Result: bytes read; -EDO_EOF if the input ends earlier. edo_op_progress() is the number of bytes
  * read.
@@ -76,8 +76,8 @@ EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t s
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
-/* Writes all data of several buffers. The operation changes each slice to the data not yet written,
- * so that the same call continues after a cancellation.
+/* Writes all data of several buffers. The operation changes each slice to the data not yet written.
+ * So after a cancellation the same call, made again, continues.
  * count: as above.
  * Result: bytes written; on failure edo_op_progress() is the number of bytes written.
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
@@ -110,10 +110,10 @@ EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
 EDO_API void edo_close(edo_io *io);
 
 /* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK may be set or not, and
- * is not changed, because the open file may be shared with other processes. A terminal or a named
- * pipe gets an open file description of its own under the same descriptor number. If the kernel has
- * no RWF_NOWAIT for the descriptor, O_NONBLOCK is set, and restored when the stream ends or the
- * process exits.
+ * is normally not changed, because the open file may be shared with other processes. There are two
+ * exceptions. A terminal or a named pipe gets a non-blocking open file description of its own under
+ * the same descriptor number. If the kernel has no RWF_NOWAIT for another descriptor, O_NONBLOCK is
+ * set, and restored when the stream ends or the process exits.
  * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
  * directory (some files of /proc and /sys can be polled); -EINVAL for NULL; -ENOMEM. On failure the
  * descriptor still belongs to the caller.

@@ -20,9 +20,9 @@
  * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); this call aborts inside a task.
  *
  * The end. Call _deinit() before the memory of a lock is freed. _deinit() aborts if the lock is
- * held or waited for. _deinit() returns only when no other thread is inside a call that unlocked or
- * released. So the last user may unlock the lock and free its memory. _deinit() is not needed if
- * all calls are known to have returned.
+ * held or waited for. _deinit() waits for an unlock or release on another thread that has let the
+ * caller in, but has not finished with the lock. So the last user may unlock the lock, call
+ * _deinit() and free the memory. _deinit() is not needed if all calls are known to have returned.
  *
  * Order of service. A semaphore and a readers-writer lock serve requests first in, first out. No
  * request is overtaken, not even a request for many permits. Adjacent readers in the queue are
@@ -37,8 +37,8 @@
  * - A cycle of waiting tasks, or of plain threads in edo_wait(). The request that closes the cycle
  *   logs it with backtraces, if each task of the cycle waits for nothing else.
  * - A task that ends while it holds a mutex or a readers-writer lock. This is logged.
- * - A waiter that was woken and not polled for a second. This is logged. A number above 1 in
- *   EDO_LOCK_TRACE replaces the limit of a second, in milliseconds.
+ * - A waiter that was woken, but was not polled for one second. This is logged. If EDO_LOCK_TRACE
+ *   is a number above 1, the limit is that number of milliseconds.
  * - An unlock of a mutex or a write lock by a task other than its holder. This aborts.
  * Without records the checks cost a load and a branch per lock.
  *
@@ -270,8 +270,9 @@ EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether an unlock for reading is that of the last reader, and must serve waiters. Also true if
- * there is no reader. word: the word before the unlock. */
+/* Whether an unlock for reading needs the slow path: the last reader unlocks while requests wait,
+ * or the lock is not held for reading, which the slow path reports as misuse. word: the word before
+ * the unlock. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;

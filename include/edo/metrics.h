@@ -46,8 +46,8 @@ typedef struct edo_histogram_config {
     uint32_t buckets; // linear: number of buckets; 0: 10. log: greatest number; 0: any
     int64_t width;    // linear: width of a bucket, ns; 0: 100 us
     int64_t min, max; // log: ns; values of the first and the last bucket; 0: 100 ns and 60 s
-    uint32_t steps;   // log: buckets per power of two (1/error); a power of two up to 1024;
-                      // 0: 4
+    uint32_t steps;   // log: buckets per power of two, so an error is at most 1 / steps; a power of
+                      // two up to 1024; 0: 4
     void *reserved[2];
 } edo_histogram_config;
 

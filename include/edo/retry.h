@@ -54,8 +54,9 @@ EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
  * before that attempt. The pauses grow at random, so that callers that failed together do not try
  * again together. Each pause lasts between `least` and three times the previous pause, and at most
  * `most` (decorrelated jitter).
- * Result: 1 after the pause: try again; 0 at once: the result is final. It is then not a failure
- * (>= 0), or is not worth another attempt, or the attempts, the time or the budget are used up.
+ * Result: 1 after the pause: try again; 0 at once: `result` is final, because it is not a failure
+ * (>= 0), or is not worth another attempt, or because the attempts, the time or the budget are used
+ * up.
  * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
 

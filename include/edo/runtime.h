@@ -7,9 +7,9 @@
  *
  * A runtime with workers (edo_config.workers) has threads of its own, which steal tasks from each
  * other. So a task may resume on another thread after every await, and tasks run at the same time.
- * edo_block_on() only waits. A task that computes for long delays only tasks that are pinned to the
- * same worker, because within about 10 ms other workers, or spare threads, begin to serve the
- * sockets, timers and queued tasks of that worker.
+ * edo_block_on() only waits. If a task computes for a long time, it delays only tasks that are
+ * pinned to the same worker, because within about 10 ms other workers, or spare threads, begin to
+ * serve the sockets, timers and queued tasks of that worker.
  *
  * Several runtimes may live in one process. Tasks may be woken, and spawned with edo_spawn_with(),
  * from any thread.
@@ -140,17 +140,19 @@ typedef struct edo_config {
  * EDO_WORKER_THREADS that is not a number of threads (the log says so).
  *
  * A driver that the kernel refuses is replaced by epoll, with a line in the log. The drivers of
- * helpers are of the same kind as the first driver. A helper waits until such a driver can be
- * opened. The descriptors of one helper are opened in advance. The environment (EDO_DRIVER,
- * EDO_LOG, EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and later only by the system's name
- * look-ups. The program must not close the runtime's descriptors: a driver's wait that fails ends
- * the process. */
+ * helpers are of the same kind as the first driver. The driver of one helper is opened in advance;
+ * any further helper waits until its driver can be opened. The program must not close the
+ * runtime's descriptors, because a driver whose wait fails ends the process.
+ *
+ * The environment (EDO_DRIVER, EDO_LOG, EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and
+ * later only by the system's name look-ups. */
 EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* The result of the failed task that has ended the runtime (EDO_FAILURE_END,
- * EDO_SCOPE_END_RUNTIME); 0: no task has. After such a failure spawns answer -ESHUTDOWN, and all
- * tasks are cancelled, including the function of edo_run() or edo_block_on(). edo_run() then prints
- * the error and returns 1. Further calls of edo_block_on() answer -ESHUTDOWN. Thread: any. */
+ * EDO_SCOPE_END_RUNTIME); 0: no task has ended it. After such a failure spawns answer -ESHUTDOWN,
+ * and all tasks are cancelled, including the function of edo_run() or edo_block_on(). edo_run()
+ * then prints the error and returns 1. Further calls of edo_block_on() answer -ESHUTDOWN. Thread:
+ * any. */
 EDO_API int64_t edo_runtime_failure(const edo_runtime *runtime);
 
 /* Ends a runtime. Refuses further spawns (-ESHUTDOWN), cancels all tasks, waits for at most

@@ -87,9 +87,9 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
  * edo_task_user() and edo_member.user.
  *
  * An earlier member with the same key is cancelled and replaced. edo_scope_next() never reports a
- * replaced member, and the scope ignores a failure of that member. A join still waits for the end
- * of a replaced member. So edo_scope_next() reports only the latest member with a given key. Cost:
- * a walk through the members, under the scope's lock.
+ * replaced member, so it reports only the latest member with a given key. The scope ignores a
+ * failure of a replaced member, but a join still waits for that member's end. Cost: a walk through
+ * the members, under the scope's lock.
  * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. On failure no member is replaced,
  * unless the runtime ends. */
 #define edo_scope_spawn_key(scope, key, ...)                                                       \

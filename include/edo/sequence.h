@@ -50,8 +50,8 @@ typedef struct edo_stream_ops {
     /* Makes one step towards the next item. Called in a poll of the stream's task.
      * Returns: 1 with *ret_item; 0 at the end; a negative errno; EDO_NEXT_WAITS after arranging a
      * wake. After EDO_NEXT_WAITS, further calls pass the same ret_item until there is another
-     * answer. A call whose edo_cx_fate() is not EDO_LIVE soon gives an answer, which is -ECANCELED
-     * if there is no item. After any answer nothing is in flight. */
+     * answer. When edo_cx_fate() is no longer EDO_LIVE, an answer must come soon: the item, or
+     * -ECANCELED if there is none. After any answer nothing is in flight. */
     int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
 
     /* As `next`, with up to `most` items (> 0) that are in memory already. Returns: their number,

@@ -28,9 +28,9 @@ EDO_BEGIN_DECLS
 typedef struct edo_sink edo_sink;
 
 /* A kind of sink. The functions are called in a poll of the sink's task. ready, flush and close
- * return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. When edo_cx_fate() is not
- * EDO_LIVE, they answer soon, and answer -ECANCELED if they are not done. If ready, flush or close
- * has waited, the next call of any of the three continues the same work. */
+ * return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. When edo_cx_fate() is no
+ * longer EDO_LIVE, an answer must come soon, and is -ECANCELED if the work is not done. If ready,
+ * flush or close has waited, the next call of any of the three continues the same work. */
 typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
@@ -191,9 +191,9 @@ EDO_END_DECLS
                          edo__item_size(s)))
 
 #if EDO_HAS_SYNC
-/* A sink that sends to a channel. The sink borrows the sender. When the sink of a bounded channel
- * is ready for an item, it has reserved a place in the channel. It keeps that place until its next
- * item, or until it is closed. A forward to an mpmc sender shares a stream among several receivers.
+/* A sink that sends to a channel. The sink borrows the sender. A sink of a bounded channel reserves
+ * a place in the channel before it is ready for an item, and keeps that place until its next item
+ * or its close. A forward to an mpmc sender shares a stream among several receivers.
  * A forward to a split sink of two senders divides the stream. */
 #define edo_sender_sink_of(T) edo__sink_kind_of(T, edo__sender_sink)
 #define edo_sender_sink_init(s, tx)                                                                \
@@ -208,7 +208,7 @@ typedef struct edo__forward {
     edo_stream *in;
     edo_sink *out;
     void *slot;
-    int64_t error; // result that the operation gives at the end of FLUSHING or ENDING; 0: no error
+    int64_t error; // result that the operation gives when a flush or a pull has ended; 0: no error
     uint8_t phase;
     bool has_item, is_over, is_unflushed;
 } edo__forward;

@@ -21,8 +21,8 @@ EDO_API EDO_MUST_USE int edo__io_from_stream(edo_stream *in, edo_io **ret_io);
 EDO_END_DECLS
 
 /* Makes an edo_io that reads the bytes of a stream of edo_slice, one slice after the other. Empty
- * slices are skipped. An error of the stream is the result of one read, not the end. Writes answer
- * -EBADF.
+ * slices are skipped. If the stream gives an error, one read ends with that error, and the next
+ * read pulls the stream again. Writes answer -EBADF.
  *
  * The edo_io borrows the stream. Nobody else may take items from the stream, and the stream must
  * exist until the edo_io was closed and its last read has ended. Reads are operations of the task

@@ -53,9 +53,9 @@ EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **re
  * no limit. At the limit, a read answers 0, and a write answers -EFBIG. */
 EDO_API EDO_MUST_USE int edo_io_limit(edo_io *io, uint64_t reads, uint64_t writes, edo_io **ret_io);
 
-/* Writes the bytes read from `io` to `copy` before it returns them. If a write to the copy fails,
- * the read answers that error; the bytes are kept, and the next read tries the copy again. Writes
- * go to `io` alone. */
+/* Makes a stream that reads from `io`, and writes the bytes to `copy` before a read returns them.
+ * If a write to `copy` fails, the read answers that error. The bytes are kept, and the next read
+ * tries to write them again. Writes go to `io` alone. */
 EDO_API EDO_MUST_USE int edo_io_tee(edo_io *io, edo_io *copy, edo_io **ret_io);
 
 /* Calls `inspect` with the bytes of each transfer, in order, before the operation answers. The call

@@ -38,8 +38,8 @@ EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 /* Waits for a task's end and gives the handle back.
  * Result: the task's result, after the task's function has ended and the frame is no longer in use.
  * -ESHUTDOWN if the task could not be ended with its runtime; -EINVAL for NULL; -EDEADLK for a task
- * that joins itself. edo_op_progress() is 1 if the handle was given back. This distinguishes a task
- * that answered -ECANCELED from a cancelled join.
+ * that joins itself. edo_op_progress() is 1 if the handle was given back, and 0 otherwise. So after
+ * -ECANCELED this value shows whether the task has ended or the join was cancelled.
  * Cancel: prompt; the task continues, and the handle still belongs to the caller. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
 {

@@ -23,7 +23,8 @@
  * items are results. A zip has no such function, because it holds items of two types.
  *
  * Sizes in bytes with 8-byte pointers: edo_merge_of(T, n) has 176, plus 96 and an item for each
- * input. edo_stream_map_of has the same with its entries. edo_zip_of has 392 plus two items.
+ * input. edo_stream_map_of(T) has 176, and each of its entries has 96 plus an item. edo_zip_of has
+ * 392 plus two items.
  * edo_generator_of has 168 plus an item and the frame. edo_buffered_of has 720 plus an item, and
  * for each call 8 plus two items.
  */
@@ -190,8 +191,8 @@ EDO_END_DECLS
 /* Gives the items of any number of streams, in the order in which the items arrive. Ready streams
  * take turns. Each stream has a key. An item costs the same with any number of streams. Streams are
  * inserted and removed at any time, also between two edo_next() of a loop. A stream that ends is
- * removed. When a map has no streams, it ends, unless is_open is set: it then waits for the next
- * insertion. */
+ * removed. A map without streams ends; if is_open is set, it waits for the next insertion
+ * instead. */
 #define edo_stream_map_of(T) edo__kind_of(T, edo__set)
 #define edo_stream_map_init(s, is_open)                                                            \
     edo__set_init(&(s)->edo_impl, edo__item_size(s), (is_open), &self->base, cx)

@@ -22,7 +22,7 @@
 
 /* ---- any value ---- */
 
-/* If a value is negative, returns it from the function: edo_check(edo_spawn(&self->task,
+/* Returns a value from the function if the value is negative: edo_check(edo_spawn(&self->task,
  * fetch)). */
 #define edo_check(...)                                                                             \
     do {                                                                                           \

@@ -11,9 +11,11 @@
  * A datagram has one frame or several, and each frame lies in one datagram. Datagrams are decoded
  * separately. Bytes at the end of a datagram that are no whole frame are answered with -EDO_EOF and
  * dropped. If the decoder cannot find the next frame in a datagram, the rest of that datagram is
- * dropped. In both cases the stream continues with the next datagram. Between two datagrams the
- * head of the codec is reset, so a codec of your own keeps no state elsewhere, or tests
- * codec->skips before it uses that state. A datagram without bytes has no frame.
+ * dropped. In both cases the stream continues with the next datagram. A datagram without bytes has
+ * no frame.
+ *
+ * Between two datagrams the library resets the head of the codec, but no other member. So a codec
+ * of your own keeps no other state, or uses other state only while codec->skips is set.
  *
  * The stream and the sink borrow the socket, and each has a buffer for one datagram. The reader and
  * the writer of one socket may belong to two tasks, if each has a codec of its own.

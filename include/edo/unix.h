@@ -82,7 +82,8 @@ EDO_API void edo_unix_keep_path(edo_listener *listener);
 /* ---- connecting ---- */
 
 /* Connects to an address. The text must outlive the operation. While the listener's queue is full,
- * the operation tries again after pauses of 1 ms to 64 ms, because the system reports no event.
+ * the operation tries again after pauses of 1 ms to 64 ms, because the system does not report when
+ * the queue has room.
  * Result: 0 with *ret_conn; -EINVAL or -ENAMETOOLONG for a bad address; -ENOENT: no such path;
  * -ECONNREFUSED: no process listens, or the path is not a socket; -EACCES; -EPROTOTYPE: the path is
  * a socket of another type.
@@ -168,10 +169,11 @@ EDO_API int edo_unix_datagram_connect(edo_io *io, const char *address);
 
 /* Receives one message. message->size is the message's true size. EDO_MESSAGE_TRUNCATED in
  * message->flags: the message was longer than the buffers, and the rest is lost. message->address
- * is the sender of a datagram, if the sender has a name. On a stream, bytes are received up to the
- * buffers' size, and descriptors are received with the first byte with which they were sent. A
- * receive with descriptors ends after the bytes that were sent with them; the next receive takes
- * the bytes that follow.
+ * is the sender of a datagram, if the sender has a name.
+ *
+ * On a stream, bytes are received up to the buffers' size. Descriptors are received together with
+ * the first of the bytes with which they were sent. A receive with descriptors ends after these
+ * bytes; the next receive takes the bytes that follow.
  *
  * The system closes descriptors for which the control has no room, or which the process may not
  * open because of its limit. EDO_MESSAGE_CONTROL_TRUNCATED is then set, and the bytes are received
@@ -183,15 +185,18 @@ EDO_API EDO_MUST_USE edo_op edo_unix_recv_message(edo_io *io, edo_message *messa
 
 /* Sends one message, and on a stream all bytes of the message. Descriptors are sent once, with the
  * first byte. The descriptors still belong to the caller, and must stay open until the operation is
- * ready. If the queue of a datagram's address is full, the operation tries again after pauses of 1
- * ms to 64 ms, because the system reports no event. On a socket with a peer
- * (edo_unix_datagram_connect), the operation waits for the event.
- * Result: bytes sent; -EPIPE; -EMSGSIZE for a datagram or record that is too long for the socket's
- * buffer; -EINVAL for ancillary data without a byte on a stream, -ETOOMANYREFS for too many
- * descriptors in flight, -EPERM for credentials of others, and other errors of sendmsg(2).
+ * ready.
+ *
+ * If a datagram is sent to an address whose receiver has a full queue, the operation tries again
+ * after pauses of 1 ms to 64 ms, because the system does not report when the queue has room. On a
+ * socket with a peer (edo_unix_datagram_connect), the system reports it, so the operation waits
+ * without pauses.
+ * Result: bytes sent; -EPIPE; -EMSGSIZE: a datagram or record is too long for the socket's buffer;
+ * -EINVAL: on a stream, ancillary data need at least one byte of data; -ETOOMANYREFS: too many
+ * descriptors in flight; -EPERM: credentials of others; other errors of sendmsg(2).
  * Cancel: prompt; a datagram or record was sent whole or not at all. On a stream, edo_op_progress()
  * bytes were sent, the slices have the rest, and control->size is 0 if the ancillary data were
- * sent. So the same call continues the send. */
+ * sent. So the same call, made again, continues the send. */
 EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *message);
 
 /* ---- descriptors ---- */
@@ -219,9 +224,9 @@ EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_
 
 /* Adds the sender's credentials to each received message. The sender is the process that wrote the
  * message, which may not be the one that connected. Messages that were sent before this call have
- * no credentials. The options of edo_unix_listen_with() and edo_unix_connect_with() are set early
- * enough for all messages. On a connection of records this option is always on, and must not be
- * switched off, because it distinguishes an empty record from the end.
+ * no credentials. The option `credentials` of edo_unix_listen_with() and edo_unix_connect_with()
+ * is set early enough for all messages. On a connection of records the credentials are always on,
+ * and must not be switched off, because they distinguish an empty record from the end.
  * Returns: 0; -ENOTSUP. */
 EDO_API int edo_unix_set_credentials(edo_io *io, bool on);
 

@@ -118,8 +118,8 @@ static bool has_delimiter(const edo_part_codec *part, const edo_slice *slice)
     return memmem(slice->data, slice->size, part->delimiter, part->delimiter_size);
 }
 
-/* Whether the peer would find a delimiter before the appended one: an item may end with the
- * beginning of a delimiter, as "aa" does before "aab". */
+/* Whether the peer would find a delimiter before the appended one. In "a" followed by the delimiter
+ * "aa", for example, the first delimiter begins in the item. */
 static bool ends_too_early(const edo_part_codec *part, const edo_buffer *out, size_t size)
 {
     size_t end = part->delimiter_size;

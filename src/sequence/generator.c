@@ -62,7 +62,7 @@ static int64_t generator_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 
 /* Polls the generator's function if it waits for an operation, so that the function receives the
  * grant of that operation. The function is not polled while its item waits to be pulled. When the
- * owner ends, the function is polled until its end. It runs at least once, because it owns its
+ * owner ends, the function is polled until its end, at least once, because the function owns its
  * arguments. */
 static edo_poll hold_poll(edo_future *future, edo_cx *cx)
 {

@@ -27,8 +27,8 @@ static inline void edo__hold_drop(const edo__hold *hold, void *item)
 }
 
 /* A relay passes wakes on to a waker that may be replaced. One task uses a relay, and any thread
- * may wake it. The relay's lock is the innermost lock of a wake. While a thread holds the lock, it
- * wakes only a task, or another relay that lies nearer to the task. */
+ * may wake the relay. The relay's lock is the innermost lock of a wake: under this lock only a task
+ * is woken, or another relay that lies nearer to the task. */
 void edo__relay_init(edo__relay *relay, edo_wakeable *to);
 
 /* Replaces the waker. After the call no thread uses the former waker. */

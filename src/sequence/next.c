@@ -164,9 +164,9 @@ int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item)
     return result;
 }
 
-/* Whether a pull is repeated with a whole budget before the moment counts. A pull that has used up
- * the budget may not have reached an item that is ready. It is repeated only once, because a stream
- * that drops items without end uses up the budget each time. */
+/* Whether a pull whose time has passed is repeated, with a whole budget, before it is cancelled. A
+ * pull that has used up the budget may not have reached an item that is ready. The pull is repeated
+ * only once, because a stream that drops items without end uses up the budget each time. */
 static bool has_respite(uint8_t *ending, const edo_cx *cx)
 {
     if (cx->budget > 0 || *ending == EDO__RESPITE_GIVEN) return false;

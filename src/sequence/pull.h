@@ -31,7 +31,8 @@ static inline void edo__use_budget_for(edo_cx *cx, int64_t count)
 }
 
 /* Decides whether a combinator that has dropped an item may take another one in this poll. Uses one
- * unit of the budget. Returns: 0; or the answer to give: EDO_NEXT_WAITS or -ECANCELED. */
+ * unit of the budget. Returns: 0: it may; otherwise the combinator's answer, EDO_NEXT_WAITS or
+ * -ECANCELED. */
 static inline int64_t edo__go_on(edo_cx *cx)
 {
     if (edo__unlikely(cx->fate != EDO_LIVE)) return -ECANCELED;
@@ -44,9 +45,9 @@ static inline int64_t edo__go_on(edo_cx *cx)
  * flight. */
 int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item);
 
-/* Pulls until a moment of edo_now()'s clock. *ending: state that the calling stream keeps; 0 at
- * first and after each answer.
- * Returns: as edo_pull(); -ETIMEDOUT at the moment, in which case nothing was taken. An item that
- * is ready is answered even after the moment. */
+/* Pulls until the time `when` of edo_now()'s clock. *ending: state that the calling stream keeps; 0
+ * at first and after each answer.
+ * Returns: as edo_pull(); -ETIMEDOUT: the time has passed, and nothing was taken. An item that is
+ * ready is the answer even if the time has passed. */
 int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, uint8_t *ending);
 enum { EDO__RESPITE_GIVEN = 1, EDO__ENDING };

@@ -86,7 +86,7 @@ static void queue_woken(edo__set *set)
         if (input->state == EDO__INPUT_WAITING) append(set, input);
 }
 
-/* Queues the waiting inputs whose moment has come, and finds the next moment. */
+/* Queues the waiting inputs whose deadline has passed, and finds the next deadline. */
 static void queue_due(edo__set *set, const edo_cx *cx)
 {
     if (cx->now < set->deadline) return;
@@ -117,7 +117,8 @@ void edo__set_rest(edo__set *set)
     set_waker(set, set->hold.waker);
 }
 
-/* Waits for a wake or a moment. Returns: whether the set waits. */
+/* Waits for a wake or the set's deadline. Returns: whether the set waits; false: an input was
+ * woken meanwhile. */
 static bool wait_here(edo__set *set, edo_cx *cx)
 {
     set->waits = true;
@@ -136,8 +137,9 @@ static void note_waiting(edo__set *set, edo__input *input, const edo_cx *cx)
     if (cx->requeue) append(set, input);
 }
 
-/* Pulls an input with its own waker, and notes the moment for which it asks. Returns: whether the
- * input is to be pulled again in the next poll, because it has used up the budget or yields. */
+/* Pulls an input with the input's own waker, and stores the deadline that the input requests.
+ * Returns: whether the input is to be pulled again in the next poll, because it has used up the
+ * budget or yields. */
 static bool pull(edo__set *set, edo__input *input, edo_cx *cx)
 {
     edo_wakeable *waker = cx->waker;
@@ -271,8 +273,8 @@ static void pull_woken(edo__set *set, edo_cx *cx)
     }
 }
 
-/* Ends the operations that an input has in flight. If the pull still gives an answer other than
- * -ECANCELED, the input is HELD with that answer. */
+/* Ends the operations that an input has in flight, by a pull in a cancelled poll. If this pull
+ * gives an answer other than -ECANCELED, the input is HELD with that answer. */
 static void end_input(edo__set *set, edo__input *input, edo_cx *cx)
 {
     if (input->state != EDO__INPUT_WAITING) return;
@@ -355,7 +357,7 @@ size_t edo__set_count(const edo__set *set)
 
 /* ---- removal ---- */
 
-/* The input's next wake wakes the set, and so the task. */
+/* Waits until the next wake of the input, which wakes the set and thereby the task. */
 static edo_poll wait_for_end(edo__set *set, edo_cx *cx)
 {
     if (!set->waits && !set_waker(set, cx->waker)) cx->requeue = true;

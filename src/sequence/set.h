@@ -12,12 +12,12 @@
  * Wakes. An input's waker is called on any thread, by operations that the input has in flight. The
  * first wake sets `is_woken`, adds the input to the list `woken` under the lock of the set, and
  * wakes `waker`. The task takes the list, and clears `is_woken` of each input before it pulls the
- * input. A wake that comes later adds the input again. A wake that came earlier happens before the
- * pull, because both exchange the value of `is_woken` with acquire and release. All other members
- * belong to the task.
+ * input. A wake after this clear adds the input again. A wake before the clear happens before the
+ * pull, because the wake and the clear both exchange the value of `is_woken` with acquire and
+ * release. All other members belong to the task.
  *
- * The waker of the set is that of the pull in progress. Without a pull in progress, it is that of
- * the function's poll (hold.h). The waker is replaced under the lock, as in a relay. */
+ * While a pull of the set is in progress, `waker` is the waker of that pull. Otherwise `waker` is
+ * the waker of the function's poll (hold.h). `waker` is replaced under the lock, as in a relay. */
 #pragma once
 
 #include "sequence/hold.h"
@@ -37,7 +37,7 @@ void edo__set_give_back(edo__set *set, edo__input *input);
 /* Moves an input that keeps its answer to the end of the queue. */
 void edo__set_put_aside(edo__set *set, edo__input *input);
 
-/* Sets the set's waker back to that of the function's poll. Called before the set answers. */
+/* Sets the set's waker to the waker of the function's poll. Called before the set answers. */
 void edo__set_rest(edo__set *set);
 
 /* A step of the set between two pulls: pulls woken inputs, or ends all operations in flight when

@@ -35,7 +35,7 @@ typedef struct edo__events {
     bool coalesces;            // size is 1
     edo_atomic(uint32_t) tail; // next position to claim; changed by handlers
     uint32_t head;             // next position to pop; guarded by the poppers' lock
-    edo_atomic(uint32_t) lost; // number of events for which the queue had no room
+    edo_atomic(uint32_t) lost; // events for which the queue had no room, since the last pop
     edo_atomic(uint32_t) pending;
     edo__event_cell *cells;
 } edo__events;

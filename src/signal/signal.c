@@ -12,7 +12,7 @@
 struct edo_signal {
     edo__source bell;
     edo__signal_subscriber subscriber;
-    edo__lock lock; // guards the poppers
+    edo__lock lock; // the poppers' lock
     uint32_t fork_generation;
     edo__events events;
     edo__event_cell cells[];
