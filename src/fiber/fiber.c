@@ -93,8 +93,8 @@ void edo__fiber_destroy(edo__fiber *fiber)
  * The processor predicts the targets of returns from the earlier calls. After a switch, these calls
  * were made on the other stack, so the processor mispredicts the returns. Therefore the switch is
  * the last action of a poll and of a wait. The compiler then emits a jump instead of a call, so a
- * switch returns directly to the caller on the other side. Work that one side would have to do
- * after its switch is done by the other side, before the switch back. */
+ * switch returns directly to the caller on the other side. So neither side can do any work after
+ * its own switch. The other side does that work, before it switches back. */
 
 /* Each fiber has its own errno and its own C++ exceptions that are being handled. The runtime's
  * side needs no errno. This function of the C++ runtime returns the address of the thread's

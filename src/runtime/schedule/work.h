@@ -31,7 +31,7 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
         edo__worker_push_shared(worker, task);
 }
 
-/* Pops a task of the local list. The caller updates the count. In a current-thread runtime, the
+/* Pops a task of the local list. The caller lowers local.count. In a current-thread runtime, the
  * caller does so once per turn. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
