@@ -260,7 +260,7 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
  */
 
 /* Greatest length of a transfer, in bytes. As in read(2), the kernel cuts transfers to this length,
- * which is MAX_RW_COUNT with pages of 4 KiB. edo cuts the length before, because an SQE has only 32
+ * which is MAX_RW_COUNT with pages of 4 KiB. edo cuts the length first, because an SQE has only 32
  * bits for the length. */
 #define EDO__SQE_LEN_MAX 0x7ffff000U
 
