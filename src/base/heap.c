@@ -149,8 +149,8 @@ static void destroy(edo__heap *heap)
     edo__free(heap, sizeof *heap);
 }
 
-/* Frees a block of a closed heap. The slabs have no owner any more, so this only lowers the number
- * of orphans. The last free releases all memory at once. */
+/* Frees a block of a closed heap. The slabs have no owner any more, so this function only lowers
+ * the number of orphans. The last free releases all memory at once. */
 static void free_orphan(edo__heap *heap)
 {
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);

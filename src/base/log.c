@@ -11,7 +11,7 @@
 enum {
     LINE_SIZE = 512,              // bytes of a log line; longer lines are cut
     PRINTED_SIZE = 3 * LINE_SIZE, // bytes of a line on stderr, large enough for edo__misuse
-    PATIENCE = 1000000000,        // ns to wait for room on stderr; for requested and final lines
+    PATIENCE = 1000000000,        // ns to wait for room on stderr, in the _patiently functions
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -41,8 +41,8 @@ void edo__log_read_environment(void)
 static edo_atomic(uint32_t) dropped;
 
 /* Writes a line. Waits `patience` ns for a slow reader, then drops the line. After a dropped line,
- * the next lines do not wait for the reader. The first line that is written after dropped lines has
- * their number before it. */
+ * the next lines do not wait, until one of them is written. That line is preceded by a line with
+ * the number of dropped lines. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

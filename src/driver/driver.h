@@ -57,7 +57,7 @@ typedef struct EDO__OVERLAY edo__transfer_op {
         const edo_slice *slices; // slices of a readv or writev
     };
     uint64_t length;   // number of bytes; readv, writev: number of slices
-    uint64_t progress; // bytes
+    uint64_t progress; // number of bytes transferred so far
     edo__op_wait wait;
 } edo__transfer_op;
 
@@ -89,7 +89,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     edo_future base;
     void *socket; // not used by drivers
     void *data;
-    uint64_t length;      // bytes
+    uint64_t length;      // bytes of data
     edo_address *address; // address of the peer, or NULL; overwritten with `progress` at the end
     edo__op_wait wait;
 } edo__datagram_op;
@@ -107,7 +107,7 @@ typedef struct EDO__OVERLAY edo__message_op {
     void *socket; // not used by drivers
     edo_message *messages;
     uint64_t count;    // number of messages; SEND_SEGMENTS: bytes per datagram
-    uint64_t progress; // number of messages sent; SEND_SEGMENTS: bytes
+    uint64_t progress; // number of messages sent so far; SEND_SEGMENTS: bytes
     edo__op_wait wait;
 } edo__message_op;
 
@@ -399,17 +399,19 @@ static inline size_t edo__asked(const edo_op *op)
  * kTLS ends a read at the end of a record. Any read or write ends at memory that the program cannot
  * access.
  *
- * A short read is a proof only on a connection that this library made, and only while the program
- * does not have the descriptor. kTLS cannot be set up on such a connection. An urgent mark causes
- * an event. While the urgent byte is unread, the event has EPOLLPRI, which keeps the side ready
- * until a call would block. A read of the urgent byte sets is_shared. Readiness is not cleared if
- * an event has come since the side's word was read. A read of edo_read_exact() is never a proof,
- * because its next call uses the rest of the buffer, and that rest may be the memory that cannot be
- * accessed.
+ * So a short read is a proof only if the three reasons are ruled out:
+ * - kTLS. Only a connection that this library made counts, until the program asks for its
+ *   descriptor (edo_io_fd() sets is_shared). Before that, kTLS cannot be set up on the connection.
+ * - The urgent mark. While the urgent byte is unread, the event of the mark has EPOLLPRI, and the
+ *   driver keeps the side ready until a call would block. If that event comes after the side's word
+ *   was read, readiness is not cleared either. The read of the urgent byte sets is_shared, because
+ *   no event reports the mark any more.
+ * - Memory. A read of edo_read_exact() is never a proof, because its next call uses the rest of the
+ *   buffer, which may be the memory that cannot be accessed.
  *
- * A Unix stream also ends a read after a message with descriptors. If the socket asks for
- * credentials, the stream also ends a read between messages of different senders. Both cases set
- * is_shared. In the first case, receive_noting in try.c sets it when a read reports descriptors. */
+ * A Unix stream also ends a read after a message with descriptors and, if the socket asks for
+ * credentials, between messages of different senders. is_shared is set in both cases: by
+ * receive_noting in try.c when a read reports descriptors, and by edo_unix_set_credentials(). */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
     enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // set in requests other than READ, and by WHOLE

@@ -246,7 +246,7 @@ typedef struct out_batch {
     struct iovec vectors[EDO__MAX_MESSAGES];
     segment_record records[EDO__MAX_MESSAGES];
     uint8_t runs[EDO__MAX_MESSAGES]; // number of messages in each header
-    unsigned count;                  // headers
+    unsigned count;                  // number of headers
 } out_batch;
 
 static bool is_plain(const edo_message *message)
@@ -298,7 +298,8 @@ static void add_run(out_batch *batch, const edo_message *messages, unsigned firs
     batch->runs[batch->count++] = (uint8_t)length;
 }
 
-/* Returns: number of messages in the first n headers. */
+/* Stores the sent sizes of the messages in the first n headers. Returns: number of these messages;
+ * or n if n is negative. */
 static int64_t store_sent(const out_batch *batch, int n, edo_message *messages)
 {
     unsigned at = 0;

@@ -108,12 +108,13 @@ void edo__fiber_destroy(edo__fiber *fiber)
  * The processor predicts the targets of returns from the earlier calls. After a switch, these calls
  * were made on the other stack, so the processor mispredicts the returns. Therefore the switch is
  * the last action of a poll and of a wait. The compiler then emits a jump instead of a call, so a
- * switch returns directly to the caller on the other side. Work that one side would have to do
- * after its switch is done by the other side, before the switch back. */
+ * switch returns directly to the caller on the other side. So neither side can do any work after
+ * its own switch. The other side does that work, before it switches back. */
 
 /* Each fiber has its own errno and its own C++ exceptions that are being handled. The runtime's
- * side needs no errno. This function of the C++ runtime returns the address of the thread's
- * exceptions. Between the two exchanges around a run of the fiber, the thread does not change. */
+ * side needs no errno. The exceptions of the two sides are exchanged before and after each run of
+ * the fiber, both times on the same thread. __cxa_get_globals() of the C++ runtime returns the
+ * address of the thread's exceptions. */
 __attribute__((weak)) void *__cxa_get_globals(void);
 
 static void exchange_exceptions(edo__fiber *fiber)
@@ -126,9 +127,9 @@ static void exchange_exceptions(edo__fiber *fiber)
     fiber->exceptions[1] = was[1];
 }
 
-/* Prepares the thread on the caller's side, before the fiber runs. Sets `stack` to 0, which turns
- * off the check for memory on the stack. The check is not needed, because locals of a fiber live
- * during its waits, so operations may point to these locals. */
+/* Prepares the thread on the caller's side, before the fiber runs. Sets edo__self.stack to 0, which
+ * turns off the check for memory on the stack. The check is not needed, because locals of a fiber
+ * live during its waits, so operations may point to these locals. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -314,8 +315,8 @@ static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *f
                 file, line);
 }
 
-/* Aborts if the thread holds a lock of edo, because a user's wake function may be called under such
- * a lock. */
+/* Aborts if the thread holds a lock of edo. This is possible in a user's wake function, which may
+ * be called under such a lock. */
 static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t line)
 {
     if (edo__lock_is_any_held())

@@ -127,9 +127,9 @@ static void trim(edo__stack *stack)
     edo__sys_stack_trim(stack->memory.base + stack->memory.guard, (char *)stack);
 }
 
-/* Moves half of a thread's stacks to the pool of the process, and unmaps the stacks that exceed the
- * pool's capacity. The uppermost page of a stack remains in memory, because it has the link of the
- * list. */
+/* Moves half of a thread's stacks to the pool of the process, and releases their pages. Only the
+ * uppermost page of each stack stays in memory, because it has the link of the list. Stacks for
+ * which the pool has no room are unmapped. */
 static void share(list *from, uint32_t kind)
 {
     uint32_t most = SHARED_FACTOR * most_kept(kind), half = from->count / 2;

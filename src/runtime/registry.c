@@ -29,8 +29,8 @@ static edo__shard *shard_of(const edo_task *task)
 
 /* Adds a task to a worker's shard. The lock orders this step and the close of the shard. If the
  * close comes first, the task is refused. Otherwise the task is in the registry when the drain
- * begins, and the runtime cannot end before the task. The worker's memory is not freed while there
- * are references to the runtime. */
+ * begins, and the runtime cannot end before the task. A late call can still take the lock, because
+ * the worker's memory is not freed while there are references to the runtime. */
 static int enlist(edo__worker *worker, edo_task *task)
 {
     edo__shard *shard = &worker->shard;

@@ -42,7 +42,7 @@ typedef struct edo__baton {
     uint64_t lap;                  // number of the lap
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row
-    edo__work work;                // work of this lap
+    edo__work work;                // kind of work found in this lap so far
     edo_atomic(bool) has_admitted; // set by the holder in the lap's first edo__baton_admits()
 } edo__baton;
 
@@ -80,7 +80,7 @@ struct edo_runtime {
     edo_atomic(uint32_t) end_count;   // tasks that ended since the close; a futex for the drain
     edo_atomic(uint32_t) stuck_count; // number of stuck workers
     edo_atomic(uint32_t) has_watcher; // whether a sleeping worker is the watcher
-    edo_atomic(int64_t) watch_until;  // ns of edo__sys_now(); see watch.c
+    edo_atomic(int64_t) watch_until;  // ns of edo__sys_now(); end of the time to watch, see watch.c
     edo_atomic(uint64_t) foreign_pushes; // number of pushes from outside to the inject queue
     edo__lock driver_lock;               // guards the end of a driver, and reads of its counters
     edo__scale scales[EDO__HISTOGRAMS];  // scales of the histograms; constant

@@ -129,7 +129,8 @@ void edo_cancel_token_unref(edo_cancel_token *token)
 /* ---- cancellation ---- */
 
 /* Cancels one token, under the lock of the tree. The cancellation of a scope takes the scope's lock
- * while the lock of the tree is held. No function of scopes takes the lock of a tree. */
+ * while the lock of the tree is held. No function of scopes takes the lock of a tree, so the two
+ * locks are always taken in this order. */
 static void cancel_one(edo_cancel_token *token, edo__wakes *wakes)
 {
     if (edo_load_relaxed(&token->is_cancelled)) return;

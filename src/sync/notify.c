@@ -11,8 +11,8 @@
  * The generation counts the calls of edo_notify_waiters(). An operation stores (in its length) the
  * generation at which it was made. An operation whose first poll is in a later generation has been
  * notified. An operation that was made in that later generation is not notified, but its maker has
- * acquired the writes before that call. So a task misses no notification if it first makes the
- * operation and then tests the condition. */
+ * acquired the writes before the call that began the generation. So a task misses no notification
+ * if it first makes the operation and then tests the condition. */
 #include <edo/notify.h>
 
 #include "base/base.h"

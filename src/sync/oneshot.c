@@ -45,7 +45,7 @@ enum {
 /* Header of a oneshot. The value follows, at the next address aligned for it. */
 struct edo__oneshot {
     edo_atomic(uint32_t) word;
-    uint32_t size : 31, is_in_heap : 1; // size: bytes of the value
+    uint32_t size : 31, is_in_heap : 1; // size: bytes of the value; is_in_heap: in a worker's heap
     /* Waiting operations. The receiver's end writes `receive`. The sender's end writes `closed`. */
     edo_op *receive, *closed;
     void (*drop)(void *value, void *context);

@@ -3,10 +3,10 @@
  *
  * A release adds its permits to the word, and sees in the same word whether there are waiters. If
  * there are waiters, the releasing thread takes the lock to settle its permits and serve the queue.
- * Unsettled permits are granted to no request. While WAITERS is set, only settled permits are
- * granted, under the lock. WAITERS is cleared only when all permits are settled. So when a request
- * has got a permit, the thread that released the permit accesses the semaphore at most once more,
- * to release the lock. edo_semaphore_deinit() waits for that access.
+ * Until then these permits are unsettled, and are granted to no request. While WAITERS is set, only
+ * settled permits are granted, under the lock. WAITERS is cleared only when all permits are
+ * settled. So when a request has got a permit, the thread that released the permit accesses the
+ * semaphore at most once more, to release the lock. edo_semaphore_deinit() waits for that access.
  *
  * Orders. A thread that releases a permit publishes its writes by a release of the word. The
  * request that gets a permit acquires these writes, from the word or through the lock. */

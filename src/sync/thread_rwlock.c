@@ -64,8 +64,8 @@ static bool wake_writer(edo_thread_rwlock *rwlock)
 }
 
 /* Wakes sleepers after an unlock. word: value of the lock's word, without holders. A CAS fails if
- * another thread has locked, and that thread then serves the sleepers at its unlock. A CAS also
- * fails if one more thread waits. */
+ * another thread has locked, and that thread then serves the sleepers at its unlock. The first CAS
+ * also fails if one more thread waits; this CAS is then repeated. */
 static void serve(edo_thread_rwlock *rwlock, uint32_t word)
 {
     while (is_free(word) && (word & WRITERS_WAITING)) {

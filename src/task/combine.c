@@ -43,8 +43,8 @@ edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
     return children[0];
 }
 
-/* A child in the list `kept` is first taken out of that list, because both lists use the same
- * link. */
+/* A child in the list `kept` is first taken out of that list, because the list of awaited children
+ * uses the same link. */
 edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t stride)
 {
     edo_future *child = count ? first : NULL;

@@ -74,7 +74,7 @@ struct edo__thread {
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns
-    bool waits;                 // thread is in edo_wait(); a task polled here acts for the thread
+    bool waits;                 // in edo_wait(): lock records name the thread, not the polled task
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
     edo__parker *parker;        // as on_stack, but NULL during a poll that runs on that stack
 };

@@ -147,8 +147,9 @@ static _Noreturn void report_other_holder(const edo__record *holder, const char 
                 edo__record_describe_place(holder, where));
 }
 
-/* If this task or thread is not recorded as a holder, another holder's record is used, because any
- * task or thread may release permits. */
+/* Lowers the count in the record of this task or thread. If it has no record, another holder's
+ * record is used, because any task or thread may release permits. If the lock is exclusive and
+ * another holds it, aborts instead. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record holder = { 0 };

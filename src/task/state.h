@@ -11,13 +11,14 @@
  *
  * KEPT is RUNNING with an entry in the queue. So a task that yields repeatedly needs no
  * read-modify-write, which would be half the cost of a yield. Other threads see a KEPT task as
- * running. An inspection of a KEPT task fails and sets WANTED. While WANTED is set, each yield
- * requeues the task as QUEUED, so that an inspection can succeed while the task waits in the queue.
- * These requeues begin at the latest with the task's second yield after WANTED was set. They end
- * when an inspection succeeds and clears WANTED. One round of the queue as QUEUED would not
- * suffice, because an inspector on the same processor may not run again for many rounds. An
- * inspector that gives up clears WANTED. If WANTED remained set, each yield would cost as much as
- * without KEPT.
+ * running.
+ *
+ * An inspection of a KEPT task fails and sets WANTED. While WANTED is set, each yield requeues the
+ * task as QUEUED, so that an inspection can succeed while the task waits in the queue. These
+ * requeues begin at the latest with the task's second yield after WANTED was set. They end when an
+ * inspection succeeds and clears WANTED. One round of the queue as QUEUED would not suffice,
+ * because an inspector on the same processor may not run again for many rounds. An inspector that
+ * gives up clears WANTED. If WANTED remained set, each yield would cost as much as without KEPT.
  *
  * NOTIFIED means that the task is to be polled. A task has at most one queue entry. Unless the task
  * is KEPT, the entry exists, or is about to be pushed, exactly while NOTIFIED is set, RUNNING is
@@ -114,8 +115,8 @@ static inline bool edo__state_complete(edo_atomic(uint64_t) *state)
 
 /* Marks a task as given up. The runtime then ends without waiting for the task. The task may be
  * running now, and may continue to run. Joins answer at once, and the task is never queued again.
- * Returns: whether the caller owns join_waker, as above. If give_up and complete are both called,
- * only the first caller owns join_waker. */
+ * Returns: whether the caller owns join_waker, as for edo__state_complete. If give_up and complete
+ * are both called, only the first caller owns join_waker. */
 static inline bool edo__state_give_up(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_or_acq_rel(state, EDO__GIVEN_UP);

@@ -169,7 +169,8 @@ static edo_poll epoll_drive(edo_driver *driver, edo__source *source, edo_op *op,
     return end(driver, source, op);
 }
 
-/* Resumes an operation. A positive result is the event of a LATCHED source. */
+/* Resumes an operation. A positive base.result has the events that a LATCHED source has
+ * reported. */
 static edo_poll epoll_resume(edo_driver *driver, edo__source *source, edo_op *op,
                              edo_wakeable *waker)
 {

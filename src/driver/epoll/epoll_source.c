@@ -278,8 +278,8 @@ static edo__source *first_source(edo__epoll *driver)
 }
 
 /* Delists one source. Another driver may take the source during this call. The thread that takes
- * the source keeps it until this driver's batch has been handled, so this function counts as a
- * batch. Returns: false when no source was left. */
+ * the source keeps it until this driver's batch has been handled. This function counts as a batch,
+ * so the source remains valid during the call. Returns: false when no source was left. */
 static bool release_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);

@@ -450,9 +450,9 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
     return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
 }
 
-/* A system call that submits fewer SQEs than requested does not wait, so the call is repeated. The
- * call is repeated once when other threads submit too. On kernels without SUBMIT_ALL, the call is
- * repeated once per refused SQE. */
+/* A system call that submits fewer SQEs than requested does not wait, so the call is repeated. If
+ * other threads have submitted some of the SQEs, one repetition is enough. On kernels without
+ * SUBMIT_ALL, each refused SQE causes one repetition. */
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
 {
     unsigned left = left_before(ring, end);

@@ -147,8 +147,8 @@ int edo__ring_enable(struct edo__ring *ring);
 int edo__ring_signal(struct edo__ring *ring, int event);
 
 /* Ends the ring. Must be called by the thread that set up (or enabled) the ring. If another thread
- * calls it, the kernel keeps the ring until the first thread ends. Zeroed memory and NULL are
- * allowed. */
+ * calls it, the kernel keeps the ring until the thread that set up the ring ends. Zeroed memory and
+ * NULL are allowed. */
 void edo__ring_deinit(struct edo__ring *ring);
 
 /* Closes the descriptor and clears the struct, in the child of a fork. The child has inherited the
@@ -260,7 +260,7 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
  */
 
 /* Greatest length of a transfer, in bytes. As in read(2), the kernel cuts transfers to this length,
- * which is MAX_RW_COUNT with pages of 4 KiB. edo cuts the length before, because an SQE has only 32
+ * which is MAX_RW_COUNT with pages of 4 KiB. edo cuts the length first, because an SQE has only 32
  * bits for the length. */
 #define EDO__SQE_LEN_MAX 0x7ffff000U
 

@@ -185,7 +185,8 @@ static _Noreturn void give_up(int error)
     edo__sys_wait_failed("io_uring", error);
 }
 
-/* Whether there is work that the turn has not seen. Work that begins later sets the signal. */
+/* Whether there is work that the turn has not seen. For later work, the eventfd `signal` is set
+ * again. */
 static bool is_more_to_do(edo__uring *driver)
 {
     return edo__ring_pending(&driver->ring) || edo__ring_ready(&driver->ring) ||
@@ -235,9 +236,10 @@ static unsigned publish(edo__uring *driver, bool *sleeps)
     return end;
 }
 
-/* Turns a shared ring. The next turn submits SQEs that are prepared while completions are handled,
- * and arms watches that have ended. This turn need not do so, because no foreign loop waits between
- * the turns of a worker. */
+/* Turns a shared ring. Unlike turn_owned(), this function does not submit the SQEs that were
+ * prepared while completions were handled, and does not re-arm watches whose poll has ended. The
+ * next turn does both. This is early enough, because no foreign loop waits between the turns of a
+ * worker. */
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);

@@ -9,12 +9,12 @@
  * been handled, even if the operation was cancelled. So the operation does not move in memory while
  * the kernel may use it. The kernel chooses the order of several accepts.
  *
- * Several messages on one side of a source wait with one poll. One waiter, as a rule the first, is
- * IN_RING with that poll, and the side is `is_polled`. All other waiters are QUEUED. The completion
- * wakes the waiter of the poll. If the woken operation ends, it wakes the first waiter
- * (edo__uring_pass_on). If the woken operation would block, it parks at the front and submits the
- * next poll. So while a side has waiters, there is a poll or a woken operation. One datagram wakes
- * one task.
+ * Several operations on messages that wait on one side of a source share one poll. One waiter, as a
+ * rule the first, is IN_RING with that poll, and the side is `is_polled`. All other waiters are
+ * QUEUED. The completion wakes the waiter of the poll. If the woken operation ends, it wakes the
+ * first waiter (edo__uring_pass_on). If the woken operation would block, it parks at the front and
+ * submits the next poll. So while a side has waiters, there is a poll or a woken operation. One
+ * datagram wakes one task.
  *
  * A socket with messages in its error queue reports POLLERR until the program has read the
  * messages. A poll in the ring would report POLLERR at once, so the operation would be tried in
@@ -238,10 +238,12 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 }
 
 /* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
- * start again, after a completed poll and after a cancellation that was not requested. The kernel
- * makes such a cancellation when the submitting thread has ended. In older kernels, an accept in
- * the ring does not wait for connections on a non-blocking socket. After the first EAGAIN of an
- * accept, the ring only polls listeners. */
+ * start again. It is the result after a completed poll, after an interruption, and after a
+ * cancellation that no task requested, which the kernel makes when the submitting thread has ended.
+ *
+ * An accept may also end with EAGAIN, because in older kernels an accept in the ring does not wait
+ * for connections on a non-blocking socket. After the first such EAGAIN, the ring only polls
+ * listeners. */
 static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
 {
     bool asked = edo__uring_stage_of(op) != EDO__IN_RING;

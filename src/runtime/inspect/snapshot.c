@@ -8,7 +8,7 @@
 
 enum {
     OWN_FRAMES = 2,   // number of frames of capture() and its callee, at the top of the stack
-    HANDLER = 2,      // number of the next frames, of the handler and its return trampoline
+    HANDLER = 2,      // number of frames after those: the handler and its return trampoline
     SHOWN_DEPTH = 40, // greatest depth that is indented; deeper lines are indented equally
 };
 

@@ -205,7 +205,7 @@ void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
 
 /* Adds a new job to the queue, or to the list of jobs that wait for a place. If the queue has a
  * place, an edo_pool_room() ends at once. The poll that has submitted this edo_pool_room() then
- * finds its end. */
+ * finds it ended. */
 static void enter(edo_pool *pool, edo_op *job)
 {
     bool at_once = has_place(pool) && !pool->waiters;

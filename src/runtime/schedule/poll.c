@@ -122,9 +122,9 @@ static bool was_long(edo__worker *worker)
     return is_long;
 }
 
-/* Polls a task that is observed or timed. A task that is ready again right after a long poll is
- * queued behind the tasks that events and timers are about to make ready. Otherwise each of the
- * latter tasks would wait for one poll of every task with long polls. */
+/* Polls a task that is observed or timed. If the poll was long and the task is already ready again,
+ * the task is requeued behind the tasks that the next events and timers make ready. Otherwise those
+ * tasks would have to wait until every task with long polls had been polled once. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {

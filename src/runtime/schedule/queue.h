@@ -6,9 +6,9 @@
  * slots below the tail, and the state of the tasks in these slots.
  * head: a compare-and-swap moves the head, and thereby takes the entries between the old and the
  * new head. The compare-and-swap is a release, so the reads of the slots precede it. The owner
- * reads the head with acquire before it fills a slot again. So no slot is overwritten while a thief
- * reads the slot and will succeed. If a thief has read an overwritten slot, its compare-and-swap
- * fails, because the head has moved and indices never wrap.
+ * reads the head with acquire before it fills a slot again. So if the compare-and-swap of a thief
+ * succeeds, the owner has not overwritten the slots that the thief has read. If a thief has read an
+ * overwritten slot, its compare-and-swap fails, because the head has moved and indices never wrap.
  *
  * A task in the ring may be RUNNING, because a task that yields can be KEPT (task/state.h). The
  * thread that takes the entry owns the task. */

@@ -39,10 +39,10 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
 }
 
 /* Decides whether the worker shares its tasks with other workers. Tasks with less work than
- * MOVE_WORTH are not shared. If two workers share such tasks, each task takes more time, up to the
- * cost of its moves. A task that costs less than MOVE_WORTH while it is shared costs even less
- * without sharing. So the test is valid for figures measured with and without sharing, and a wrong
- * decision is corrected later. */
+ * MOVE_WORTH are not shared. Sharing makes the measured work of such a task greater, by at most the
+ * cost of its moves. So if the measured work is below MOVE_WORTH with sharing, it is also below
+ * MOVE_WORTH without sharing. The test is therefore valid for figures measured with and without
+ * sharing, and a wrong decision is corrected later. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -79,9 +79,9 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
-/* Does the same as edo__run_ready, but in an order that does not depend on the speed of the machine.
- * Each worker polls at most an equal part of event_interval. So a step of the clock waits for about
- * event_interval polls, as in a current-thread runtime. */
+/* Does the same as edo__run_ready, but in an order that does not depend on the speed of the
+ * machine. Each worker polls at most its equal part of event_interval. So a step of the clock waits
+ * for about event_interval polls, as in a current-thread runtime. */
 static void run_repeatably(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;

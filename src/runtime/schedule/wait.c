@@ -9,8 +9,8 @@
 #include "runtime/time/clock.h"
 #include "runtime/time/timers.h"
 
-/* Longest time by which timers are delayed to fire together. If more than DENSE timers fire per
- * GATHER_TIME, a sleep before each timer would cost more than the timer's firing. */
+/* Longest time by which timers are delayed so that several fire together. If more than DENSE timers
+ * fire per GATHER_TIME, a sleep before each timer would cost more than the timer's firing. */
 #define GATHER_TIME edo_us(250)
 enum { DENSE = 32 };
 
@@ -63,8 +63,8 @@ void edo__worker_note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the begin of a sleep. A worker of a runtime with threads has read the clock just before, in
- * its turn. */
+/* Notes the begin of a sleep. In a runtime with threads, the worker's turn has just counted the
+ * busy time. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;

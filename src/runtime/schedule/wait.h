@@ -18,8 +18,8 @@ void edo__wait_among_others(edo__worker *worker);
 /* Sleeps until an event, a timer or an unpark, unless there are tasks by now. */
 void edo__worker_park(edo__worker *worker);
 
-/* Searches for tasks. A spare worker searches only while a worker is stuck. Returns: whether there
- * are any. */
+/* Searches for tasks. A spare worker searches only while a worker is stuck. Returns: whether the
+ * worker has tasks after the search. */
 bool edo__worker_try_search(edo__worker *worker);
 
 /* Whether the worker has ready tasks, or its clock is being moved. */

@@ -41,8 +41,9 @@
 /* Longest time between two inspections, reached after several inspections that led to no poll. */
 #define MAX_PERIOD edo_ms(2)
 
-/* If there is no watcher, wakes a sleeping worker, which then becomes the watcher. The wake is
- * necessary because a worker reads watch_until only before its sleep. */
+/* After a long turn, inspects the other workers. If there is no watcher, also wakes a sleeping
+ * worker, which then becomes the watcher. The wake is necessary because a worker reads watch_until
+ * only before its sleep. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;

@@ -8,7 +8,7 @@
 
 enum {
     LONGEST_STREAK = 3, // number of tasks from the slot in a row; as in Tokio
-    LEAST_SHARE = 8,    // a share is at least turn / LEAST_SHARE polls
+    LEAST_SHARE = 8,    // a share is at least 1 / LEAST_SHARE of a turn's polls
 };
 
 /* Target time within which each yielding task is polled once if the tasks do not fit into the
@@ -61,13 +61,13 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* Wakes another worker if the waiting tasks are worth the cost of a wake. Each wake sets notify_at
- * to twice the queue's length until the end of the turn, so that one long queue does not wake all
- * other workers at once.
+/* Wakes another worker if the waiting tasks are worth the cost of a wake. Until the end of the
+ * turn, each wake sets notify_at to twice the number of these tasks, so that one long queue does
+ * not wake all other workers at once.
  *
  * The partner of the fence is the fence in edo__idle_enter. Because of the two fences, one of two
  * cases holds. Either a worker that is about to sleep sees the tasks and the value of keeps_ready
- * that were written before the fence. Or this function sees that worker among the sleepers. */
+ * that were written before the fence, or this function sees that worker among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
     uint64_t length = edo__worker_length(worker);

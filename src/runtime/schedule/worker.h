@@ -106,7 +106,7 @@ typedef struct edo__worker {
     } exchanged;               // last exchange between the ring and the overflow list
     uint32_t passed_over;      // turns since the last task taken from `yielded`
     int64_t polled_at;         // ns of edo__sys_now(); end of the last timed poll
-    uint64_t next_id, last_id; // reserved task ids
+    uint64_t next_id, last_id; // reserved task ids: the next one, and the end of their range
     struct {
         edo_task *first, **end; // all tasks in a current-thread runtime, else the pinned tasks
         size_t count;
