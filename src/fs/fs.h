@@ -69,7 +69,7 @@ typedef struct edo__fs_kind {
      * be NULL. */
     int (*check)(edo_op *op);
     bool has_two; // `length` is a second file
-    bool waits;   // -EAGAIN: a named pipe has no reader; the calls are made again after a pause
+    bool waits;   // after -EAGAIN (a named pipe has no reader), pauses and makes the calls again
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -85,7 +85,8 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-/* Bits of edo_op.detail, beside those of the call. ENTERED: the operation has claimed its files. */
+/* Bits of edo_op.detail, beside those of the call. ENTERED: the operation has claimed its files.
+ * PAUSED: the operation is in a pause. */
 enum {
     EDO__FS_ENTERED = 1 << 26,
     EDO__FS_PAUSED = 1 << 27,

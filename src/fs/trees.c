@@ -315,7 +315,8 @@ static void copy_entry(copying *self)
     }
 }
 
-/* Sets the permissions and times of a directory after its entries, which change its times. */
+/* Sets the permissions and times of a directory of the copy. Called after all entries were copied,
+ * because the copies of the entries change the times of the directory. */
 static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
 {
     edo_info info;
