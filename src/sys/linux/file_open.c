@@ -131,9 +131,9 @@ static bool leads_to_fifo(const edo__file_call *call)
     return is;
 }
 
-/* Opens a file with O_NONBLOCK. If another process has a lease on the file, this open fails with
- * EWOULDBLOCK, and is repeated without O_NONBLOCK. The second open waits for the end of the lease.
- * The system bounds that wait. */
+/* Opens a file, with O_NONBLOCK unless the flags have EDO_OPEN_PATH. If another process has a lease
+ * on the file, this open fails with EWOULDBLOCK, and is repeated without O_NONBLOCK. The second
+ * open waits for the end of the lease. The system bounds that wait. */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
