@@ -161,7 +161,7 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
 }
 
 /* When the poll of the pool is ready, the submitted function has run, or will never run.
- * EDO__CALL_IN_POOL means that this function was run_end(). */
+ * EDO__CALL_IN_POOL means that the submitted function is run_end(). */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);

@@ -9,9 +9,9 @@
 /* An open file. Thread: any.
  *
  * The operations of the stream claim the stream's sides in `stream.claims`. All other operations
- * are counted in `uses`. The close of the stream closes both words. The stream itself holds CLOSING
- * in `uses` until the last operation of the stream has left. So exactly one step finds that nothing
- * uses the file any more, and that step ends the file (io/claims.h). */
+ * are counted in `uses`. The close of the stream closes `stream.claims` and `uses`. The stream
+ * itself holds CLOSING in `uses` until the last operation of the stream has left. So exactly one
+ * step finds that nothing uses the file any more, and that step ends the file (io/claims.h). */
 struct edo_file {
     edo__file_stream stream;
     edo_atomic(uint32_t) uses;
@@ -69,7 +69,7 @@ typedef struct edo__fs_kind {
      * be NULL. */
     int (*check)(edo_op *op);
     bool has_two; // `length` is a second file
-    bool waits;   // -EAGAIN: a named pipe has no reader; the calls are made again after a pause
+    bool waits;   // after -EAGAIN (a named pipe has no reader), pauses and makes the calls again
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -85,7 +85,8 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-/* Bits of edo_op.detail, beside those of the call. ENTERED: the operation has claimed its files. */
+/* Bits of edo_op.detail, beside those of the call. ENTERED: the operation has claimed its files.
+ * PAUSED: the operation is in a pause. */
 enum {
     EDO__FS_ENTERED = 1 << 26,
     EDO__FS_PAUSED = 1 << 27,
@@ -96,9 +97,11 @@ enum {
 /* Ends the process if the file was closed and has no operation in flight. */
 void edo__file_check(const edo_file *file, const char *call);
 
-/* Pauses of an operation that waits for the other end of a named pipe (io/pause.h). The end of the
- * pause is in the operation's link, which the pool uses otherwise, and the number of pauses in
- * edo_op.detail. Inside a poll that returns EDO_PENDING after edo__fs_pause(). */
+/* Pauses of an operation that waits for the other end of a named pipe (io/pause.h).
+ * edo__fs_pause() begins the next pause. edo__fs_is_paused() finds whether a pause continues; a
+ * cancellation ends the pause. Both are called inside a poll, which returns EDO_PENDING after
+ * edo__fs_pause() and during a pause. The end of the pause is stored in the operation's link, which
+ * the pool uses at other times. The number of pauses is stored in edo_op.detail. */
 void edo__fs_pause(edo_op *op, edo_cx *cx);
 bool edo__fs_is_paused(edo_op *op, edo_cx *cx);
 

@@ -41,7 +41,8 @@ static int64_t run_open(edo_op *op)
     return edo__file_make(&call);
 }
 
-/* Makes the file, and tries to open it. Returns: 0; as edo__file_try_open(). */
+/* Makes the file, and tries to open it. Returns: 0: the descriptor is open; -EAGAIN: the open must
+ * be made on the pool; another error. */
 static int64_t begin(open_op *self, edo_op *op)
 {
     edo__file_call call = { 0 };

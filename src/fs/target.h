@@ -1,6 +1,7 @@
-/* The directory to which a copy of a tree has come: the counterpart of the walk through the source.
- * One directory is open, and each step is relative to it, so paths have no greatest length. The way
- * back is "..", which must lead to the directory that was left. Runs on a thread of the pool. */
+/* The present directory of the copy of a tree. It corresponds to the present directory of the walk
+ * through the source. Each step is relative to this open directory, so paths have no greatest
+ * length. The way back to the directory above is "..". It must lead to the directory from which the
+ * present one was entered. Runs on a thread of the pool. */
 #pragma once
 
 #include "fs/fs.h"
@@ -22,14 +23,16 @@ static inline edo__target edo__target_at(edo_fd fd)
  * followed. Returns: 0; a negative errno. */
 int64_t edo__target_open(edo__target *target, const char *name);
 
-/* Follows the walk, whose present directory is `depth` levels below its root: enters the opened
- * directory if the walk has entered its counterpart. Otherwise the opened directory stays. Returns:
- * 0; a negative errno. */
+/* Enters the opened directory, if the walk has entered the corresponding directory of the source.
+ * Called after each step of the walk. depth: number of levels from the walk's root down to the
+ * walk's present directory. Returns: 0, also if nothing was entered; a negative errno. */
 int64_t edo__target_follow(edo__target *target, uint32_t depth);
 
-/* Takes the directory that the walk has left: the opened one, or the present one, with a return to
- * the directory above. Returns: its descriptor, which the caller closes; -ESTALE. *ret_error: 0; or
- * the reason why the way back was lost. */
+/* Takes the directory that corresponds to the one that the walk has left. This is the opened
+ * directory, if the target has not entered it. Otherwise this is the present directory, and the
+ * directory above becomes the present one. Returns: the descriptor of the left directory, which the
+ * caller closes; -ESTALE: there is no such directory. *ret_error: 0; or the reason why the way back
+ * was lost. */
 edo_fd edo__target_leave(edo__target *target, int64_t *ret_error);
 
 /* Closes the opened directory, which the walk has not entered. */

@@ -315,7 +315,8 @@ static void copy_entry(copying *self)
     }
 }
 
-/* Sets the permissions and times of a directory after its entries, which change its times. */
+/* Sets the permissions and times of a directory of the copy. Called after all entries were copied,
+ * because the copies of the entries change the times of the directory. */
 static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
 {
     edo_info info;
@@ -325,8 +326,9 @@ static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
     if (rc < 0) note_copy(self, rc);
 }
 
-/* Leaves a directory. The way back is taken before the permissions, which may forbid it. Without a
- * way back, there is no place for the entries that follow. Returns: 0; the error. */
+/* Leaves a directory of the copy. Returns to the directory above before the permissions of the left
+ * directory are set, because these may forbid the way back. Without a way back, there is no place
+ * for the entries that follow. Returns: 0; an error, which ends the copy. */
 static int64_t leave_dir(copying *self)
 {
     int64_t error;

@@ -298,9 +298,10 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
 }
 
-/* Whether a view has no use for a change. A change of a directory itself is reported for roots only,
- * because the directory above reports it for all other directories; its removal or rename also ends
- * the watch of a file in it. */
+/* Whether a view ignores a change. A view with a filter ignores the changes of all other entries.
+ * A change of the directory itself is reported by root views only, because for other directories
+ * the view of the directory above reports the change. The removal or rename of the directory also
+ * concerns a view with a filter, because it ends the watch of the file. */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
     enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };

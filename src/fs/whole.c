@@ -50,7 +50,7 @@ typedef struct reading {
     edo_file *dir;
     const char *path;
     edo_fd fd;     // -1 before the open
-    bool is_ready; // the open has ended: a named pipe has had a writer
+    bool is_ready; // the open has ended; a named pipe then has or had a writer
     edo_buffer buffer;
     edo_bytes *ret_bytes;
 } reading;
@@ -91,9 +91,9 @@ static int64_t open_whole(reading *self)
     return rc < 0 ? rc : reserve_for(&self->buffer, info.size);
 }
 
-/* Whether there is something to read. If not, the thread becomes free for other jobs, and a
- * cancellation takes effect, after at most WAIT. A named pipe with a writer that is silent is found
- * by the end of WAIT. */
+/* Whether there is something to read, if need be after a wait of at most WAIT. If not, the visit to
+ * the pool ends. So the thread becomes free for other jobs, and a cancellation takes effect. A
+ * writer that opens a named pipe during the wait is found in the next visit. */
 static bool is_readable(reading *self)
 {
     if (!self->is_ready) self->is_ready = edo__file_end_open(self->fd);
@@ -160,9 +160,9 @@ static edo_poll begin_reading(edo_op *op, edo_cx *cx, edo_fd fd)
 
 /* ---- reading at once ---- */
 
-/* Reads an open file whose pages are in the cache. *ret_is_file: false: a pipe or another kind of
- * file, which was not read. Returns: the number of bytes; -EAGAIN: not all
- * pages are cached; another error. */
+/* Reads an open file whose pages are in the cache. *ret_is_file: set to false if the file is a pipe
+ * or of another kind than a regular file; such a file is not read. Returns: the number of bytes;
+ * -EAGAIN: the pool must read the file; another error. */
 static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
 {
     edo_info info;
@@ -184,8 +184,10 @@ static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
     return (uint64_t)rc == info.size ? rc : -EAGAIN; // -EAGAIN also for a file that changes
 }
 
-/* Returns: as edo__file_try_open(), or the bytes. *ret_fd: a file of another kind, for the pool; its
- * close could end the writer of a named pipe that has just found its reader. */
+/* Tries to read the whole file on the polling thread. Returns: the number of bytes; -EAGAIN: the
+ * pool must read the file; another error. *ret_fd: set to the descriptor if the file is not a
+ * regular file. The pool reads from this descriptor. If it were closed and opened again, the writer
+ * of a named pipe that has just found this reader could fail with EPIPE. */
 static int64_t try_whole(const whole_op *self, edo_fd *ret_fd)
 {
     edo_buffer buffer = { 0 };

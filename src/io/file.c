@@ -30,7 +30,7 @@ static void describe(const edo_op *op, edo__file_call *call)
     call->size = transfer->length;
 }
 
-/* Cuts a write to what a pipe takes without waiting. */
+/* Cuts a write to the number of bytes for which a writable pipe has room. */
 static void cut_write(edo__file_call *call)
 {
     if (call->verb == EDO__FILE_WRITEV) {
@@ -48,8 +48,9 @@ static void cut_write(edo__file_call *call)
 
 enum { WAIT = 16 }; // ms per visit to the pool, for a pipe or a terminal that is not ready
 
-/* Makes the call, unless it would wait for the other end of a pipe, or for a terminal. Then the
- * thread becomes free for other jobs, and a cancellation takes effect. Returns: -EAGAIN: not yet. */
+/* Makes the call, unless a pipe or a terminal is not ready for it within WAIT. In that case the
+ * visit to the pool ends without the call. So the thread becomes free for other jobs, and a
+ * cancellation takes effect. Returns: the result of the call; -EAGAIN: the call was not made. */
 static int64_t run_transfer(edo_op *op)
 {
     edo__file_call call = { 0 };

@@ -25,7 +25,8 @@ static inline edo_poll edo__inner_poll(edo_op *inner, edo_cx *cx, int64_t *ret_r
     return EDO_READY;
 }
 
-/* User of an object that was closed, while the object's memory is in the quarantine. */
+/* Value of an object's `user` after the object's close. A later call, which is misuse, finds this
+ * value as long as the object's memory is in the quarantine. */
 #define EDO__USER_CLOSED ((const edo_op *)(uintptr_t)1)
 
 /* Ends the process if the object was closed. */
@@ -35,8 +36,8 @@ static inline void edo__user_check(const edo_op *user, const char *call)
         edo__misuse(call, "the handle was closed before: a close is the last use of it");
 }
 
-/* Marks a reader or a writer as used by an operation. One task at a time. Returns: false: another
- * operation is in flight. */
+/* Marks an object, such as a reader or a writer, as used by an operation. Only one task at a time
+ * uses the object. Returns: false: another operation is in flight. */
 static inline bool edo__user_enters(const edo_op **user, const edo_op *op)
 {
     if (*user && *user != op) {

@@ -13,7 +13,7 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // result; of a WAIT: duration, and once begun the end; ns
+    int64_t value; // result; of a WAIT: its duration, or its end if has_begun; ns
     bool has_begun;
     size_t size, at; // number of bytes; number of bytes that were used; the bytes follow
     char bytes[];

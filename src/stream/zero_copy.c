@@ -24,8 +24,8 @@ enum {
     PAUSE = 10000000,  // ns; between tries when there is nothing to wait for
 
     /* States of a stream, stored in `way` of the write side, which sockets do not use otherwise.
-     * From ON to OFF, the state counts the consecutive reports that the kernel has copied the bytes
-     * after all. */
+     * From ON to OFF, the state counts consecutive reports about sends whose bytes the kernel has
+     * copied after all. */
     NEW = 0,
     ON = 1,
     OFF = ON + 8,
@@ -36,7 +36,7 @@ typedef struct EDO__OVERLAY zero_copy_op {
     edo_future base;
     edo_io *io;
     const char *data;
-    uint64_t events; // upper half: number of bytes; once FAILED, the errno
+    uint64_t events; // upper half: number of bytes to write; once FAILED, the errno
     uint64_t progress;
     edo__op_wait wait; // upper bits of wait.state.detail: number of unreleased sends
 } zero_copy_op;

@@ -67,29 +67,35 @@ enum { EDO__FILE_MAX_TRANSFER = 1 << 30 };
 int64_t edo__file_make(const edo__file_call *call);
 
 /* Makes a call if the system can serve the call from memory. Never makes writes or calls that
- * change names. Returns: the result of the call; -EAGAIN: the call was not made. For EDO__FILE_OPEN
- * see edo__file_try_open(). */
+ * change names. Returns: the result of the call; -EAGAIN: the call was not made. An open is tried
+ * by edo__file_try_open() instead. */
 int64_t edo__file_try(const edo__file_call *call);
 
 /* ---- opening ----
  *
- * No open waits for the other end of a named pipe, because nothing could end this wait. So an open
- * file has O_NONBLOCK, which has no effect on reads and writes of files.
- * edo__file_clear_nonblocking() clears the flag for uses on which it would have an effect.
+ * No open waits for the other end of a named pipe, because nothing could end this wait. So a file
+ * is opened with O_NONBLOCK, which has no effect on reads and writes of regular files.
+ * edo__file_clear_nonblocking() clears the flag before a use that the flag would change.
  *
  * edo__file_make() of EDO__FILE_OPEN returns -EAGAIN for a named pipe without a reader. The caller
- * tries again later. Each open ends with edo__file_end_open(). */
+ * tries again later. If the opened file may have no position, the caller ends the open by
+ * edo__file_end_open().
+ *
+ * edo__file_try_open() opens an existing file whose path is in the cache. Returns: the descriptor;
+ * -EAGAIN: edo__file_make() must make the call; another error. */
 int64_t edo__file_try_open(const edo__file_call *call);
 void edo__file_clear_nonblocking(edo_fd fd);
 
-/* Whether an open has come to its end; false: the file is the reader of a named pipe that has had no
- * writer yet. The caller then calls again later, and keeps the descriptor: its close could end a
- * writer that has just found its reader. Clears O_NONBLOCK on a file without a position. */
+/* Ends an open, and clears O_NONBLOCK on a file without a position. Returns: true; false: the file
+ * is the read end of a named pipe that has had no writer yet. In that case the caller calls again
+ * later, and keeps the descriptor open. If the descriptor were closed meanwhile, a writer that has
+ * just found this reader could fail with EPIPE. */
 bool edo__file_end_open(edo_fd fd);
 
-/* Waits until a file without a position, such as a pipe or a terminal, can be read, or takes
- * EDO__FILE_PIPE_WRITE bytes, but no longer than `limit` ms. Returns: 1; -EAGAIN: not yet; 0: the
- * file has a position, and was not waited for. */
+/* Waits, at most `limit` ms, until a file without a position, such as a pipe or a terminal, is
+ * ready. writes: true: until the file can be written; a pipe then has room for EDO__FILE_PIPE_WRITE
+ * bytes; false: until the file can be read. Returns: 1: ready; -EAGAIN: not ready; 0: the file has
+ * a position, and was not waited for. */
 int edo__file_wait(edo_fd fd, bool writes, int limit);
 enum { EDO__FILE_PIPE_WRITE = 4096 }; // PIPE_BUF of Linux
 

@@ -6,7 +6,7 @@
 /* A descriptor of the child. */
 typedef struct edo__fd_move {
     edo_fd source, target;
-    edo_fd current; // number of the source's file at present; used by the system
+    edo_fd current; // the source's number while the child moves descriptors; set by the child
 } edo__fd_move;
 
 /* A command, and everything that the child needs. Prepared before the child exists. */

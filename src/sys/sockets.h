@@ -175,7 +175,7 @@ typedef enum edo__file_kind {
     EDO__FILE_PIPE,
     EDO__FILE_CHARACTER, // a terminal, a device
     EDO__FILE_MASTER,    // the master of a pseudo-terminal
-    EDO__FILE_REGULAR,   // some files in /proc and /sys can be polled
+    EDO__FILE_REGULAR,   // of these, only some in /proc and /sys can be polled
     EDO__FILE_OTHER,
 } edo__file_kind;
 

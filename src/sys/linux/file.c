@@ -63,8 +63,8 @@ enum { TRY_MAX = 256 * 1024 };
 
 /* Reads without waiting for the disk. A direct read bypasses the cache and would wait for the disk
  * in spite of RWF_NOWAIT, so direct reads are not tried. A file that does not support RWF_NOWAIT
- * fails with EOPNOTSUPP. The error of a descriptor that is not open for reading is returned
- * here. */
+ * fails with EOPNOTSUPP. Returns: the number of bytes; -EAGAIN: the read must be made by
+ * edo__file_make(); another error, such as -EBADF for a descriptor that is not open for reading. */
 static int64_t try_read(const edo__file_call *call)
 {
     transfer t;

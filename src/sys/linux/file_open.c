@@ -131,8 +131,9 @@ static bool leads_to_fifo(const edo__file_call *call)
     return is;
 }
 
-/* Opens a file. EWOULDBLOCK: another process has a lease on the file, for which an open without
- * O_NONBLOCK waits. The system bounds that wait. */
+/* Opens a file, with O_NONBLOCK unless the flags have EDO_OPEN_PATH. If another process has a lease
+ * on the file, this open fails with EWOULDBLOCK, and is repeated without O_NONBLOCK. The second
+ * open waits for the end of the lease. The system bounds that wait. */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
@@ -196,8 +197,8 @@ int edo__file_wait(edo_fd fd, bool writes, int limit)
     return poll(&wait, 1, limit) > 0 ? 1 : -EAGAIN;
 }
 
-/* Whether a pipe that can be read without waiting for a writer has a writer, although it is empty:
- * a copy of its first byte waits for bytes only if there is a writer. */
+/* Whether a pipe without unread bytes has a writer nevertheless. If there is a writer, tee() of one
+ * byte fails with EAGAIN, because the writer may still write. Without a writer, tee() returns 0. */
 static bool has_silent_writer(int fd)
 {
     int scratch[2];
@@ -209,7 +210,8 @@ static bool has_silent_writer(int fd)
     return has;
 }
 
-/* poll() reports bytes, and the end of a former writer, but no writer that has written nothing. */
+/* Whether a named pipe has a writer, or had one since it was opened. poll() reports unread bytes,
+ * and the hang-up of a former writer. It does not report a writer that has not written yet. */
 static bool has_had_writer(int fd)
 {
     struct pollfd wait = { .fd = fd, .events = POLLIN };
