@@ -1,7 +1,7 @@
 /* The epoll driver: readiness, edge-triggered.
  *
  * A descriptor is registered once, for all events, when an operation on the descriptor first has to
- * wait. An event sets the ready bits of the sides and is counted in the rest of their words. A call
+ * wait. (A Unix stream is first registered without room: see events_of in epoll_source.c.) An event sets the ready bits of the sides and is counted in the rest of their words. A call
  * that would block clears the bits only if no event has come since the word was read, so readiness
  * is never lost. A read that has emptied the socket (edo__has_met_end) also clears the bits, which
  * saves the call that would answer EAGAIN. After the peer has hung up, such a read does not clear
