@@ -1,9 +1,9 @@
-# The benchmarks: edo-bench of bench/*.c; programs that know nothing of edo and are compared with it
+# The benchmarks: edo-bench of bench/*.c; programs without a runtime that are compared with it
 # (raw-*), and a load for them.
 
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)
 set(bench_programs raw-epoll raw-udp udp-load)
-foreach(program ${bench_programs})
+foreach(program ${bench_programs} raw-uring)
     list(REMOVE_ITEM bench_sources ${PROJECT_SOURCE_DIR}/bench/${program}.c)
 endforeach()
 
@@ -21,3 +21,9 @@ target_include_directories(edo-bench PRIVATE ${PROJECT_SOURCE_DIR}/src) # fiber_
 foreach(program ${bench_programs})
     edo_bench_program(${program} ${PROJECT_SOURCE_DIR}/bench/${program}.c)
 endforeach()
+if(EDO_IO_URING)
+    edo_bench_program(raw-uring ${PROJECT_SOURCE_DIR}/bench/raw-uring.c
+        ${PROJECT_SOURCE_DIR}/src/driver/uring/ring.c)
+    target_include_directories(raw-uring PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(raw-uring PRIVATE Threads::Threads)
+endif()

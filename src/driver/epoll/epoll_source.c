@@ -90,8 +90,10 @@ static uint32_t events_of(const edo__source *source, const edo_op *op)
     return is_local && !waits_for_room(op) ? ALL_EVENTS & ~(uint32_t)EPOLLOUT : ALL_EVENTS;
 }
 
-/* Adds room to the events of a registration. No event is lost, because EPOLL_CTL_MOD reports what
- * is ready at the time of the call. */
+/* Adds room to the events of a registration. No event is lost: EPOLL_CTL_MOD reports room that there
+ * is at the time of the call, and registers for all room that comes later. Such an event is handled
+ * under the source's lock, so after the operation has parked. The registration keeps these events
+ * until it ends, because a stream that was full is likely to be full again. */
 static int watch_room(edo__epoll *driver, edo__source *source)
 {
     struct epoll_event event = { .events = ALL_EVENTS | EPOLLET, .data.ptr = source };
