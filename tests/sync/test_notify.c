@@ -885,6 +885,7 @@ async_test(one_that_waits_before_its_test_misses_none_of_two, edo_notify notify;
             rc = edo_scope_spawn(&self->scope, registers, &self->notify, &self->tested);
             assert_int_equal(rc, 0);
         }
+        edo_await(rc, settle()); // so that this task comes last, and notifies before they go on
         edo_await(rc, edo_barrier_wait(&self->tested));
         assert_true(rc >= 0);
         edo_notify_one(&self->notify);
