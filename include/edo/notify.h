@@ -10,6 +10,15 @@
  * were not polled yet. The call does not notify operations that are made later, and stores no
  * permit.
  *
+ * Conditions. A task that tests a condition and then waits misses no edo_notify_waiters() if it makes
+ * the operation before the test. Of several edo_notify_one() that come between the test and the wait
+ * only one is stored. If several tasks share a notify, each of them waits before its test:
+ *
+ *     self->notified = edo_notified(&self->ready);
+ *     self->now = edo_sleep(0);
+ *     edo_any(which, &self->notified.base, &self->now.base);   // waits from here on
+ *     if (!test(self)) edo_await_on(rc, &self->notified.base);
+ *
  * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
  * the waiter, and before the waiter's next poll. A notification of edo_notify_one() then passes to
  * the first of the other waiters. A notification of edo_notify_last() passes to the last of them.

@@ -851,6 +851,52 @@ async_test(two_tasks_in_turns, struct pair pair; edo_scope scope;)
     }
 }
 
+/* Waits from before its test of the condition on, although it goes on after the test. */
+struct registers {
+    edo_frame();
+    edo_args(edo_notify *notify; edo_barrier *tested;);
+    edo_op notified, now;
+};
+
+edo_async(registers)
+{
+    edo_body {
+        int rc, which;
+        self->notified = edo_notified(self->notify);
+        self->now = edo_sleep(0);
+        edo_any(which, &self->notified.base, &self->now.base);
+        assert_int_equal(which, 1);
+        edo_await(rc, edo_barrier_wait(self->tested)); // the condition does not hold
+        assert_true(rc >= 0);
+        edo_await_on(rc, &self->notified.base);
+        edo_return(rc);
+    }
+}
+
+async_test(one_that_waits_before_its_test_misses_none_of_two, edo_notify notify;
+           edo_barrier tested; edo_scope scope; int i;)
+{
+    edo_body {
+        int rc;
+        self->notify = (edo_notify)EDO_NOTIFY_INIT;
+        self->tested = (edo_barrier)EDO_BARRIER_INIT(3);
+        edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
+        for (self->i = 0; self->i < 2; self->i++) {
+            rc = edo_scope_spawn(&self->scope, registers, &self->notify, &self->tested);
+            assert_int_equal(rc, 0);
+        }
+        edo_await(rc, settle()); // so that this task comes last, and notifies before they go on
+        edo_await(rc, edo_barrier_wait(&self->tested));
+        assert_true(rc >= 0);
+        edo_notify_one(&self->notify);
+        edo_notify_one(&self->notify);
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_int_equal(rc, 0);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
 static void take_turns(unsigned index, void *arg)
 {
     struct pair *pair = arg;
