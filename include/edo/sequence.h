@@ -66,8 +66,8 @@ struct edo_stream {
     const edo_op *user; // edo_next() in flight
     uint32_t size;      // bytes of an item
     bool has_ended;
-    bool is_free;       // the last answer used no budget: it was one of many from memory
-    uint8_t free_count; // number of such answers; used by the kind of stream
+    bool is_free;       // the last answer used no budget, as one of many from memory
+    uint8_t free_count; // number of such answers, or of answers without a wait; used by the kind
     uint8_t reserved[1];
 };
 
@@ -236,6 +236,8 @@ EDO_BEGIN_DECLS
 
 typedef int64_t edo_source_fn(void *context, void *ret_item);
 typedef edo_op edo_source_op_fn(void *context, void *ret_item);
+/* Makes one attempt, without the operation. Returns: as the operation; -EAGAIN: it would wait. */
+typedef int64_t edo_source_now_fn(edo_cx *cx, void *context, void *ret_item);
 /* Converts a result of the operation to an answer of the stream. */
 typedef int64_t edo_source_answer_fn(void *context, int64_t result, void *ret_item);
 
@@ -262,6 +264,7 @@ typedef struct edo__op_source {
     edo_stream stream;
     edo_source_op_fn *make;
     edo_source_answer_fn *answer; // NULL: the result itself
+    edo_source_now_fn *now;       // NULL: always by the operation
     void *context;
     edo_op inner; // in flight while base.ops is set
 } edo__op_source;
@@ -276,8 +279,8 @@ EDO_API void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
 
 EDO_END_DECLS
 
-/* Sizes with 8-byte pointers: edo_array_of and edo_function_of have 40 bytes each, edo_range has
- * 48, and edo_op_source_of has 144. */
+/* Sizes with 8-byte pointers: edo_array_of, edo_function_of 40 bytes; edo_range 48;
+ * edo_op_source_of 152. */
 #define edo_array_of(T) edo__kind_of(T, edo__array)
 #define edo_range       edo__kind_of(int64_t, edo__range)
 

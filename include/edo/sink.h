@@ -145,7 +145,6 @@ typedef struct edo__pair_sink {
     edo_sink *first, *second;
     edo_sink_fn *test; // NULL: both sinks get each item
     void *context;
-    bool first_waits, second_waits;
 } edo__pair_sink;
 
 EDO_API void edo__function_sink_init(edo__function_sink *sink, edo_sink_fn *fn, void *context,
@@ -227,9 +226,8 @@ EDO_END_DECLS
      (void)((f)->edo_impl = __extension__(edo__forward){                                           \
                 &(from)->stream, &(to)->sink, &(f)->edo_slot, 0, 0, false, false, false }))
 
-/* Runs a forward to the end of the stream. The sink is flushed whenever the stream waits, and after
- * an error of the stream.
- * Result: 0: the stream has ended, and the sink was flushed; the first error of the stream or of
- * the sink. edo_op_progress() is the number of items sent.
- * Cancel: waits; no item is lost. */
+/* Result: 0: the stream has ended, and the sink was flushed; or the first error, either of the
+ * stream, after a flush, or of the sink; -EBUSY: an operation of the stream or of the sink is in
+ * flight. edo_op_progress() is the number of items sent. The sink is flushed whenever the stream
+ * waits. Cancel: waits; no item is lost. */
 #define edo_forward(f) edo__op(&edo__forward_ops, &(f)->edo_impl, NULL, 0, 0)

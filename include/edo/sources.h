@@ -1,7 +1,7 @@
 /* Streams over the objects of other modules: values of channels, ticks, connections, datagrams,
  * lines, entries of directories, file events, signals, ended members of scopes.
  *
- *     edo_op_source_of(struct job) jobs;                   // 144 bytes, in the frame
+ *     edo_op_source_of(struct job) jobs;                   // 152 bytes, in the frame
  *     ...
  *     edo_receiver_stream(&self->jobs, &self->rx);
  *     edo_for_each(rc, &self->jobs, &self->job) ...
@@ -73,6 +73,10 @@ static inline edo_op edo__make_recv(void *context, void *ret_item)
 {
     return edo__recv((edo__channel *)context, ret_item, 1);
 }
+static inline int64_t edo__now_recv(edo_cx *cx, void *context, void *ret_item)
+{
+    return edo__recv_now(cx, (edo__channel *)context, ret_item);
+}
 static inline edo_op edo__make_oneshot(void *context, void *ret_item)
 {
     return edo__oneshot_recv((void **)context, ret_item);
@@ -95,7 +99,8 @@ static inline int64_t edo__answer_broadcast(void *context, int64_t result, void 
 /* Stream of the values of an mpsc or mpmc channel. */
 #define edo_receiver_stream(s, rx)                                                                 \
     (edo__check_end(s, rx),                                                                        \
-     edo__op_source_init(&(s)->edo_impl, edo__make_recv, NULL, (rx)->edo_rx, edo__item_size(s)))
+     edo__op_source_init(&(s)->edo_impl, edo__make_recv, NULL, (rx)->edo_rx, edo__item_size(s)),   \
+     (void)((s)->edo_impl.now = edo__now_recv))
 
 /* Stream of one item, the value of a oneshot. */
 #define edo_oneshot_stream(s, rx)                                                                  \

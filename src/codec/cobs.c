@@ -43,14 +43,18 @@ static bool skip(edo_codec *codec, edo_buffer *in)
     return end;
 }
 
+/* Takes a packet. One that is too long and not valid is too long, as it is when its end has not
+ * arrived yet. */
 static int64_t take(edo_codec *codec, edo_buffer *in, size_t size, edo_slice *ret_slice)
 {
     uint8_t *data = in->data;
+    size_t most = cobs_of(codec)->most;
     edo__drop_front(codec, in, size + 1);
     if (size == 0) return 0;
+    if (size > encoded_most(most)) return -EMSGSIZE;
     int64_t unpacked = unpack(data, size);
     if (unpacked < 0) return unpacked;
-    if ((size_t)unpacked > cobs_of(codec)->most) return -EMSGSIZE;
+    if ((size_t)unpacked > most) return -EMSGSIZE;
     *ret_slice = (edo_slice){ data, (size_t)unpacked };
     return 1;
 }

@@ -10,9 +10,9 @@ static edo_part_codec *part_of(edo_codec *codec)
 
 /* ---- searching ---- */
 
-/* Finds the delimiter. Returns: the offset of the delimiter; in->size: there is none. The next
- * search begins where this search ended, minus the bytes that may begin a delimiter. */
-static size_t find(edo_part_codec *part, const edo_buffer *in)
+/* Offset of the delimiter; in->size: there is none. The next search begins where this one ended,
+ * minus the bytes that may be the beginning of a delimiter. */
+static edo__always_inline size_t find(edo_part_codec *part, const edo_buffer *in)
 {
     size_t at = part->codec.scanned, size = part->delimiter_size;
     if (in->size == 0) return 0; // in->data may be NULL
@@ -47,8 +47,8 @@ static bool is_too_long(const edo_part_codec *part, const edo_buffer *in)
 
 /* Takes a part of `size` bytes, and `end` bytes of its delimiter. Returns: 1; 0: the part is left
  * out; a negative errno. */
-static int64_t take(edo_part_codec *part, edo_buffer *in, size_t size, size_t end,
-                    edo_slice *ret_slice)
+static edo__always_inline int64_t take(edo_part_codec *part, edo_buffer *in, size_t size,
+                                       size_t end, edo_slice *ret_slice)
 {
     uint8_t *data = in->data;
     edo__drop_front(&part->codec, in, size + end);

@@ -279,9 +279,13 @@ static edo_poll forward_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo__forward *forward = op->object;
+    edo_stream *in = forward->in;
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (is_busy(forward->out, op)) return edo__op_finish(op, cx, -EBUSY);
-    return settle(forward->out, op, cx, forward_step(forward, op, cx));
+    if (is_busy(forward->out, op) || (in->user && in->user != op))
+        return edo__op_finish(op, cx, -EBUSY);
+    int64_t result = forward_step(forward, op, cx);
+    in->user = result == EDO_NEXT_WAITS ? op : NULL;
+    return settle(forward->out, op, cx, result);
 }
 
 const edo_future_ops edo__forward_ops = { .name = "edo_forward", .poll = forward_poll };

@@ -74,11 +74,24 @@ void edo__function_init(edo__function *source, edo_source_fn *fn, void *context,
 
 /* ---- operations ---- */
 
+/* Whether an attempt without the operation is worth its cost: the last answer came without a wait. */
+static bool may_answer_now(const edo__op_source *source)
+{
+    return source->now && source->stream.free_count > 0;
+}
+
 static int64_t op_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     edo__op_source *source = (edo__op_source *)(void *)stream;
-    if (!source->inner.base.ops) source->inner = source->make(source->context, ret_item);
-    if (edo_poll_future(&source->inner.base, cx) == EDO_PENDING) return EDO_NEXT_WAITS;
+    bool is_new = !source->inner.base.ops;
+    if (is_new && may_answer_now(source)) {
+        int64_t result = source->now(cx, source->context, ret_item);
+        if (result != -EAGAIN) return result;
+    }
+    if (is_new) source->inner = source->make(source->context, ret_item);
+    bool is_ready = edo_poll_future(&source->inner.base, cx) == EDO_READY;
+    stream->free_count = is_new && is_ready;
+    if (!is_ready) return EDO_NEXT_WAITS;
     source->inner.base.ops = NULL;
     int64_t result = source->inner.base.result;
     return source->answer ? source->answer(source->context, result, ret_item) : result;

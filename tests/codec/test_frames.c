@@ -3,6 +3,7 @@
 
 #include "codec/codecs.h"
 #include "sequence/cut.h"
+#include "support/files.h"
 
 /* ---- reading ---- */
 
@@ -154,6 +155,38 @@ async_test(another_protocol_continues_with_the_unread_bytes, edo_io *near, *far;
         edo_bytes_deinit(&self->kept);
         edo_close(self->near);
         edo_close(self->far);
+        edo_return(0);
+    }
+}
+
+/* A file that grows: the line that was not whole at the end is whole later. */
+fs_test(a_resumed_stream_continues_after_its_end, edo_file *file; edo_line_codec lines;
+        edo_frames_of(edo_slice) in; edo_slice line;)
+{
+    edo_body {
+        int64_t rc;
+        fs_write("log", "one\ntw", 6);
+        edo_await(rc, edo_file_open(fs_path("log"), EDO_OPEN_READ, &self->file));
+        edo_check(rc);
+        edo_line_codec_init(&self->lines, 100);
+        edo_part_codec_set_strict(&self->lines);
+        edo_frames_init(&self->in, edo_file_io(self->file), &self->lines.codec);
+        edo_await(rc, edo_next(&self->in, &self->line));
+        assert_int_equal(rc, 1);
+        edo_await(rc, edo_next(&self->in, &self->line));
+        assert_int_equal(rc, -EDO_EOF);
+        edo_await(rc, edo_next(&self->in, &self->line));
+        assert_int_equal(rc, 0);
+        fs_write("log", "one\ntwo\n", 8);
+        edo_frames_resume(&self->in);
+        edo_await(rc, edo_next(&self->in, &self->line));
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->line.size, 3);
+        assert_memory_equal(self->line.data, "two", 3);
+        edo_await(rc, edo_next(&self->in, &self->line));
+        assert_int_equal(rc, 0);
+        edo_frames_deinit(&self->in);
+        edo_close(edo_file_io(self->file));
         edo_return(0);
     }
 }

@@ -10,7 +10,7 @@ typedef edo_stream_of(int) int_stream;
 SIZE_IS(edo_array_of(int), 40);
 SIZE_IS(edo_function_of(int), 40);
 SIZE_IS(edo_range, 48);
-SIZE_IS(edo_op_source_of(int), 144);
+SIZE_IS(edo_op_source_of(int), 152);
 SIZE_IS(edo_step_of(int), 64);
 SIZE_IS(edo__map, 72);
 SIZE_IS(edo__paced, 80);
