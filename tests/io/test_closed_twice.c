@@ -378,12 +378,6 @@ static edo_op accept_one(void)
     return edo_accept(a_listener, &a_stream);
 }
 
-static edo_op next_size(void)
-{
-    static edo_terminal_size size;
-    return edo_terminal_next_size(the_sizes, &size);
-}
-
 test(closed_twice_while_held)
 {
     static const struct holding all[] = {
@@ -394,8 +388,6 @@ test(closed_twice_while_held)
         { { "edo_udp_close: the socket", open_udp, close_udp, close_udp }, receive },
         { { "edo_listener_close: the listener", open_listener, close_listener, close_listener },
           accept_one },
-        { { "edo_terminal_sizes_close: the stream", open_sizes, close_sizes, close_sizes },
-          next_size },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
         struct holding one = all[i];

@@ -148,6 +148,8 @@ async_test(spawned_on_the_pool, edo_command command; edo_output output; edo_pool
         assert_int_equal(rc, 5);
         edo_pool_read(self->pool, &self->stats);
         assert_int_equal(self->stats.threads, 1);
+        edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_return(0);
     }
 }
