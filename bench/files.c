@@ -279,20 +279,26 @@ static void direct_by_threads(void)
 static void direct_once(edo_runtime *runtime, double *ret_values)
 {
     int64_t start = bench_now();
+    double cpu = bench_cpu_seconds();
     bench_require(edo_block_on(runtime, read_direct), "fs_direct");
     int64_t middle = bench_now();
+    double middle_cpu = bench_cpu_seconds();
     direct_by_threads();
     ret_values[0] = BLOCKS / ((double)(middle - start) / BENCH_NANOSECONDS);
     ret_values[1] = BLOCKS / ((double)(bench_now() - middle) / BENCH_NANOSECONDS);
+    ret_values[2] = (middle_cpu - cpu) * 1e6 / BLOCKS;
+    ret_values[3] = (bench_cpu_seconds() - middle_cpu) * 1e6 / BLOCKS;
 }
 
 int bench_fs_direct(edo_runtime *runtime, int argc, char **argv)
 {
     static const bench_line lines[] = { { "fs_direct", "blocks/s" },
-                                        { "fs_direct_16_threads", "blocks/s" } };
+                                        { "fs_direct_16_threads", "blocks/s" },
+                                        { "fs_direct_cpu", "us/block" },
+                                        { "fs_direct_16_threads_cpu", "us/block" } };
     if (take_argument(argc, argv) < 0) return EXIT_FAILURE;
     direct_memory = edo_direct_buffer((size_t)DEPTH * BLOCK);
-    bench_repeat(runtime, direct_once, lines, 2);
+    bench_repeat(runtime, direct_once, lines, 4);
     edo_direct_buffer_free(direct_memory, (size_t)DEPTH * BLOCK);
     return 0;
 }

@@ -205,8 +205,8 @@ enum {
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 
 /* Copies a directory with all that it contains, each file as by edo_path_copy(). Symlinks are
- * copied as symlinks, hard links as separate files; pipes, sockets and devices are left out. The
- * target directory must not exist, unless flags has REPLACE.
+ * copied as symlinks, with their times, hard links as separate files; pipes, sockets and devices are
+ * left out. The target directory must not exist, unless flags has REPLACE.
  * Result: number of copied files and directories; the first error, and then only a part was copied.
  * Cancel: waits for the piece in progress; a part was copied. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy_tree(const char *from, const char *to, uint32_t flags);

@@ -19,7 +19,7 @@ struct edo_file {
     edo_file **ret_file;            // while the file is being opened
 };
 
-_Static_assert(sizeof(edo_file) <= 48, "docs/internals/fs.md");
+_Static_assert(sizeof(edo_file) <= 56, "docs/internals/fs.md");
 
 static inline edo_file *edo__file_of(edo_io *io)
 {

@@ -252,7 +252,32 @@ static int64_t begin_copying(copying *self)
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
 }
 
-static int64_t copy_link(const copying *self)
+/* Sets the owner and the times of a symlink, which has no permissions. */
+static int64_t copy_link_metadata(const copying *self)
+{
+    edo_info info;
+    edo__file_call call = { .verb = EDO__FILE_INFO,
+                            .fd = edo__tree_dir(&self->tree),
+                            .path = edo__tree_name(&self->tree),
+                            .flags = EDO__PATH_NO_FOLLOW,
+                            .data = &info };
+    int64_t rc = edo__file_make(&call);
+    call.fd = self->target;
+    call.path = self->tree.path;
+    if (rc >= 0 && (self->flags & EDO_COPY_OWNER)) {
+        call.verb = EDO__FILE_OWNER;
+        call.size = info.user;
+        call.offset = info.group;
+        rc = edo__file_make(&call);
+    }
+    if (rc < 0) return rc;
+    call.verb = EDO__FILE_TIMES;
+    call.data = &info.access;
+    call.path2 = (const char *)&info.change;
+    return edo__file_make(&call);
+}
+
+static int64_t make_link(const copying *self)
 {
     enum { TARGET_SIZE = 4096 };
     char target[TARGET_SIZE + 1];
@@ -272,6 +297,12 @@ static int64_t copy_link(const copying *self)
     if (rc != -EEXIST || !(self->flags & EDO_COPY_REPLACE)) return rc;
     call_at(EDO__PATH_REMOVE, call.fd, call.path, 0);
     return edo__file_make(&call);
+}
+
+static void copy_link(copying *self)
+{
+    int64_t rc = make_link(self);
+    note_copy(self, rc < 0 ? rc : copy_link_metadata(self));
 }
 
 /* Makes a directory of the copy. If the copy lies in the tree that is copied, the copy itself is
@@ -310,7 +341,7 @@ static void copy_entry(copying *self)
     switch (self->tree.entry.kind) {
     case EDO_IS_DIRECTORY: enter_dir(self); break;
     case EDO_IS_FILE: begin_file(self); break;
-    case EDO_IS_SYMLINK: note_copy(self, copy_link(self)); break;
+    case EDO_IS_SYMLINK: copy_link(self); break;
     default: break;
     }
 }

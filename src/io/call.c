@@ -37,6 +37,7 @@ static edo_poll to_ring(edo_op *op, edo_cx *cx, edo__file_stream *stream,
     edo_driver *driver = cx->worker->driver;
     if (!call || !driver->ops->call) return end_with(op, -EAGAIN);
     if (stream) edo__file_stream_block(stream);
+    if (stream && call->offset == EDO__AT_POSITION) edo__file_stream_keep(stream);
     return driver->ops->call(driver, op, call, cx->waker);
 }
 

@@ -70,6 +70,35 @@ static bool take_position(edo__file_stream *stream, const edo_op *op)
     return edo_cas_acquire(&stream->mover, &none, op);
 }
 
+/* ---- the position after a call of the ring ----
+ *
+ * The kernel does not move the position if a call of the ring transfers a part and then meets an
+ * error, such as a full disk. The result of the call is that part, so the next call would transfer
+ * it again. A file that appends, and a terminal, have no position that counts. */
+
+static int64_t seek_to(const edo__file_stream *stream, int64_t offset, uint32_t from)
+{
+    edo__file_call seek = { .verb = EDO__FILE_SEEK, .fd = stream->fd, .flags = from };
+    seek.offset = (uint64_t)offset;
+    return edo__file_make(&seek);
+}
+
+void edo__file_stream_keep(edo__file_stream *stream)
+{
+    bool appends = stream->flags & EDO_OPEN_APPEND;
+    stream->from = appends ? -1 : seek_to(stream, 0, EDO_SEEK_CURRENT);
+}
+
+/* Moves the position behind a part. */
+static void settle_position(const edo__file_stream *stream, const edo_op *op)
+{
+    edo__file_call call;
+    describe(op, &call);
+    bool is_whole = edo__request_of(op) < EDO__READV && (uint64_t)op->base.result == call.size;
+    if (op->base.result <= 0 || stream->from < 0 || is_whole) return;
+    seek_to(stream, stream->from + op->base.result, EDO_SEEK_SET);
+}
+
 static edo_poll end_step(edo_op *op, int64_t result)
 {
     op->base.result = result;
@@ -80,15 +109,12 @@ edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__file_stream *stream = edo__file_stream_of(io);
     edo__file_call call = { 0 };
-    bool begins = !edo__call_is_begun(op);
+    bool begins = !edo__call_is_begun(op), is_in_ring = edo__call_has(op, EDO__CALL_IN_RING);
     if (begins && edo__io_is_ending(io, cx)) return end_step(op, -ECANCELED);
     if (begins && !take_position(stream, op)) return end_step(op, -EBUSY);
-    do {
-        if (begins) describe(op, &call);
-        if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
-        begins = true;
-    } while (op->base.result == -EAGAIN && cx->fate == EDO_LIVE);
-    if (op->base.result == -EAGAIN) op->base.result = -ECANCELED;
+    if (begins) describe(op, &call);
+    if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
+    if (is_in_ring) settle_position(stream, op);
     edo_store_release(&stream->mover, NULL); // partner: take_position
     return EDO_READY;
 }

@@ -58,7 +58,8 @@ struct edo__file_stream {
     edo_fd fd;
     edo_atomic(const edo_op *) mover;    // operation in flight at the position, or NULL
     uint32_t flags;                      // EDO_OPEN_*; constant
-    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set, and edo may clear it
+    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set, and may be cleared
+    int64_t from; // position before the mover's call in the ring, or -1; guarded by mover
 };
 
 static inline edo__file_stream *edo__file_stream_of(edo_io *io)
@@ -68,6 +69,9 @@ static inline edo__file_stream *edo__file_stream_of(edo_io *io)
 
 /* Step function for kinds whose streams begin with an edo__file_stream. */
 edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx);
+
+/* Keeps the position in `from`, before a call of the ring at the position. */
+void edo__file_stream_keep(edo__file_stream *stream);
 
 /* Clears O_NONBLOCK, before a use on which the flag would have an effect. */
 void edo__file_stream_block(edo__file_stream *stream);

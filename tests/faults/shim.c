@@ -2,6 +2,7 @@
  * names. */
 #include "faults/shim.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -393,6 +394,23 @@ int edo_faulty_open(const char *path, int flags, ...)
 }
 
 /* A system call has six argument words, used or not. */
+static bool hides_kinds;
+
+void faults_hide_kinds(bool hide)
+{
+    __atomic_store_n(&hides_kinds, hide, __ATOMIC_RELEASE);
+}
+
+/* Clears the kinds in a list of getdents64(). */
+static void hide_kinds(char *list, long size)
+{
+    for (long at = 0; at < size;) {
+        struct dirent64 *entry = (struct dirent64 *)(void *)(list + at);
+        entry->d_type = DT_UNKNOWN;
+        at += entry->d_reclen;
+    }
+}
+
 long edo_faulty_syscall(long number, ...)
 {
     long words[6];
@@ -403,6 +421,8 @@ long edo_faulty_syscall(long number, ...)
     va_end(arguments);
     if (number == __NR_openat2 && faults_fails(FAULT_FD)) return -1;
     long result = faults_ring_call(number, words);
+    if (number == __NR_getdents64 && __atomic_load_n(&hides_kinds, __ATOMIC_ACQUIRE))
+        hide_kinds((char *)words[1], result);
     return number == __NR_openat2 ? after_open(result) : result;
 }
 

@@ -60,3 +60,6 @@ typedef int faults_file_fn(const char *call, int fd);
 
 /* Sets the hook. NULL: none. */
 void faults_on_file_calls(faults_file_fn *fn);
+
+/* From now on, lists of directories lack the kinds of their entries, as on some file systems. */
+void faults_hide_kinds(bool hide);

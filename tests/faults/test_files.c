@@ -1,5 +1,7 @@
 /* Files, with each request failing: memory, descriptors, threads. */
+#include "faults/shim.h"
 #include "faults/sweep.h"
+#include "support/files.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -125,3 +127,42 @@ static int64_t watching(void)
     return rc;
 }
 fault_test(watching)
+
+/* ---- lists without the kinds of files ---- */
+
+static int show_kinds(void **state)
+{
+    faults_hide_kinds(false);
+    return fs_tear_down(state);
+}
+
+fixture(fs_set_up, show_kinds)
+async_test(kinds_that_a_list_lacks_are_asked_for, edo_dir *dir; edo_entry entry; edo_info info;
+           int links, dirs;)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("d/e"), 0755), 0);
+        assert_int_equal(symlink("e", fs_path("d/link")), 0);
+        fs_write("d/e/f", "text", 4);
+        faults_hide_kinds(true);
+        edo_await(n, edo_dir_open(fs_path("d"), &self->dir));
+        assert_int_equal(n, 0);
+        for (self->links = self->dirs = 0;;) {
+            edo_await(n, edo_dir_next(self->dir, &self->entry));
+            if (n <= 0) break;
+            self->links += self->entry.kind == EDO_IS_SYMLINK;
+            self->dirs += self->entry.kind == EDO_IS_DIRECTORY;
+        }
+        edo_dir_close(self->dir);
+        assert_int_equal(self->links, 1);
+        assert_int_equal(self->dirs, 1);
+        edo_await(n, edo_path_copy_tree(fs_path("d"), fs_path("copy"), 0));
+        assert_int_equal(n, 3);
+        fs_expect("copy/e/f", "text", 4);
+        edo_await(n, edo_path_remove_tree(fs_path("copy")));
+        assert_int_equal(n, 4);
+        edo_return(0);
+    }
+}

@@ -414,6 +414,33 @@ fs_test(a_tree_of_long_paths_is_copied, struct stat info; int fd, file;)
 
 enum { HOLE = 40 * 1024 * 1024 };
 
+/* A symlink has times and an owner of its own. */
+fs_test(a_symlink_keeps_its_times_and_owner, edo_info info; uint32_t owner;)
+{
+    edo_body {
+        int64_t n;
+        const struct timespec times[2] = { { 1000, 1 }, { 2000, 2 } };
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        assert_int_equal(symlink("nowhere", fs_path("t/link")), 0);
+        self->owner = geteuid() == 0 ? 4711 : geteuid();
+        assert_int_equal(lchown(fs_path("t/link"), self->owner, (gid_t)-1), 0);
+        assert_int_equal(utimensat(AT_FDCWD, fs_path("t/link"), times, AT_SYMLINK_NOFOLLOW), 0);
+        edo_await(n, edo_path_copy_tree(fs_path("t"), fs_path("u"), EDO_COPY_OWNER));
+        assert_int_equal(n, 1);
+        edo_await(n, edo_path_link_info(fs_path("u/link"), &self->info));
+        assert_int_equal(self->info.kind, EDO_IS_SYMLINK);
+        assert_int_equal(self->info.change.seconds, 2000);
+        assert_int_equal(self->info.change.nanoseconds, 2);
+        assert_int_equal(self->info.user, self->owner);
+        edo_await(n, edo_path_copy_tree(fs_path("t"), fs_path("u"), EDO_COPY_REPLACE));
+        assert_int_equal(n, 1);
+        edo_await(n, edo_path_link_info(fs_path("u/link"), &self->info));
+        assert_int_equal(self->info.change.seconds, 2000);
+        assert_int_equal(self->info.user, geteuid());
+        edo_return(0);
+    }
+}
+
 fs_test(a_sparse_file_stays_sparse, edo_file *file; edo_info info; edo_bytes a, b;)
 {
     edo_body {

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -172,4 +173,74 @@ test(handlers_preserve_errno)
         if (i % 2) edo_try_signal_next(signal, NULL);
     }
     edo_signal_close(signal);
+}
+
+/* ---- groups and orphans ---- */
+
+enum { GROUPS = 20, ADOPTED = 20 };
+
+/* The group exists when the spawn returns, and the children of the child are members of it. The end
+ * of the output shows that no member is left. */
+test(groups_that_are_killed_at_once)
+{
+    for (int i = 0; i < GROUPS; i++) {
+        edo_command command = SHELL("sleep 100 & sleep 100");
+        char byte;
+        command.options = EDO_COMMAND_GROUP;
+        command.out.kind = EDO_STDIO_PIPE;
+        edo_process *process = spawn_command(&command);
+        edo_io *out = edo_process_take(process, 1);
+        assert_int_equal(edo_process_kill_group(process, SIGKILL), 0);
+        assert_int_equal(edo_wait(edo_process_wait(process, NULL)), EDO_EXIT_SIGNAL + SIGKILL);
+        assert_int_equal(edo_wait(edo_read(out, &byte, 1)), 0);
+        edo_close(out);
+        edo_process_close(process);
+    }
+    await_no_children();
+}
+
+/* Takes the status of orphans, as an init process does: of all children except `own`. Returns: their
+ * number. */
+static int reap_orphans(pid_t own)
+{
+    siginfo_t info = { 0 };
+    int status, count = 0;
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid) {
+        if (info.si_pid == own) break; // it stands before the others until the library takes it
+        assert_int_equal(waitpid(info.si_pid, &status, 0), info.si_pid);
+        assert_int_equal(WEXITSTATUS(status), 3);
+        info.si_pid = 0;
+        count++;
+    }
+    return count;
+}
+
+/* The child's own child outlives it. */
+static void adopt(void *arg)
+{
+    (void)arg;
+    int orphans = 0;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    for (int i = 0; i < ADOPTED; i++) {
+        edo_command command = SHELL("(read line; exit 3) <&3 & exit 5");
+        int pipe_ends[2];
+        assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
+        command.fds = &(edo_fd_map){ pipe_ends[0], 3 };
+        command.fd_count = 1;
+        edo_process *process = spawn_command(&command);
+        close(pipe_ends[0]);
+        orphans += reap_orphans(edo_process_pid(process));
+        assert_int_equal(edo_wait(edo_process_wait(process, NULL)), 5);
+        edo_process_close(process);
+        close(pipe_ends[1]); // from now on the orphan may end
+    }
+    while (orphans < ADOPTED)
+        orphans += reap_orphans(0);
+    await_no_children();
+}
+
+/* The library leaves the orphans that a subreaper gets to the program. */
+test(orphans_beside_own_children)
+{
+    expect_success_in_child(adopt, NULL);
 }
