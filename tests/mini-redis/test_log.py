@@ -230,7 +230,7 @@ def failed_sync(command, policy):
             broken.unlink()
             wait_for(lambda: server.client().call("SET", "b", "2") == "OK", "recovery")
             check(b"aof_rewrites:0" not in server.client().call("INFO", "persistence"), "a new file")
-            server.end(signal.SIGKILL)
+            server.end(signal.SIGKILL if policy == "always" else signal.SIGTERM)
             server.start()
             check(server.client().call("MGET", "a", "b") == [b"1", b"2"], "after recovery")
 
