@@ -56,6 +56,21 @@ void aof_fail(int error)
     if (before && !error) fprintf(stderr, "mini-redis: the log can be written again\n");
 }
 
+bool aof_sync_has_failed(void)
+{
+    return __atomic_load_n(&aof.sync_failed, __ATOMIC_RELAXED);
+}
+
+/* A failed sync may have lost bytes of the file, and no later sync brings them back: a rewrite makes
+ * a new file from memory. */
+void aof_note_sync(int64_t rc, uint64_t position)
+{
+    if (rc >= 0) aof_set(&aof.synced, position);
+    if (rc >= 0 || rc == -ECANCELED) return;
+    aof_fail((int)rc);
+    if (!__atomic_exchange_n(&aof.sync_failed, true, __ATOMIC_RELAXED)) (void)aof_rewrite_start();
+}
+
 /* ---- appending ---- */
 
 void aof_put_command(edo_buffer *buffer, int count, const struct span *args)
@@ -170,10 +185,10 @@ edo_async(aof_write_batch)
         note_written(edo_op_progress(edo_last_op()));
         if (rc >= 0 && syncs_always()) {
             edo_await(rc, edo_file_sync_data(aof.file));
-            if (rc >= 0) aof_set(&aof.synced, aof.written);
+            aof_note_sync(rc, aof.written);
         }
+        if (rc != -ECANCELED && !aof_sync_has_failed()) aof_fail(rc < 0 ? (int)rc : 0);
         edo_mutex_unlock(&aof.file_lock);
-        if (rc != -ECANCELED) aof_fail(rc < 0 ? (int)rc : 0);
         edo_notify_waiters(&aof.progress);
         edo_return(rc < 0 ? rc : 0);
     }
@@ -223,8 +238,7 @@ edo_async_extern(aof_syncer)
             self->written = aof.written;
             if (aof.synced != self->written) {
                 edo_await(rc, edo_file_sync_data(aof.file));
-                if (rc >= 0) aof_set(&aof.synced, self->written);
-                if (rc < 0 && rc != -ECANCELED) aof_fail((int)rc);
+                aof_note_sync(rc, self->written);
             }
             edo_mutex_unlock(&aof.file_lock);
         }

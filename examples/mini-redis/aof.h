@@ -6,7 +6,8 @@
  * replies are written when its changes are on the disk ("always"), or at once.
  *
  * When a write fails (a full disk), the unwritten bytes stay in memory, commands that write are
- * refused, and the write is tried again until it succeeds. */
+ * refused, and the write is tried again until it succeeds. When a sync fails, the system may have
+ * dropped bytes, so a rewrite makes a new file; until then, commands that write are refused. */
 #pragma once
 
 #include <edo/edo.h>
@@ -70,6 +71,7 @@ struct aof_syncer {
  * are collected and appended, then the new file replaces the log. */
 bool aof_rewrite_start(void); // Returns: false: one is in progress
 bool aof_is_rewriting(void);
+bool aof_rewrite_has_failed(void); // the last one
 uint64_t aof_size(void);
 uint64_t aof_rewrites(void);
 struct aof_append_changes {
@@ -82,8 +84,14 @@ struct aof_wait_child {
     edo_args(int64_t child;);
     int handle;
 };
+struct aof_sync_directory {
+    edo_frame();
+    edo_args();
+    edo_file *directory;
+};
 struct aof_rewrite {
-    edo_frame(struct aof_append_changes append; struct aof_wait_child wait;);
+    edo_frame(struct aof_append_changes append; struct aof_wait_child wait;
+              struct aof_sync_directory sync;);
     edo_args();
     edo_file *file;
     int64_t child;

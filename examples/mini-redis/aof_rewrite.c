@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,9 +11,16 @@
 #include "database.h"
 #include "reply.h"
 
+enum { RETRY_PAUSE = 1 }; // s, after a rewrite that had to replace a file whose sync failed
+
 bool aof_is_rewriting(void)
 {
     return __atomic_load_n(&aof.is_rewriting, __ATOMIC_RELAXED);
+}
+
+bool aof_rewrite_has_failed(void)
+{
+    return __atomic_load_n(&aof.rewrite_failed, __ATOMIC_RELAXED);
 }
 
 bool aof_rewrite_start(void)
@@ -22,14 +30,22 @@ bool aof_rewrite_start(void)
     return true;
 }
 
+/* The child does not outlive the server: the next one may rewrite the same file. */
+static _Noreturn void dump_for(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    aof_dump();
+}
+
 /* Forks with all locks held, so that the child has a whole database, and the changes that are
  * collected are exactly those that it lacks. Returns: the child, or a negative errno. */
 static int64_t fork_child(void)
 {
     shards_lock(ALL_SHARDS);
     edo_thread_mutex_lock(&aof.lock);
-    pid_t child = fork();
-    if (child == 0) aof_dump();
+    pid_t parent = getpid(), child = fork();
+    if (child == 0) dump_for(parent);
     if (child > 0) __atomic_store_n(&aof.is_rewriting, true, __ATOMIC_RELAXED);
     edo_thread_mutex_unlock(&aof.lock);
     shards_unlock(ALL_SHARDS);
@@ -82,6 +98,8 @@ static void switch_files(edo_file *file, uint64_t size)
     aof_set(&aof.size, size);
     aof_set(&aof.base_size, size);
     aof_set(&aof.rewrites, aof.rewrites + 1);
+    __atomic_store_n(&aof.sync_failed, false, __ATOMIC_RELAXED);
+    aof_fail(0);
     edo_notify_one(&aof.work);
     edo_notify_waiters(&aof.progress);
 }
@@ -113,6 +131,19 @@ edo_async(aof_wait_child)
     }
 }
 
+/* Makes a rename durable. */
+edo_async(aof_sync_directory)
+{
+    edo_body {
+        int64_t rc;
+        self->directory = NULL;
+        edo_try(edo_file_open(".", EDO_OPEN_READ | EDO_OPEN_DIRECTORY, &self->directory));
+        edo_await(rc, edo_file_sync(self->directory));
+        edo_file_close(self->directory);
+        edo_return(rc);
+    }
+}
+
 /* The changes of a long time first, then with the file's lock the last ones: the writer pauses
  * only for these. */
 edo_async(aof_rewrite)
@@ -135,6 +166,8 @@ edo_async(aof_rewrite)
         edo_try_or(unlock, self->size, edo_file_seek(self->file, 0, EDO_SEEK_END));
         edo_try_or(unlock, edo_path_rename(AOF_NEW_NAME, AOF_NAME));
         switch_files(self->file, self->size);
+        edo_call(rc, aof_sync_directory);
+        aof_note_sync(rc, aof.synced);
         edo_mutex_unlock(&aof.file_lock);
         edo_return(0);
 unlock:
@@ -142,8 +175,18 @@ unlock:
 drop:
         drop_changes();
         edo_file_close(self->file);
+        edo_await_void(edo_path_remove(AOF_NEW_NAME)); // it may be what fills the disk
         edo_return(edo_failure());
     }
+}
+
+/* After a failure, the log must grow again before a rewrite begins by itself. */
+static void note_end(int64_t rc)
+{
+    __atomic_store_n(&aof.rewrite_failed, rc < 0, __ATOMIC_RELAXED);
+    if (rc >= 0 || rc == -ECANCELED) return;
+    fprintf(stderr, "mini-redis: rewrite of the log: %s\n", edo_strerror(rc));
+    aof_set(&aof.base_size, aof_size());
 }
 
 edo_async_extern(aof_rewriter)
@@ -151,10 +194,11 @@ edo_async_extern(aof_rewriter)
     edo_body {
         int64_t rc;
         for (;;) {
-            edo_try(edo_notified(&aof.rewrite));
+            if (!aof_sync_has_failed()) edo_try(edo_notified(&aof.rewrite));
             edo_call(rc, aof_rewrite);
+            note_end(rc);
             if (rc == -ECANCELED) edo_return(rc);
-            if (rc < 0) fprintf(stderr, "mini-redis: rewrite of the log: %s\n", edo_strerror(rc));
+            if (aof_sync_has_failed()) edo_try(edo_sleep(edo_s(RETRY_PAUSE)));
         }
     }
 }

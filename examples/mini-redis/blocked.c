@@ -3,6 +3,8 @@
 #include "aof.h"
 #include "client.h"
 
+enum { MOST_SECONDS = INT32_MAX }; // a longer wait has no limit: nanoseconds would overflow
+
 static edo_thread_mutex lock;
 static struct waiter *first, *last;
 static uint64_t count; // atomic
@@ -31,7 +33,8 @@ int call_block(struct call *call, double seconds, int arg_count, const struct sp
     waiter->args = must_alloc((size_t)arg_count * sizeof *waiter->args);
     for (int i = 0; i < arg_count; i++)
         waiter->args[i] = text_of(args[i]);
-    waiter->deadline = seconds > 0 ? edo_now() + (int64_t)(seconds * 1e9) : EDO_NEVER;
+    bool is_limited = seconds > 0 && seconds <= MOST_SECONDS;
+    waiter->deadline = is_limited ? edo_now() + (int64_t)(seconds * 1e9) : EDO_NEVER;
     waiter->reply.is_resp3 = call->reply->is_resp3;
     return CALL_BLOCKS;
 }

@@ -1,5 +1,6 @@
 #include "call.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "aof.h"
@@ -17,6 +18,23 @@ void call_wrong_type(struct call *call)
 void call_wrong_arity(struct call *call)
 {
     reply_error(call->reply, "ERR wrong number of arguments for '%s' command", call->command->name);
+}
+
+void call_bad_subcommand(struct call *call, const char *known)
+{
+    char name[32] = "", upper[32] = "";
+    struct span word = call->args[1];
+    for (size_t i = 0; i < word.size && i < sizeof name - 2; i++)
+        name[i] = (char)tolower((unsigned char)word.data[i]);
+    for (size_t i = 0; call->command->name[i]; i++)
+        upper[i] = (char)toupper((unsigned char)call->command->name[i]);
+    const char *found = name[0] ? strstr(known, strcat(name, " ")) : NULL;
+    if (found && (found == known || found[-1] == ' '))
+        reply_error(call->reply, "ERR wrong number of arguments for '%s|%.*s' command",
+                    call->command->name, (int)strlen(name) - 1, name);
+    else
+        reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                    (int)(word.size < 128 ? word.size : 128), word.data, upper);
 }
 
 static void write_log(struct call *call, int count, const struct span *args)

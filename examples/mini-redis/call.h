@@ -93,6 +93,10 @@ bool call_expiry(struct call *call, int index, int64_t unit, bool is_relative, i
 void call_syntax_error(struct call *call);
 void call_wrong_type(struct call *call);
 void call_wrong_arity(struct call *call);
+
+/* known: names of the command's subcommands, in lower case, each with a space behind it. A known one
+ * has a wrong number of arguments. */
+void call_bad_subcommand(struct call *call, const char *known);
 void call_range(struct call *call, int64_t start, int64_t stop, int64_t size, int64_t *ret_first,
                 int64_t *ret_count); // of Redis's indices, negative ones from the end
 static inline bool call_is(const struct call *call, int index, const char *word)

@@ -77,6 +77,7 @@ struct client *client_create(edo_io *conn, bool is_unix)
     parser_init(&client->parser);
     table_init(&client->channels, sizeof(struct node));
     table_init(&client->patterns, sizeof(struct node));
+    table_init(&client->watches, sizeof(struct watch));
     read_addresses(client);
     if (!is_unix) (void)edo_tcp_set_nodelay(conn, true);
     enlist(client);
@@ -102,22 +103,21 @@ void client_forget_queue(struct client *client)
     client->in_multi = client->exec_fails = false;
 }
 
-static void unwatch(text *key)
+static void unwatch(struct span key)
 {
-    uint64_t shard = shard_bit(text_span(key));
+    uint64_t shard = shard_bit(key);
     shards_lock(shard);
-    key_unwatch(text_span(key));
+    key_unwatch(key);
     shards_unlock(shard);
-    text_deinit(key);
 }
 
 void client_forget_watches(struct client *client)
 {
-    for (size_t i = 0; i < client->watch_count; i++)
-        unwatch(&client->watches[i].key);
-    free(client->watches);
-    client->watches = NULL;
-    client->watch_count = 0;
+    TABLE_EACH(&client->watches, node)
+    {
+        unwatch(table_key(&client->watches, node));
+    }
+    table_deinit(&client->watches, NULL);
 }
 
 /* Nobody can reach the client once the subscriptions and the list have lost it. */

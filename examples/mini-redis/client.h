@@ -12,8 +12,8 @@ struct queued { // a command between MULTI and EXEC
     int count;
 };
 
-struct watch {
-    text key;
+struct watch { // a node of its key
+    struct node node;
     uint64_t changes; // until then, see key_watch()
 };
 
@@ -43,8 +43,7 @@ struct client {
     bool in_multi, exec_fails;
     struct queued *queue;
     size_t queue_count, queue_capacity;
-    struct watch *watches;
-    size_t watch_count;
+    struct table watches; // of struct watch
 
     struct table channels, patterns; // of struct node
     bool is_monitor;

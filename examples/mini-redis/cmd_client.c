@@ -201,7 +201,11 @@ static bool read_victims(struct call *call, struct victims *victims)
         else if (call_is(call, i, "skipme"))
             victims->skips_self = !call_is(call, i + 1, "no");
         else if (!call_is(call, i, "type") || !call_is(call, i + 1, "normal")) {
-            call_syntax_error(call);
+            if (call_is(call, i, "type"))
+                reply_error(call->reply, "ERR Unknown client type '%.*s'",
+                            (int)call->args[i + 1].size, call->args[i + 1].data);
+            else
+                call_syntax_error(call);
             return false;
         }
     }
@@ -247,8 +251,7 @@ static int run_client(struct call *call)
                 call->count == 3)) {
         reply_ok(call->reply);
     } else {
-        reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try CLIENT HELP.",
-                    (int)call->args[1].size, call->args[1].data);
+        call_bad_subcommand(call, "setname getname id list info kill setinfo no-evict no-touch ");
     }
     return 0;
 }

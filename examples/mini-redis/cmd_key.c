@@ -134,7 +134,8 @@ static int reply_expiry(struct call *call, int64_t unit, bool is_relative)
     int64_t when = entry ? key_expiry(entry) : -2;
     if (when >= 0) {
         if (is_relative) when -= call->now;
-        when = ((when > 0 ? when : 0) + unit / 2) / unit;
+        if (when < 0) when = 0;
+        when = when / unit + (when % unit * 2 >= unit && unit > 1); // rounded
     }
     reply_int(call->reply, when);
     return 0;

@@ -122,8 +122,7 @@ static int run_pubsub(struct call *call)
         pubsub_each(true, count_pattern, &patterns);
         reply_int(call->reply, patterns);
     } else {
-        reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try PUBSUB HELP.",
-                    (int)call->args[1].size, call->args[1].data);
+        call_bad_subcommand(call, "channels numpat ");
     }
     return 0;
 }

@@ -1,4 +1,5 @@
 /* Commands of the server: INFO, CONFIG, COMMAND, SHUTDOWN and so on. */
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <strings.h>
@@ -43,19 +44,24 @@ static void put_memory(edo_buffer *info)
 
 static void put_persistence(edo_buffer *info)
 {
-    put_format(info,
-               "# Persistence\r\nloading:0\r\naof_enabled:%d\r\naof_rewrite_in_progress:%d\r\n"
-               "aof_last_write_status:%s\r\naof_current_size:%llu\r\naof_rewrites:%llu\r\n\r\n",
-               aof_is_on(), aof_is_rewriting(), aof_error() < 0 ? "err" : "ok",
-               (unsigned long long)aof_size(), (unsigned long long)aof_rewrites());
+    put_format(
+        info,
+        "# Persistence\r\nloading:0\r\naof_enabled:%d\r\naof_rewrite_in_progress:%d\r\n"
+        "aof_last_bgrewrite_status:%s\r\naof_last_write_status:%s\r\naof_current_size:%llu\r\naof_rewrites:%llu\r\n\r\n",
+        aof_is_on(), aof_is_rewriting(), aof_rewrite_has_failed() ? "err" : "ok",
+        aof_error() < 0 ? "err" : "ok", (unsigned long long)aof_size(),
+        (unsigned long long)aof_rewrites());
 }
 
 static void put_stats(edo_buffer *info)
 {
-    put_format(info,
-               "# Stats\r\nexpired_keys:%llu\r\n\r\n# Replication\r\nrole:master\r\n"
-               "connected_slaves:0\r\n\r\n",
+    put_format(info, "# Stats\r\nexpired_keys:%llu\r\n\r\n",
                (unsigned long long)__atomic_load_n(&database.expired, __ATOMIC_RELAXED));
+}
+
+static void put_replication(edo_buffer *info)
+{
+    put_format(info, "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n");
 }
 
 static void put_keyspace(edo_buffer *info)
@@ -71,8 +77,10 @@ static const struct {
     const char *name;
     void (*put)(edo_buffer *info);
 } sections[] = {
-    { "server", put_server },           { "clients", put_clients }, { "memory", put_memory },
-    { "persistence", put_persistence }, { "stats", put_stats },     { "keyspace", put_keyspace },
+    { "server", put_server },     { "clients", put_clients },
+    { "memory", put_memory },     { "persistence", put_persistence },
+    { "stats", put_stats },       { "replication", put_replication },
+    { "keyspace", put_keyspace },
 };
 
 static int run_info(struct call *call)
@@ -116,6 +124,16 @@ static bool copy_word(struct span span, char *buffer, size_t size)
     return true;
 }
 
+static const char *why_not_set(int rc)
+{
+    switch (rc) {
+    case -EPERM: return "can't set immutable config";
+    case -EINVAL: return "argument couldn't be parsed into an integer";
+    case -EDOM: return "argument(s) must be one of the following: everysec, always, no";
+    default: return "argument is out of range";
+    }
+}
+
 static void config_set_pairs(struct call *call)
 {
     char name[64], value[256];
@@ -132,7 +150,7 @@ static void config_set_pairs(struct call *call)
         else
             reply_error(call->reply,
                         "ERR CONFIG SET failed (possibly related to argument '%s') - %s", name,
-                        rc == -EPERM ? "can't set immutable config" : "argument is invalid");
+                        why_not_set(rc));
         return;
     }
     reply_ok(call->reply);
@@ -147,8 +165,7 @@ static int run_config(struct call *call)
     else if (call_is(call, 1, "resetstat") && call->count == 2)
         reply_ok(call->reply);
     else
-        reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try CONFIG HELP.",
-                    (int)call->args[1].size, call->args[1].data);
+        call_bad_subcommand(call, "get set resetstat ");
     return 0;
 }
 
@@ -157,7 +174,7 @@ static int run_config(struct call *call)
 static void reply_command(struct call *call, const struct command *command)
 {
     if (!command) {
-        reply_null_array(call->reply);
+        reply_null(call->reply);
         return;
     }
     reply_array(call->reply, 10);
@@ -212,8 +229,7 @@ static int run_command(struct call *call)
         for (int i = 2; i < call->count; i++)
             reply_command(call, command_find(call->args[i]));
     } else {
-        reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try COMMAND HELP.",
-                    (int)call->args[1].size, call->args[1].data);
+        call_bad_subcommand(call, "count ");
     }
     return 0;
 }

@@ -25,21 +25,26 @@ static int run_discard(struct call *call)
     return 0;
 }
 
+static void watch(struct client *client, struct span key, int64_t now)
+{
+    uint64_t hash = hash_of(key);
+    if (table_find(&client->watches, key, hash)) return;
+    (void)key_find(key, now); // expired already: no change later
+    struct node *node = table_node_create(&client->watches, NULL, key, hash);
+    ((struct watch *)node)->changes = key_watch(key);
+    table_insert(&client->watches, node);
+}
+
 /* Runs with the shards of its keys. */
 static int run_watch(struct call *call)
 {
     struct client *client = call->client;
-    size_t count = client->watch_count + (size_t)call->count - 1;
     if (client->in_multi) {
         reply_error(call->reply, "ERR WATCH inside MULTI is not allowed");
         return 0;
     }
-    client->watches = must_realloc(client->watches, count * sizeof *client->watches);
-    for (int i = 1; i < call->count; i++) {
-        (void)key_find(call->args[i], call->now); // expired already: no change later
-        client->watches[client->watch_count++] = (struct watch){ text_of(call->args[i]),
-                                                                 key_watch(call->args[i]) };
-    }
+    for (int i = 1; i < call->count; i++)
+        watch(client, call->args[i], call->now);
     reply_ok(call->reply);
     return 0;
 }
@@ -73,17 +78,20 @@ static uint64_t shards_of(const struct client *client, bool *ret_writes)
         *ret_writes |= queued->command->flags & CMD_WRITE;
         free(args);
     }
-    for (size_t i = 0; i < client->watch_count; i++)
-        shards |= shard_bit(text_span(&client->watches[i].key));
+    TABLE_EACH(&client->watches, node)
+    {
+        shards |= shard_bit(table_key(&client->watches, node));
+    }
     return shards;
 }
 
 static bool watches_hold(const struct client *client, int64_t now)
 {
-    for (size_t i = 0; i < client->watch_count; i++) {
-        struct span key = text_span(&client->watches[i].key);
+    TABLE_EACH(&client->watches, node)
+    {
+        struct span key = table_key(&client->watches, node);
         (void)key_find(key, now); // a key that has expired has changed
-        if (key_changes(key) != client->watches[i].changes) return false;
+        if (key_changes(key) != ((struct watch *)node)->changes) return false;
     }
     return true;
 }

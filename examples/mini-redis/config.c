@@ -96,11 +96,11 @@ static int set(const struct option *option, const char *value)
     case FSYNC:
         for (int i = 0; i < 3; i++)
             if (strcasecmp(value, fsync_names[i]) == 0) number = i;
-        if (number < 0) return -EINVAL;
+        if (number < 0) return -EDOM;
         break;
     case NUMBER:
         if (!span_to_int(span_of(value), &number)) return -EINVAL;
-        if (number < option->least || number > option->most) return -EINVAL;
+        if (number < option->least || number > option->most) return -ERANGE;
         break;
     }
     __atomic_store_n((int64_t *)option->value, number, __ATOMIC_RELAXED);

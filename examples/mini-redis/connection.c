@@ -10,6 +10,7 @@ enum {
     READ_SIZE = 16 * 1024,       // bytes, at least, of room for a read
     KEPT_BUFFER = 64 * 1024,     // bytes of a buffer that an idle client keeps
     BLOCKED_INPUT = 1024 * 1024, // bytes that are read ahead while a client is blocked
+    WRITE_PIECE = 1024 * 1024,   // bytes that must be written within the time limit
     LAST_WRITE = 1,              // s, for the last replies
 };
 
@@ -92,6 +93,22 @@ static void forget_replies(struct client *client)
         edo_buffer_deinit(&client->input);
 }
 
+static int64_t write_limit(void)
+{
+    return edo_s(__atomic_load_n(&config.write_timeout, __ATOMIC_RELAXED));
+}
+
+/* The next part of the replies: a client that reads a large reply slowly is not one that does not
+ * read. */
+static edo_op write_piece(const struct client *client, size_t *at)
+{
+    const edo_buffer *bytes = &client->reply.bytes;
+    size_t start = *at, rest = bytes->size - start;
+    size_t size = rest < WRITE_PIECE ? rest : WRITE_PIECE;
+    *at = start + size;
+    return edo_write_all(client->conn, bytes->data + start, size);
+}
+
 /* Writes all replies, when the log has the changes that they confirm. */
 edo_async(write_replies)
 {
@@ -107,9 +124,9 @@ edo_async(write_replies)
         }
         if (client->log_position && aof_is_safe(client->log_position) < 0) refuse_replies(client);
         client->log_position = 0;
-        edo_await_for(
-            rc, edo_s(__atomic_load_n(&config.write_timeout, __ATOMIC_RELAXED)),
-            edo_write_all(client->conn, client->reply.bytes.data, client->reply.bytes.size));
+        self->written = 0;
+        while (rc >= 0 && self->written < self->client->reply.bytes.size)
+            edo_await_for(rc, write_limit(), write_piece(self->client, &self->written));
         forget_replies(self->client);
         edo_return(rc);
     }

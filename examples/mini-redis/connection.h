@@ -12,6 +12,7 @@ struct write_replies {
     edo_frame();
     edo_args(struct client *client;);
     edo_op progress;
+    size_t written;
 };
 struct wait_blocked {
     edo_frame();

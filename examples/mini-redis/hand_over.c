@@ -18,6 +18,7 @@ static int count, next;        // the lock
 static edo_thread_mutex lock;
 static bool is_on; // atomic
 static edo_signal *request;
+static int first_directory = -1; // to which argv[0] and --dir may be relative
 
 int hand_over_open(void)
 {
@@ -70,7 +71,7 @@ static const char *name_of(const struct client *client)
 bool hand_over_client(struct client *client)
 {
     if (client->closes || client->shown.is_killed || client->mailbox.is_full) return false;
-    if (client->in_multi || client->watch_count || client_has_mail_on(client)) return false;
+    if (client->in_multi || client->watches.count || client_has_mail_on(client)) return false;
     if (client->input.size || client->reply.bytes.size || client->waiter.client) return false;
     clients_lock(); // CLIENT LIST shows the descriptor
     edo_fd fd = edo_io_into_fd(client->conn);
@@ -95,7 +96,8 @@ void hand_over_execute(char **argv)
     int rc = edo_listeners_to_env(sockets, (size_t)count, value, VALUE_SIZE);
     if (rc >= 0 && setenv("EDO_LISTENERS", value, true) == 0) {
         fprintf(stderr, "mini-redis: handing over %d sockets\n", count);
-        execvp(argv[0], argv);
+        rc = first_directory < 0 ? 0 : fchdir(first_directory);
+        if (rc == 0) execvp(argv[0], argv);
         rc = -errno;
     }
     fprintf(stderr, "mini-redis: hand-over: %s\n", edo_strerror(rc));
@@ -106,6 +108,7 @@ void hand_over_execute(char **argv)
 int hand_over_inherit(edo_listener **ret_tcp, edo_listener **ret_unix)
 {
     *ret_tcp = *ret_unix = NULL;
+    first_directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     sockets = must_alloc(MOST_SOCKETS * sizeof *sockets);
     int found = edo_listeners_from_env(sockets, MOST_SOCKETS);
     if (found < 0) return found;

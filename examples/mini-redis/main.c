@@ -1,6 +1,7 @@
 /* mini-redis: a server that speaks Redis's protocol. See README.md. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "aof.h"
 #include "call.h"
@@ -15,6 +16,10 @@ int main(int argc, char **argv)
     int rc = hand_over_inherit(&tcp, &local);
     if (rc < 0) {
         fprintf(stderr, "mini-redis: inherited sockets: %s\n", edo_strerror(rc));
+        return 1;
+    }
+    if (chdir(config.dir) < 0) {
+        perror(config.dir);
         return 1;
     }
     commands_init();

@@ -120,11 +120,34 @@ static int parse_inline(struct parser *parser, char *data, size_t size)
 
 /* ---- arrays of bulk strings ---- */
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Reads a length of one or two digits, as most are. Returns: whether it was one. */
+static bool parse_short_length(struct parser *parser, const char *line, size_t size,
+                               int64_t *ret_length)
+{
+    if (size < 5 || !is_digit(line[1])) return false;
+    if (line[2] == '\r') {
+        *ret_length = line[1] - '0';
+        parser->at += 4;
+        return true;
+    }
+    if (line[1] == '0' || !is_digit(line[2]) || line[3] != '\r') return false;
+    *ret_length = 10 * (line[1] - '0') + line[2] - '0';
+    parser->at += 5;
+    return true;
+}
+
 /* Reads the number of a line "*12\r\n" or "$12\r\n". */
 static int parse_length(struct parser *parser, const char *data, size_t size, const char *too_big,
                         int64_t *ret_length)
 {
-    const char *start = data + parser->at, *end = memchr(start, '\r', size - parser->at);
+    if (parse_short_length(parser, data + parser->at, size - parser->at, ret_length)) return DONE;
+    const char *start = data + parser->at;
+    const char *end = memchr(start, '\r', size - parser->at);
     if (!end) return size - parser->at > MAX_INLINE ? fail(parser, too_big) : MORE;
     if (end + 1 >= data + size) return MORE;
     if (!span_to_int((struct span){ start + 1, (size_t)(end - start - 1) }, ret_length))

@@ -90,18 +90,32 @@ edo_async(open_listeners)
     }
 }
 
+static int take_client(struct server *self, edo_fd fd, bool is_unix, bool is_resp3)
+{
+    edo_io *conn = NULL;
+    int rc = edo_semaphore_try_acquire(&self->slots, 1);
+    if (rc < 0) goto close_fd;
+    rc = edo_io_from_fd(fd, &conn);
+    if (rc < 0) goto release;
+    rc = edo_scope_spawn(&self->clients, connection, .conn = conn, .is_unix = is_unix,
+                         .is_resp3 = is_resp3);
+    if (rc == 0) return 0;
+    edo_close(conn);
+    fd = -1;
+release:
+    server_slot_free();
+close_fd:
+    if (fd >= 0) close(fd);
+    return rc;
+}
+
 /* Continues with the clients of the program that has executed this one. */
 static void take_clients(struct server *self)
 {
     edo_fd fd;
     bool is_unix, is_resp3;
-    edo_io *conn = NULL;
     while (hand_over_next(&fd, &is_unix, &is_resp3)) {
-        int rc = edo_semaphore_try_acquire(&self->slots, 1);
-        if (rc == 0) rc = edo_io_from_fd(fd, &conn);
-        if (rc == 0)
-            rc = edo_scope_spawn(&self->clients, connection, .conn = conn, .is_unix = is_unix,
-                                 .is_resp3 = is_resp3);
+        int rc = take_client(self, fd, is_unix, is_resp3);
         if (rc < 0) fprintf(stderr, "mini-redis: a client is lost: %s\n", edo_strerror(rc));
     }
 }

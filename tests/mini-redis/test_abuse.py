@@ -4,11 +4,13 @@
 usage: test_abuse.py MINI_REDIS
 """
 import pathlib
+import resource
 import socket
 import sys
 import threading
+import time
 
-from resp import Client, Error, Server, check, encode
+from resp import Client, Error, LIMIT, Server, check, encode
 
 MIB = 1024 * 1024
 
@@ -116,6 +118,20 @@ def slow_subscriber(server):
     check(got < 2000, "the slow subscriber was cut off")
 
 
+def watches(server):
+    """A key is watched once, however often the client says so."""
+    client, count = server.client(), 30000
+
+    def used():
+        return int(client.call("INFO", "memory").split(b"used_memory:")[1].split()[0])
+    before = used()
+    thread = threading.Thread(target=client.socket.sendall, args=(encode(["WATCH", "k"]) * count,))
+    thread.start()
+    check({client.read() for _ in range(count)} == {"OK"}, "WATCH")
+    thread.join()
+    check(used() - before < 400000, "memory of watches", used() - before)
+
+
 def large_values(server):
     client, value = server.client(), bytes(range(256)) * 4096 * 8
     check(client.call("SET", "v", value) == "OK", "a large value")
@@ -144,13 +160,44 @@ def limits(command):
         check(third.file.read() == b"", "an idle client is closed")
 
 
+def descriptors(command):
+    """Without descriptors for further clients the others are served, and all recovers."""
+    with Server(command) as server:
+        first, pid = server.client(), server.process.pid
+        check(first.call("PING") == "PONG", "PING")
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (40, before[1]))
+        clients = [server.client() for _ in range(60)]
+        clients[0].call("PING")
+        check(first.call("PING") == "PONG", "the others")
+        for client in clients[:50]:
+            client.close()
+        check(clients[-1].call("PING") == "PONG", "a client that has waited")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        check(server.client().call("PING") == "PONG", "a new client")
+
+
+def never_reads_long(command):
+    """A client that never reads is closed when its time is over."""
+    with Server(command, "--write-timeout", 1) as server:
+        client, greedy = server.client(), server.client()
+        client.call("SET", "large", b"x" * MIB)
+        greedy.socket.sendall(encode(["GET", "large"]) * 100)
+        deadline = time.monotonic() + LIMIT
+        while b"connected_clients:1\r\n" not in client.call("INFO", "clients"):
+            check(time.monotonic() < deadline, "closed in time")
+            time.sleep(0.01)
+
+
 def main():
     with Server([sys.argv[1]], "--workers", 2) as server:
         for test in (protocol_errors, harmless, claims, never_reads, deep_pipeline,
-                     slow_subscriber, large_values):
+                     slow_subscriber, watches, large_values):
             test(server)
             check(server.process.poll() is None, "the server lives after", test.__name__)
     limits([sys.argv[1]])
+    descriptors([sys.argv[1]])
+    never_reads_long([sys.argv[1]])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ installed is skipped, with a line that says so.
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -49,6 +50,21 @@ def inline(server):
     check(client.call("GET", "x") == b"A\n", "escapes")
 
 
+def unix_socket(command):
+    """A Unix socket too; its file is removed at the end."""
+    with Server(command, "--unixsocket", "mini.sock") as server:
+        path = pathlib.Path(server.directory, "mini.sock")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"SET a 1\r\nCLIENT LIST\r\n")
+            check(client.recv(5) == b"+OK\r\n", "SET")
+            check(str(path.name).encode() in client.recv(1000), "CLIENT LIST")
+        if shutil.which("redis-cli"):
+            check(output("redis-cli", "-s", str(path), "GET", "a").strip() == "1", "redis-cli -s")
+        check(server.client().call("GET", "a") == b"1", "TCP")
+        check(server.end() == 0 and not path.exists(), "the end")
+
+
 def npm(server, name):
     script = pathlib.Path(__file__).with_name(f"client_{name}.js")
     environment = dict(os.environ, NODE_PATH=str(NPM))
@@ -56,6 +72,7 @@ def npm(server, name):
 
 
 def main():
+    unix_socket([sys.argv[1]])
     with Server([sys.argv[1]], "--workers", 2) as server:
         inline(server)
         for program, test in (("redis-cli", redis_cli), ("redis-benchmark", benchmark)):

@@ -4,6 +4,7 @@ and no command is lost, while clients send all the time.
 
 usage: test_hand_over.py MINI_REDIS
 """
+import os
 import signal
 import sys
 import threading
@@ -61,7 +62,8 @@ def ready(server, times):
 
 
 def main():
-    with Server([sys.argv[1]], "--workers", 2, "--appendonly", "yes") as server:
+    # A relative path of the program, which changes its directory.
+    with Server([os.path.relpath(sys.argv[1])], "--workers", 2, "--appendonly", "yes") as server:
         stop = threading.Event()
         ready(server, 1)
         idle, half, busy = server.client(), server.client(), server.client()

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""The append-only file: kill -9 in a loop, torn tails, rewriting, a full disk.
+"""The append-only file: kill -9 in a loop, torn tails, rewriting, a full disk, failed syncs.
 
 usage: test_log.py MINI_REDIS [--rounds N]
 """
 import argparse
+import os
 import pathlib
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -151,7 +153,6 @@ def torn_tail(command):
 def full_disk(command):
     """Writes are refused with an error, reads are served, and all recovers. The log is cut off at a
     size by a limit of the process, which is lifted later."""
-    import resource
     with Server(command, *ALWAYS) as server:
         client, pid = server.client(), server.process.pid
         check(client.call("SET", "a", "1") == "OK", "before")
@@ -170,6 +171,70 @@ def full_disk(command):
         check(server.client().call("GET", "b") == b"2", "after recovery")
 
 
+def every_second(command):
+    """What was acknowledged is in the log soon after, and survives a kill -9 from then on. Nothing is
+    acknowledged later than that."""
+    with Server(command, *LOG, "--appendfsync", "everysec") as server:
+        log = pathlib.Path(server.directory, "appendonly.aof")
+        for number in range(3):
+            client = server.client()
+            check(client.call("SET", f"key{number}", f"value{number}") == "OK", "SET")
+            wait_for(lambda: b"value%d" % number in log.read_bytes(), "in the log")
+            server.end(signal.SIGKILL)
+            server.start()
+            for n in range(number + 1):
+                check(server.client().call("GET", f"key{n}") == b"value%d" % n, "after a kill", n)
+
+
+def failed_rewrite(command):
+    """A rewrite that finds no room leaves the log as it is, and no file behind."""
+    with Server(command, *ALWAYS) as server:
+        client, new = server.client(), pathlib.Path(server.directory, "appendonly.aof.new")
+        client.call("SETRANGE", "large", 100000, "x")  # short in the log, long when it is rewritten
+        everything = resource.RLIM_INFINITY, resource.RLIM_INFINITY
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (50000, everything[1]))
+        client.call("BGREWRITEAOF")
+        wait_for(lambda: b"aof_last_bgrewrite_status:err" in client.call("INFO", "persistence"),
+                 "the rewrite fails")
+        wait_for(lambda: not new.exists(), "the new file is removed")
+        check(client.call("SET", "after", "1") == "OK", "the log goes on")
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, everything)
+        client.call("BGREWRITEAOF")
+        wait_for(lambda: b"aof_rewrites:1" in client.call("INFO", "persistence"), "a rewrite")
+        server.end(signal.SIGKILL)
+        server.start()
+        client = server.client()
+        check(client.call("STRLEN", "large") == 100001 and client.call("GET", "after") == b"1", "kept")
+
+
+def failed_sync(command, policy):
+    """When a sync fails, commands that write are refused until a rewrite has made a new file."""
+    library = os.environ.get("FAIL_SYNC_LIBRARY")
+    if not library:
+        print("SKIPPED: failed syncs (ctest names the library)", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        broken = pathlib.Path(directory, "broken")
+        environment = {"LD_PRELOAD": library, "FAIL_SYNC": str(broken), "EDO_DRIVER": "epoll",
+                       "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+        with Server(command, *LOG, "--appendfsync", policy, environment=environment) as server:
+            client = server.client()
+            check(client.call("SET", "a", "1") == "OK", "before")
+            broken.touch()
+
+            def is_refused():
+                reply = server.client().call("SET", "b", "1")
+                return isinstance(reply, Error) and reply.startswith("MISCONF")
+            wait_for(is_refused, "refused")
+            check(client.call("GET", "a") == b"1", "reads are served")
+            broken.unlink()
+            wait_for(lambda: server.client().call("SET", "b", "2") == "OK", "recovery")
+            check(b"aof_rewrites:0" not in server.client().call("INFO", "persistence"), "a new file")
+            server.end(signal.SIGKILL if policy == "always" else signal.SIGTERM)
+            server.start()
+            check(server.client().call("MGET", "a", "b") == [b"1", b"2"], "after recovery")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("mini")
@@ -181,6 +246,10 @@ def main():
     replay(command)
     torn_tail(command)
     full_disk(command)
+    every_second(command)
+    failed_rewrite(command)
+    for policy in ("always", "everysec"):
+        failed_sync(command, policy)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def streams(server):
     writer, readers = server.client(), [server.client() for _ in range(2)]
     writer.call("XADD", "s", "1-1", "f", "old")
     for n, reader in enumerate(readers):
-        reader.send("XREAD", "BLOCK", 0, "STREAMS", "s", "$")
+        reader.send("XREAD", "BLOCK", (0, 2**63 - 1)[n], "STREAMS", "s", "$")
         until_blocked(writer, n + 1)
     writer.call("XADD", "s", "2-1", "f", "new")
     for reader in readers:
