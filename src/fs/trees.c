@@ -262,8 +262,8 @@ static int64_t copy_link_metadata(const copying *self)
                             .flags = EDO__PATH_NO_FOLLOW,
                             .data = &info };
     int64_t rc = edo__file_make(&call);
-    call.fd = self->target;
-    call.path = self->tree.path;
+    call.fd = self->target.fd;
+    call.path = edo__tree_name(&self->tree);
     if (rc >= 0 && (self->flags & EDO_COPY_OWNER)) {
         call.verb = EDO__FILE_OWNER;
         call.size = info.user;
