@@ -1,6 +1,5 @@
 /* Preloaded into mini-redis: fdatasync() fails while the file named by FAIL_SYNC exists. The data is
  * lost for good, as with a broken disk: a later call for the same descriptor would succeed. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>

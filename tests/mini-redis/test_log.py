@@ -54,6 +54,8 @@ def kill_in_a_loop(command, rounds, seed):
             for writer in writers:
                 writer.start()
             goal = chance.randint(5, 60)
+            if chance.random() < 0.5:
+                server.client().call("BGREWRITEAOF")  # the kill may come at any moment of a rewrite
             wait_for(lambda: writers[0].acknowledged - writers[0].start_value >= goal, "progress")
             server.end(signal.SIGKILL)
             for writer in writers:
