@@ -77,8 +77,9 @@ int64_t edo__file_try(const edo__file_call *call);
  * file has O_NONBLOCK, which has no effect on reads and writes of files.
  * edo__file_clear_nonblocking() clears the flag for uses on which it would have an effect.
  *
- * edo__file_make() of EDO__FILE_OPEN returns -EAGAIN for a named pipe without a reader. The caller
- * tries again later. Each open ends with edo__file_end_open(). */
+ * edo__file_make() of EDO__FILE_OPEN returns EDO__NOT_YET for a named pipe without a reader. The
+ * caller tries again later. Each open ends with edo__file_end_open(). */
+#define EDO__NOT_YET (-EINPROGRESS) // no error of a call on a file; -EAGAIN: there are no threads
 int64_t edo__file_try_open(const edo__file_call *call);
 void edo__file_clear_nonblocking(edo_fd fd);
 
@@ -88,7 +89,7 @@ void edo__file_clear_nonblocking(edo_fd fd);
 bool edo__file_end_open(edo_fd fd);
 
 /* Waits until a file without a position, such as a pipe or a terminal, can be read, or takes
- * EDO__FILE_PIPE_WRITE bytes, but no longer than `limit` ms. Returns: 1; -EAGAIN: not yet; 0: the
+ * EDO__FILE_PIPE_WRITE bytes, but no longer than `limit` ms. Returns: 1; EDO__NOT_YET; 0: the
  * file has a position, and was not waited for. */
 int edo__file_wait(edo_fd fd, bool writes, int limit);
 enum { EDO__FILE_PIPE_WRITE = 4096 }; // PIPE_BUF of Linux
