@@ -102,7 +102,7 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx)
     edo_poll poll = edo__call_drive(op, cx, edo__file_stream_in(op->object),
                                     describes ? &call : NULL, kind->run ? kind->run : run_call);
     if (poll == EDO_PENDING) return EDO_PENDING;
-    if (!kind->waits || op->base.result != -EAGAIN) return finish(op, cx, op->base.result);
+    if (!kind->waits || op->base.result != EDO__NOT_YET) return finish(op, cx, op->base.result);
     if (cx->fate != EDO_LIVE) return finish(op, cx, -ECANCELED);
     edo__fs_pause(op, cx);
     return EDO_PENDING;

@@ -69,7 +69,7 @@ typedef struct edo__fs_kind {
      * be NULL. */
     int (*check)(edo_op *op);
     bool has_two; // `length` is a second file
-    bool waits;   // after -EAGAIN (a named pipe has no reader), pauses and makes the calls again
+    bool waits; // EDO__NOT_YET: a named pipe has no reader; the calls are made again after a pause
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)

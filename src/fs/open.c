@@ -98,8 +98,8 @@ static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Makes one try. Returns: EDO_PENDING; EDO_READY with base.result: 0; -EAGAIN: the other end of a
- * named pipe is not open; another error. */
+/* Makes one try. Returns: EDO_PENDING; EDO_READY with base.result: 0; EDO__NOT_YET: the other end
+ * of a named pipe is not open; an error. */
 static edo_poll try_open(edo_op *op, edo_cx *cx)
 {
     edo__file_stream *stream = &((edo_file *)open_of(op)->ret)->stream;
@@ -108,7 +108,7 @@ static edo_poll try_open(edo_op *op, edo_cx *cx)
         if (op->base.result < 0) return EDO_READY;
         stream->fd = (edo_fd)op->base.result;
     }
-    op->base.result = edo__file_end_open(stream->fd) ? 0 : -EAGAIN;
+    op->base.result = edo__file_end_open(stream->fd) ? 0 : EDO__NOT_YET;
     return EDO_READY;
 }
 
@@ -122,7 +122,7 @@ static edo_poll open_poll(edo_future *future, edo_cx *cx)
     }
     if (edo__fs_is_paused(op, cx)) return EDO_PENDING;
     if (try_open(op, cx) == EDO_PENDING) return EDO_PENDING;
-    if (op->base.result != -EAGAIN) return finish(op, cx, op->base.result);
+    if (op->base.result != EDO__NOT_YET) return finish(op, cx, op->base.result);
     if (cx->fate != EDO_LIVE) return finish(op, cx, -ECANCELED);
     edo__fs_pause(op, cx);
     return EDO_PENDING;

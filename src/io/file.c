@@ -48,9 +48,8 @@ static void cut_write(edo__file_call *call)
 
 enum { WAIT = 16 }; // ms per visit to the pool, for a pipe or a terminal that is not ready
 
-/* Makes the call, unless a pipe or a terminal is not ready for it within WAIT. In that case the
- * visit to the pool ends without the call. So the thread becomes free for other jobs, and a
- * cancellation takes effect. Returns: the result of the call; -EAGAIN: the call was not made. */
+/* Makes the call, unless it would wait for the other end of a pipe, or for a terminal. Then the
+ * thread becomes free for other jobs, and a cancellation takes effect. Returns: also EDO__NOT_YET. */
 static int64_t run_transfer(edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -59,7 +58,8 @@ static int64_t run_transfer(edo_op *op)
     int ready = edo__file_wait(call.fd, writes, WAIT);
     if (ready < 0) return ready;
     if (ready > 0 && writes) cut_write(&call);
-    return edo__file_make(&call);
+    int64_t n = edo__file_make(&call);
+    return ready > 0 && n == -EAGAIN ? EDO__NOT_YET : n; // another reader was faster
 }
 
 /* Takes the file's position for one operation. This acquire, and the release at the end of a step,
@@ -112,9 +112,12 @@ edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx)
     bool begins = !edo__call_is_begun(op), is_in_ring = edo__call_has(op, EDO__CALL_IN_RING);
     if (begins && edo__io_is_ending(io, cx)) return end_step(op, -ECANCELED);
     if (begins && !take_position(stream, op)) return end_step(op, -EBUSY);
-    if (begins) describe(op, &call);
-    if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
-    if (is_in_ring) settle_position(stream, op);
+    do {
+        if (begins) describe(op, &call);
+        if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
+        begins = true;
+    } while (op->base.result == EDO__NOT_YET && cx->fate == EDO_LIVE);
+    if (op->base.result == EDO__NOT_YET) op->base.result = -ECANCELED;
     edo_store_release(&stream->mover, NULL); // partner: take_position
     return EDO_READY;
 }

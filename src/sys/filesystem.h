@@ -77,12 +77,9 @@ int64_t edo__file_try(const edo__file_call *call);
  * is opened with O_NONBLOCK, which has no effect on reads and writes of regular files.
  * edo__file_clear_nonblocking() clears the flag before a use that the flag would change.
  *
- * edo__file_make() of EDO__FILE_OPEN returns -EAGAIN for a named pipe without a reader. The caller
- * tries again later. If the opened file may have no position, the caller ends the open by
- * edo__file_end_open().
- *
- * edo__file_try_open() opens an existing file whose path is in the cache. Returns: the descriptor;
- * -EAGAIN: edo__file_make() must make the call; another error. */
+ * edo__file_make() of EDO__FILE_OPEN returns EDO__NOT_YET for a named pipe without a reader. The
+ * caller tries again later. Each open ends with edo__file_end_open(). */
+#define EDO__NOT_YET (-EINPROGRESS) // no error of a call on a file; -EAGAIN: there are no threads
 int64_t edo__file_try_open(const edo__file_call *call);
 void edo__file_clear_nonblocking(edo_fd fd);
 
@@ -92,10 +89,9 @@ void edo__file_clear_nonblocking(edo_fd fd);
  * just found this reader could fail with EPIPE. */
 bool edo__file_end_open(edo_fd fd);
 
-/* Waits, at most `limit` ms, until a file without a position, such as a pipe or a terminal, is
- * ready. writes: true: until the file can be written; a pipe then has room for EDO__FILE_PIPE_WRITE
- * bytes; false: until the file can be read. Returns: 1: ready; -EAGAIN: not ready; 0: the file has
- * a position, and was not waited for. */
+/* Waits until a file without a position, such as a pipe or a terminal, can be read, or takes
+ * EDO__FILE_PIPE_WRITE bytes, but no longer than `limit` ms. Returns: 1; EDO__NOT_YET; 0: the
+ * file has a position, and was not waited for. */
 int edo__file_wait(edo_fd fd, bool writes, int limit);
 enum { EDO__FILE_PIPE_WRITE = 4096 }; // PIPE_BUF of Linux
 

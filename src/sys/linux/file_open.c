@@ -141,7 +141,7 @@ int64_t edo__file_open(const edo__file_call *call)
     if (!is_path) how.flags |= O_NONBLOCK;
     int fd = open_once(call, &how);
     if (is_path || (fd != -EWOULDBLOCK && fd != -ENXIO)) return fd;
-    if (fd == -ENXIO) return leads_to_fifo(call) ? -EAGAIN : -ENXIO;
+    if (fd == -ENXIO) return leads_to_fifo(call) ? EDO__NOT_YET : -ENXIO;
     how.flags &= ~(uint64_t)O_NONBLOCK;
     return open_once(call, &how);
 }
@@ -194,7 +194,7 @@ int edo__file_wait(edo_fd fd, bool writes, int limit)
 {
     struct pollfd wait = { .fd = fd, .events = writes ? POLLOUT : POLLIN };
     if (has_position(fd)) return 0;
-    return poll(&wait, 1, limit) > 0 ? 1 : -EAGAIN;
+    return poll(&wait, 1, limit) > 0 ? 1 : EDO__NOT_YET;
 }
 
 /* Whether a pipe without unread bytes has a writer nevertheless. If there is a writer, tee() of one
