@@ -290,3 +290,56 @@ fs_test(lines_of_a_file_are_read, edo_file *file; edo_reader reader; char memory
         edo_return(0);
     }
 }
+
+/* ---- given-up rights ---- */
+
+enum { NOBODY = 65534 };
+
+struct forbidden {
+    edo_frame();
+    edo_args();
+    edo_file *file;
+    edo_bytes bytes;
+    int round;
+};
+
+edo_async(forbidden)
+{
+    edo_body {
+        int64_t n;
+        for (self->round = 0; self->round < 2; self->round++) {
+            edo_await(n, edo_file_open(fs_path("secret"), EDO_OPEN_READ, &self->file));
+            assert_int_equal(n, self->round ? -EACCES : 0);
+            if (n == 0) edo_file_close(self->file);
+            edo_await(n, edo_file_read_whole(fs_path("secret"), &self->bytes));
+            assert_int_equal(n, self->round ? -EACCES : 4);
+            if (n > 0) edo_bytes_deinit(&self->bytes);
+            edo_await(n, edo_file_write_whole(fs_path("secret"), "text", 4));
+            assert_int_equal(n, self->round ? -EACCES : 0);
+            edo_await(n, edo_file_replace(fs_path("secret"), "text", 4));
+            assert_int_equal(n, self->round ? -EACCES : 0);
+            if (self->round == 0) assert_int_equal(setuid(NOBODY), 0);
+        }
+        edo_return(0);
+    }
+}
+
+static void give_up_rights(void *arg)
+{
+    edo_runtime *runtime;
+    (void)arg;
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, forbidden), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* Threads of the pool, and a ring, that were made before have no more rights than the process. */
+fixture(fs_set_up, fs_tear_down)
+test(rights_that_are_given_up_are_gone)
+{
+    if (geteuid() != 0) skip();
+    fs_write("secret", "text", 4);
+    assert_int_equal(chmod(fs_path("secret"), 0600), 0);
+    assert_int_equal(chmod(fs_path(""), 0755), 0);
+    expect_success_in_child(give_up_rights, NULL);
+}

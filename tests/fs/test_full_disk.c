@@ -67,7 +67,7 @@ edo_async(a_write_counts_what_the_disk_took)
 {
     edo_body {
         int64_t n;
-        const uint32_t flags = EDO_OPEN_WRITE | EDO_OPEN_CREATE | EDO_OPEN_TRUNCATE;
+        static const uint32_t flags = EDO_OPEN_WRITE | EDO_OPEN_CREATE | EDO_OPEN_TRUNCATE;
         for (self->i = 0; self->i < FILLS; self->i++) {
             edo_await(n, edo_file_open(fs_path("f"), flags, &self->file));
             assert_int_equal(n, 0);
