@@ -22,7 +22,7 @@ enum {
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
     NO_SPARE = -1,
-    MAX_WORKERS = 10000, // limit of `workers` and of `max_spare`; all indices fit into 16 bits
+    MAX_WORKERS = 10000, // limit of `workers` and of `max_spare`; worker indices fit into 16 bits
 };
 
 #define DEFAULT_TIME_SLICE  edo_ms(10)
@@ -37,14 +37,15 @@ static void set_defaults(edo_config *config)
     if (!config->name) config->name = "edo";
     if (!config->event_interval) config->event_interval = DEFAULT_EVENT_INTERVAL;
     if (!config->budget) config->budget = DEFAULT_BUDGET;
-    if (config->budget > INT32_MAX) config->budget = INT32_MAX; // cx->budget may fall below zero
+    if (config->budget > INT32_MAX) config->budget = INT32_MAX; // cx->budget is signed
     if (!config->time_slice) config->time_slice = DEFAULT_TIME_SLICE;
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
     if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift needs a nonzero state
     if (!config->stall_limit)
         config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
-    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // the makers' lock would hide races
+    if (EDO_DEBUG && !EDO__TSAN) // the lock of the makers would hide races from TSan
+        config->report_leaks = true;
     if (!config->max_spare)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }

@@ -65,8 +65,9 @@ static void release(edo_runtime *runtime)
 }
 
 /* Closes the copy of a runtime in the child of a fork. The tasks belong to the parent, so this
- * function does not free their copies. It marks the workers as notified. So a later wake of such a
- * task, for example by the close of a stream, does not use the descriptor of a driver. */
+ * function does not free their copies. It marks the workers as notified, because a notified worker
+ * is not unparked. So a later wake of such a task, for example by the close of a stream, does not
+ * use a closed driver. */
 static int destroy_inherited(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);

@@ -30,9 +30,9 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* Cancels the root. Called in a signal handler. Also notifies the worker of a current-thread
- * runtime. So the thread that turns the runtime checks the limits before it sleeps, even if the
- * root was already queued. */
+/* Cancels the root. Called in a signal handler. In a current-thread runtime, also notifies the
+ * worker, because a root that is already queued is not pushed again. So the thread that turns the
+ * runtime does not sleep before it has computed the limits of its wait (next_limit in run.c). */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);
@@ -44,8 +44,8 @@ static void cancel_root(program *p)
 }
 
 /* Handles SIGINT and SIGTERM. The first signal cancels the root, and the second signal ends the
- * process. The subscription is LAST, so this function is not called while the program has a stream
- * of the signal (edo/signal.h). */
+ * process. Streams of the signal (edo/signal.h) come first, because this subscription has the flag
+ * EDO__SIGNAL_LAST. While the program has such a stream, this function is not called. */
 static edo__signal_answer interrupt(void *context, const edo_signal_event *event)
 {
     (void)event;

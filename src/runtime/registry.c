@@ -101,7 +101,8 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
     edo__task_push_chain(chain);
 }
 
-/* Records a failure, unless an earlier failure is recorded. */
+/* Records a failure, closes the registry and cancels all tasks. Does nothing if an earlier failure
+ * is recorded. */
 void edo__runtime_fail(edo_runtime *runtime, int64_t result)
 {
     int64_t none = 0;

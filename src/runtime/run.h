@@ -26,8 +26,9 @@ enum { EDO__WAITER_WOKEN = 1, EDO__WAITER_INTERRUPTED = 2 };
 /* Interrupts the wait. Thread: any. Async-signal-safe. */
 void edo__waiter_interrupt(edo__waiter *waiter);
 
-/* Turns the runtime, or waits if the runtime has threads, until a task has ended. The caller keeps
- * the task's handle, and has zeroed `waiter`.
+/* Runs the runtime until a task has ended. In a current-thread runtime, this thread turns the
+ * runtime. In a runtime with threads, this thread only waits. The caller keeps the task's handle,
+ * and has zeroed `waiter`.
  * Returns: whether more tasks are ready; -ETIMEDOUT if the wait was interrupted and its limits have
  * passed. */
 int edo__run_until(edo_runtime *runtime, edo_task *task, edo__waiter *waiter);

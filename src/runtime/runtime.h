@@ -38,7 +38,7 @@ typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
  * comment says otherwise. */
 typedef struct edo__baton {
     edo__lock lock;
-    edo__worker *holder;           // worker that may turn; NULL: lap waits, or all workers sleep
+    edo__worker *holder;           // worker that may turn; NULL: no lap is in progress
     uint64_t lap;                  // number of the lap
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row

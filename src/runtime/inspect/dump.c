@@ -20,10 +20,10 @@
 #include "task/holders.h"
 
 enum {
-    SPARE = 64, // room for tasks that are spawned before the shard is locked
+    SPARE = 64, // room for tasks that are spawned between the count and the lock
 };
 
-#define PATIENCE edo_ms(50)  // longest time in which inspections of running tasks are repeated
+#define PATIENCE edo_ms(50)  // longest time for which inspections of running tasks are repeated
 #define SPIN     edo_us(200) // time of spinning between two yields of the processor
 
 typedef struct dump {
@@ -78,8 +78,9 @@ static bool lock_shard(const dump *d, edo__shard *shard)
     return true;
 }
 
-/* Takes a reference to a task. A running task is marked WANTED until it is reported (report.c),
- * because the task may yield repeatedly without being requeued. Called under the lock. */
+/* Takes a reference to a task. A running task may be KEPT, and a KEPT task cannot be inspected. So
+ * a running task is marked WANTED until it is reported (report.c): its next yields requeue it.
+ * Called under the lock. */
 static edo_task *take(edo_task *task)
 {
     uint64_t before = edo_add_relaxed(&task->state, EDO__REF);

@@ -6,7 +6,7 @@
 
 /* ---- makers ---- */
 
-enum { NAMED_LEAKS = 16 }; // greatest number of leaks with a log line each; the others are counted
+enum { NAMED_LEAKS = 16 }; // leaks logged with a line each; further leaks are only counted
 
 struct edo__maker {
     edo__node node;
@@ -120,9 +120,9 @@ static void exchange(block *one, uint32_t place)
     *one = before;
 }
 
-/* Puts memory into the quarantine, and frees the oldest memory in the quarantine. If the process
- * has no runtime, the memory is freed at once, because only the end of a runtime empties the
- * quarantine. */
+/* Puts memory into the quarantine, and frees the oldest memory in the quarantine. A block that is
+ * larger than EDO__CLOSED_SIZE is freed at once. So is every block if the process has no runtime,
+ * because only the end of a runtime empties the quarantine. */
 void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };

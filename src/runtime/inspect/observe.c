@@ -10,7 +10,8 @@ static void record(edo__worker *worker, unsigned kind, int64_t duration)
     edo_add_counter(&histogram[bucket], 1);
 }
 
-/* Notes the begin of a poll. `queued_at` is 0 if the task was woken during an inspection. */
+/* Notes the begin of a poll. Notes no delay if `queued_at` is 0, because the task was then woken
+ * during an inspection. */
 static void note_begin(edo__worker *worker, edo__task_counts *counts, int64_t start)
 {
     edo_add_counter(&counts->polls, 1);
@@ -31,7 +32,8 @@ int64_t edo__observe_begin(edo__worker *worker, edo_task *task)
     return start;
 }
 
-/* Notes the end of a poll. If the task has yielded, its poller queues the task at this moment. */
+/* Notes the end of a poll. If the task has yielded, `end` is also the moment at which its poller
+ * queues it again. */
 static void note_end(const edo__worker *worker, edo__task_counts *counts, int64_t start,
                      int64_t end)
 {

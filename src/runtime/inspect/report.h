@@ -13,7 +13,7 @@
 
 enum {
     EDO__REPORTER_LINES = 64, // number of lines of a backtrace that need no allocated memory
-    EDO__REPORTER_SEEN = 256, // number of recorded running tasks; others may be reported twice
+    EDO__REPORTER_SEEN = 256, // size of seen[]; further running tasks may be reported twice
 };
 
 /* State of one dump. Only the dumping thread uses this struct. */

@@ -11,9 +11,10 @@
 
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
-/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. But
- * the threads are too few to exhaust memory if they all block because the server of a network file
- * system hangs. "dns" has few threads, because a program makes few look-ups at a time. */
+/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use.
+ * Their number is limited so that memory suffices even if all of them block because the server of a
+ * network file system hangs. "dns" has few threads, because a program makes few look-ups at a
+ * time. */
 enum { USER, FILES, DNS };
 
 static const edo_pool_config usual_pools[] = {
@@ -94,8 +95,9 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
-/* Sums up the statistics of all pools. The loop may use the pools in the list, because `closed` is
- * set under the lock before a pool is freed. */
+/* Sums up the statistics of all pools. After edo__blocking_close() has begun, the sums are 0. No
+ * pool is freed during the loop, because edo__blocking_close() sets `closed` under the lock before
+ * it frees a pool. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -223,7 +225,8 @@ static edo_poll room_poll(edo_future *future, edo_cx *cx)
 
 const edo_future_ops edo__pool_room_ops = { .name = "edo_pool_room", .poll = room_poll };
 
-/* The members object, data and length of an edo_op become pool, arg and fn of an edo__job_op. */
+/* The members `object`, `data` and `length` of an edo_op become the members `pool`, `arg` and `fn`
+ * of an edo__job_op. */
 static const edo_future_ops blocking_ops = { .name = "edo_blocking", .poll = edo__blocking_poll };
 
 edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg)
@@ -246,7 +249,7 @@ int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, c
     return edo__spawn(ret_task, options, site, &op.object);
 }
 
-/* ---- operations that run themselves ---- */
+/* ---- operations as jobs ---- */
 
 enum { POOL_BITS = 0xff << 16 }; // bits of edo_op.detail
 

@@ -14,12 +14,12 @@ void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
  * the job. */
 void edo__blocking_close(edo_runtime *runtime);
 
-/* ---- operations that run themselves ----
+/* ---- operations as jobs ----
  *
  * An operation that has no room for the members of a job can still be a job. A thread of the pool
- * "files" passes the operation to the operation's function. The caller may use the members object,
- * data, length and progress, and the lower half of detail. The pool uses the link, the waker, the
- * word and base.result. */
+ * "files" then calls the operation's function with the operation. The function and the polls of the
+ * operation may use the members `object`, `data`, `length` and `progress`, and the lower half of
+ * `detail`. The pool uses the link, the waker, the word and `base.result`. */
 
 typedef int64_t edo__files_fn(edo_op *op);
 
@@ -36,7 +36,7 @@ edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists);
 /* The function of a submitted operation. Thread: the pool's. */
 static inline edo__files_fn *edo__files_function(const edo_op *op)
 {
-    return (edo__files_fn *)(intptr_t)op->base.result; // NOLINT: made from this pointer
+    return (edo__files_fn *)(intptr_t)op->base.result; // NOLINT: made from a pointer
 }
 
 /* ---- detached jobs ----

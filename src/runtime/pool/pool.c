@@ -57,8 +57,8 @@ static uint32_t stage_of(const edo_op *job)
 }
 
 /* Changes the stage of a job. The store is atomic, because a poll of the job's operation may read
- * the other bytes of the word without the lock. All other accesses to the word are plain, so the
- * model checker treats the word as a figure. */
+ * the other bytes of `detail` at the same time, without the lock. All other accesses to `detail`
+ * are plain. So the store is that of a figure, which is no step of a model. */
 static void set_stage(edo_op *job, uint32_t stage)
 {
     edo_store_figure(&job->detail, (job->detail & ~(uint32_t)EDO__JOB_STAGE) | stage);
@@ -106,8 +106,8 @@ static bool has_place(const edo_pool *pool)
 }
 
 /* Moves jobs that wait for a place into the queue, while the queue has places. Ends at most one
- * edo_pool_room() per call, although an edo_pool_room() takes no place. The next edo_pool_room()
- * ends when another job has left the queue. */
+ * edo_pool_room() per call, and then stops. An edo_pool_room() takes no place, but the task that
+ * waited for it will probably submit a job. The next call continues. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
     bool found_room = false;

@@ -128,10 +128,11 @@ void edo__pool_unref(edo_pool *pool);
 /* Submits a new job, inside a poll. Returns: 0, or -ESHUTDOWN. */
 int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker);
 
-/* Polls a submitted job, inside a poll. A cancelled job is ready with -ECANCELED if it has not
- * begun. A cancelled detached job is ready at once, even while it runs. *ret_gone is then true, the
- * pool releases the job, and the caller must not use the job. Returns: EDO_PENDING; or EDO_READY
- * with the result in base.result (-ECANCELED if *ret_gone). */
+/* Polls a submitted job, inside a poll. A cancelled job that has not begun is ready at once. A
+ * cancelled detached job is ready at once even if it has begun. If *ret_gone is true, a detached
+ * job was cancelled: its result is -ECANCELED, the pool releases the job, and the caller must not
+ * use the job.
+ * Returns: EDO_PENDING; or EDO_READY with the result in base.result (unless *ret_gone is true). */
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone);
 
 /* ---- called under the lock ---- */

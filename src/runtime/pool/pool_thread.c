@@ -19,8 +19,8 @@ static void arrive(edo__pool_thread *self)
 }
 
 /* Decides the next step of a thread that has found no job. Called under the lock. There may still
- * be work, because the take may have ended one edo_pool_room() while more of them wait. Returns:
- * AGAIN if there is work; END if the pool is closed; SLEEP otherwise. */
+ * be work, because edo__pool_take() ends at most one edo_pool_room(), and others may wait behind
+ * it. Returns: AGAIN if there is work; END if the pool is closed; SLEEP otherwise. */
 static step without_job(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;

@@ -70,8 +70,8 @@ static edo__worker *draw_next(edo_runtime *runtime)
     return drawn;
 }
 
-/* Gives the baton to a worker. Also seeds the worker's random numbers, which are used to choose
- * victims of theft, and by the worker's tasks. */
+/* Gives the baton to a worker. Also seeds the worker's random numbers. The worker uses them to
+ * choose the workers to steal from. The worker's tasks use them too. */
 static void give_to(edo__worker *worker)
 {
     edo__baton *baton = &worker->runtime->baton;

@@ -39,9 +39,9 @@ enum {
 /* Time between two inspections. */
 #define PERIOD edo_ms(3)
 
-/* Time between two inspections after recent long polls, while no worker watches because all workers
- * have work. When the monitor then finds the first stuck worker, it wakes a spare worker, which
- * becomes the watcher. */
+/* Time between two inspections while long polls are recent and there is no watcher. There is no
+ * watcher if all workers have work. When the monitor then finds the first stuck worker, it wakes a
+ * spare worker, which becomes the watcher. */
 #define CLOSE_PERIOD edo_us(500)
 
 /* Longest time that counts as the time between two inspections; see elapsed(). */
@@ -69,7 +69,7 @@ struct edo__monitor {
 
 /* Marks a worker as stuck. The thread that sets the first bit of `stuck` increments the count of
  * stuck workers, and the thread that clears the last bit decrements the count. So each stuck worker
- * is counted once. The operation is relaxed, because the wake of a helper orders the mark. */
+ * is counted once. The writes are relaxed, because the wake of a helper orders the mark. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);

@@ -9,8 +9,8 @@
 #include "task/future.h"
 #include "task/op.h"
 
-/* The functions of a poll are inlined into their loop, for two reasons. First, a poll without
- * observation then costs only one more test. Second, after a fiber has run, the processor
+/* The functions of a poll are inlined into their loop, for two reasons. First, support for observed
+ * polls then costs the other polls only one test. Second, after a fiber has run, the processor
  * mispredicts each return up to the loop (docs/internals/fiber.md). */
 
 /* Applies a cancellation or abort of the task, and the deadline of the task's context. */
@@ -55,7 +55,7 @@ static edo__always_inline edo_poll poll_frame(edo__worker *worker, edo_task *tas
     edo_cx *cx = &worker->cx;
     begin_poll(worker, task);
     bring_fate(task, state, cx);
-    edo_fence_signal(); // a signal handler that sees cx sees its task
+    edo_fence_signal(); // a signal handler that finds this cx in edo__self also finds cx->task
     edo__self.cx = cx;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
     uint32_t locks = EDO_DEBUG ? edo__thread_locks_held : 0;
@@ -141,7 +141,7 @@ static edo__always_inline void poll_task(edo__worker *worker, edo_task *task)
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
         uint32_t tries = EDO__BRIEF_TRIES;   // makes the wait sleep at once
-        edo__worker_push_back(worker, task); // an inspection is short
+        edo__worker_push_back(worker, task); // polled later; an inspection is short
         edo__sys_wait_briefly(&tries);
         return;
     }

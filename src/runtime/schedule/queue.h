@@ -57,8 +57,9 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Prefetches the task at a place below the tail, as the task that is probably next. A thief may take
- * that task at any time, so the task is not read. Thread: the owner. */
+/* Prefetches the task in the slot with the index `at`, which is probably the next task. Does
+ * nothing if `at` is the tail. Does not read the task, because a thief may take the task at any
+ * time. Thread: the owner. */
 static inline void edo__queue_prefetch(const edo__queue *queue, uint64_t at, uint64_t tail)
 {
     if (at != tail) edo__task_prefetch(edo_load_figure(&queue->slots[at % EDO__QUEUE_SLOTS]));

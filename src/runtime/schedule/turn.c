@@ -39,10 +39,10 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
 }
 
 /* Decides whether the worker shares its tasks with other workers. Tasks with less work than
- * MOVE_WORTH are not shared. Sharing makes the measured work of such a task greater, by at most the
- * cost of its moves. So if the measured work is below MOVE_WORTH with sharing, it is also below
- * MOVE_WORTH without sharing. The test is therefore valid for figures measured with and without
- * sharing, and a wrong decision is corrected later. */
+ * MOVE_WORTH are not shared. Sharing adds at most the cost of the moves to the measured work of a
+ * task. So if the work is measured below MOVE_WORTH while the worker shares, it is below MOVE_WORTH
+ * without sharing too. The test is therefore valid for work that was measured with or without
+ * sharing. A worker that shares such tasks by mistake stops when it has measured them. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -162,7 +162,7 @@ static bool turn_worker(edo__worker *worker, int64_t timeout)
 void edo__worker_begin(edo__worker *worker)
 {
     edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept in place of the
-                                                 // worker; the next turn takes its pushed tasks
+                                                 // worker; the next turn takes tasks pushed then
     edo__monitor_note_awake(worker->runtime);
     worker->awake_since = edo__sys_now();
 }

@@ -46,7 +46,7 @@ static int64_t slack_of(const edo__worker *worker)
 
 /* Time until the next timer, at most `limit`. The timers of a paused clock end no sleep, so the
  * time is then `limit`. There is one exception. Another worker may have advanced the clock past a
- * timer that this worker armed after its last firing of timers. In this case the time is 0. */
+ * timer that this worker armed after it last fired timers. In this case the time is 0. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -63,8 +63,8 @@ void edo__worker_note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the begin of a sleep. In a runtime with threads, the worker's turn has just counted the
- * busy time. */
+/* Notes the begin of a sleep. Counts the busy time only in a current-thread runtime. In a runtime
+ * with threads, the worker's turn has just counted it. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -127,7 +127,8 @@ bool edo__worker_has_work(const edo__worker *worker)
     return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
-/* Whether, when all workers are idle, the clock skips to the next deadline instead of a sleep. */
+/* Whether the clock of an idle runtime skips to the next deadline. The worker then sleeps only if
+ * edo__clock_skip() returns false. */
 static bool does_clock_skip(const edo_runtime *runtime)
 {
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);

@@ -25,5 +25,5 @@ bool edo__worker_try_search(edo__worker *worker);
 /* Whether the worker has ready tasks, or its clock is being moved. */
 bool edo__worker_has_work(const edo__worker *worker);
 
-/* Counts the time since the last call or wake as busy. */
+/* Adds the time since worker->awake_since to the busy time. Sets awake_since to `now`. */
 void edo__worker_note_busy(edo__worker *worker, int64_t now);

@@ -53,9 +53,9 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
-/* Time until the next timer of any other worker that is awake, because that worker may be stuck
- * when the timer is due. The time is at least PERIOD, because the owner or a helper serves a timer
- * that is due sooner. */
+/* Time until the next timer of the other workers, at least PERIOD and at most MAX_PERIOD. Only
+ * workers that are awake count, because such a worker may be stuck when its timer is due. A timer
+ * that is due in less than PERIOD needs no watcher, because its owner or a helper serves it. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -150,7 +150,8 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* Number of tasks to take from a backlog in this turn. The number is the backlog's proportional
  * share of the turn's polls, but at most the number of polls that the ring does not need. A minimum
- * share of about 1 / LEAST_SHARE of the turn keeps the backlog from starving. */
+ * share of about 1 / LEAST_SHARE of the turn keeps the backlog from starving. `there` is the length
+ * of the backlog, and `sharers` is the number of workers that take from it. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -336,13 +337,15 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a stuck worker ----
  *
- * If n tasks were queued before a task, the task is polled after at most n polls of its workers,
- * even if helpers take the task several times. A helper takes tasks of a ring only if its own ring
- * is empty. So the tasks keep their order, and the helper polls the first of these tasks before the
- * helper itself can be found stuck. Without this rule, a helper could queue the tasks behind a long
- * task of its own. Another helper could then take the tasks again before any of them has run. This
- * could repeat without end. The same rule applies to the lists. A mark that was set for an earlier
- * turn does not count (edo__worker_is_stuck()). */
+ * A helper takes tasks of a ring only if its own ring is empty. So the tasks keep their order, and
+ * the helper polls the first of these tasks before the helper itself can be found stuck. A worker
+ * is not stuck by a mark that was set for an earlier turn (edo__worker_is_stuck()). Therefore, if n
+ * tasks were queued before a task, the task is polled after at most n polls of the workers that
+ * have it, even if helpers take the task several times.
+ *
+ * Without this rule, a helper could queue the tasks behind a long task of its own. Another helper
+ * could then take the tasks again before any of them has run. This could repeat without end. The
+ * same rule applies to the lists. */
 
 /* Takes a whole list of the victim if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
@@ -351,8 +354,9 @@ static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim,
         note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
 }
 
-/* Takes the overflow list and the yielded list. If the helper's ring is empty, also takes half of
- * the victim's ring, the victim's slot, and the victim's inject stack without the pinned tasks. */
+/* Takes the overflow list and the yielded list, each by rob_list(). If the helper's ring is empty,
+ * also takes half of the victim's ring, the victim's slot, and the victim's inject stack without
+ * the pinned tasks. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
     rob_list(worker, &worker->overflow, victim, &victim->overflow);

@@ -31,9 +31,9 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
         edo__worker_push_shared(worker, task);
 }
 
-/* Pops a task of the local list, and prefetches the next, because calls on sockets evict much of the
- * cache during a poll. The caller updates the count, once per turn if all tasks come from this
- * list. */
+/* Pops a task of the local list. Also prefetches the next task, because calls on sockets evict much
+ * of the cache during a poll. The caller subtracts the popped tasks from `local.count`: at once, or
+ * once per turn in a current-thread runtime. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
     edo_task *task = worker->local.first;
@@ -65,8 +65,8 @@ bool edo__worker_search(edo__worker *worker);
  * the owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Moves a task that yielded after a long poll to the ring, if the task is due for a poll. Thread:
- * the owner. */
+/* Moves one task from the list `yielded` to the ring, if a task of this list is due for a poll.
+ * Thread: the owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
 /* Takes a share of the overflow list. `now` is the time of edo__sys_now(). Thread: the owner. */

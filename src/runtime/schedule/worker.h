@@ -112,7 +112,7 @@ typedef struct edo__worker {
         size_t count;
     } local;
     uint64_t local_pushes;  // number of wakes and spawns by the worker's thread
-    int64_t awake_since;    // ns; start of the time that is not in counters.busy
+    int64_t awake_since;    // ns; start of the time not yet counted in counters.busy
     int64_t woke_at;        // ns of edo__sys_now(); end of the last sleep
     uint64_t fired;         // number of timers fired since woke_at
     int64_t watch_period;   // ns; time between two inspections of the other workers
@@ -140,7 +140,7 @@ typedef struct edo__worker {
     edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
     edo_atomic(uint64_t) beat;       // odd while the worker polls a task; written by the owner
     edo_atomic(uint64_t) turns;      // number of turns of the driver; written by the owner
-    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); last moment between two turns
+    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); rough time of the driver's last turn
     edo_atomic(bool) is_hurried;     // the driver needs a turn; written by monitor and owner
     edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set

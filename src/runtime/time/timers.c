@@ -13,7 +13,7 @@
 #include "runtime/runtime.h"
 #include "runtime/time/clock.h"
 
-enum { LEAST_FIRED = 64 }; // timers that may always fire; more than the default event interval
+enum { LEAST_FIRED = 64 }; // number of timers that may always fire; above DEFAULT_EVENT_INTERVAL
 
 static void lock_wheel(edo__worker *of)
 {
@@ -44,12 +44,13 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* Arms the timer again only if the timer must fire earlier. So a limit that is renewed in every
- * poll costs one useless poll per period. The timer is put into the wheel of the poller's worker.
- * That worker is awake, so no sleep has to be shortened. */
+/* Leaves an armed timer as it is if it fires at the deadline or earlier. So if a task renews a
+ * limit in every poll, the timer is not armed in every poll. It fires too early once per length of
+ * the limit, and the task is then polled in vain. Otherwise, this function puts the timer into the
+ * wheel of the poller's worker. That worker is awake, so no sleep has to be shortened. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
-    if (deadline < 0) deadline = 0; // long past; only edo__timer_cancel_slow() passes INT64_MIN
+    if (deadline < 0) deadline = 0; // long past; take_out() treats INT64_MIN as a cancel
     if (take_out(task, deadline)) return;
     task->head.private_[EDO__WORKER_WHEEL] = (uint16_t)worker->index;
     lock_wheel(worker);
@@ -113,9 +114,9 @@ static edo_task *merge(edo_task *a, edo_task *b)
     return first;
 }
 
-/* Sorts tasks by deadline, and tasks with one deadline by id. The sort is needed because a wheel
- * has no order within a slot, and the bounds of its slots depend on the moment at which the clock
- * was paused. */
+/* Sorts tasks by deadline, and tasks with the same deadline by id. The sort is needed because a
+ * wheel has no order within a slot, and the bounds of its slots depend on the moment at which the
+ * clock was paused. */
 static edo_task *sort(edo_task *list)
 {
     edo_task *halves[2] = { NULL, NULL };

@@ -163,9 +163,10 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
 }
 
 /* Spreads the timers of a slot whose first tick has been reached. If the slot is in the lowest
- * level, its due timers are added to *due. All other timers are put back into the wheel: into a
- * lower level, or for a later moment of the same tick. So due timers of higher levels pass through
- * the lower levels, which sorts these timers. */
+ * level, its due timers are added to *due. Its other timers are due later in the same tick, and are
+ * put back into the slot. If the slot is in a higher level, all its timers are put back into lower
+ * levels. So due timers of higher levels pass through the lower levels, which sorts them by
+ * tick. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *lists[EDO__WHEEL_LISTS];
