@@ -58,9 +58,10 @@
 /* On x86-64, clang compiles a fence to mfence, and gcc compiles a fence to a locked instruction.
  * mfence costs three times as much, and orders nothing more here.
  *
- * gcc warns that ThreadSanitizer does not see fences. No fence of edo orders plain memory. Each
- * fence separates a store to one atomic word from a load of a second atomic word, while another
- * thread stores to the second word and loads the first. */
+ * gcc warns that ThreadSanitizer does not see fences. The warning is turned off here, because no
+ * fence of edo orders plain memory. Each fence stands between a store to one atomic word and a load
+ * of a second atomic word. Meanwhile another thread stores to the second word and loads the
+ * first. */
 static inline void edo_fence_seq_cst(void)
 {
 #if defined __GNUC__ && !defined __clang__

@@ -181,8 +181,8 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(s->heap, memory);
 }
 
-/* Counts the blocks in use. Called only at the close, because no running total is kept. Thread: the
- * owner. */
+/* Counts the blocks in use. The heap keeps no running total, because only the close needs the
+ * number. Thread: the owner. */
 static int64_t count_used(const edo__heap *heap)
 {
     int64_t used = 0;

@@ -1,8 +1,8 @@
 /* Memory for tasks: blocks of fixed size classes, cut from slabs.
  *
  * One thread owns a heap and allocates from it. Any thread may free a block. A block freed by
- * another thread is pushed to a lock-free stack that the owner empties. A slab is released when all
- * its blocks are free, unless no other slab of its class has a free block. Blocks may outlive the
+ * another thread is pushed to a lock-free stack that the owner empties. A slab whose blocks are
+ * all free is released if another slab of the same class has a free block. Blocks may outlive the
  * ownership: after edo__heap_close(), the free of the last block frees the heap.
  *
  * A slab is aligned to the next power of two above its size. So the slab, and with it the heap, can
@@ -23,7 +23,7 @@ enum {
 #else
     EDO__SLAB_ALIGN = 64 * 1024, // about 200 tasks
 #endif
-    EDO__SLAB_GAP = 128, // room for the allocator's headers, so that slabs can be adjacent
+    EDO__SLAB_GAP = 128, // space between adjacent slabs, for the allocator's headers
     EDO__SLAB_SIZE = EDO__SLAB_ALIGN - EDO__SLAB_GAP,
 };
 

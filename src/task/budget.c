@@ -19,5 +19,5 @@ void edo__spend_slice(edo_cx *cx)
 {
     cx->slice_end = EDO__SLICE_SPENT;
     if (cx->budget > 0) cx->budget = 0;      // a negative budget is kept
-    cx->now = edo__runtime_now(cx->runtime); // so that time limits pass within this turn
+    cx->now = edo__runtime_now(cx->runtime); // a time limit may have passed since the last read
 }

@@ -17,7 +17,8 @@ enum {
     EDO__SLICE_SPENT = -1, // edo_cx.slice_end: the poll has used up its time
 };
 
-/* Reads the clock, and spends the rest of the budget when the poll has used up its time slice. */
+/* Reads the clock. The first call in a poll starts the time slice. A call after the end of the
+ * slice spends the rest of the budget. */
 void edo__check_time_slice(edo_cx *cx);
 
 /* Spends the rest of this poll's budget, so that the driver and timers run before the task is

@@ -15,7 +15,8 @@ enum {
     EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
 };
 
-/* Flags of edo_cx.overdue. A flag shows that a limit alone has set `bare` or `fate`. */
+/* Flags of edo_cx.overdue. A flag is set if `bare`, or `fate`, is EDO_CANCELLED only because a time
+ * limit has passed. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
 /* Context of a poll. Each worker has one edo_cx, which only the poller uses. */
@@ -27,7 +28,7 @@ struct edo_cx {
             bool shielded;   // the polling function has a shield
             uint8_t overdue; // EDO__BARE_OVERDUE, ...
         };
-        uint32_t asked; // all four members as one word; 0 unless something was cancelled
+        uint32_t asked; // all four members as one word; 0: no cancellation, and no shield
     };
     bool requeue;          // the task must be queued again, behind the other tasks
     int32_t budget;        // units left
@@ -76,7 +77,7 @@ struct edo__thread {
                                 // thread; the runtime cannot end before that call returns
     bool waits;                 // in edo_wait(): lock records name the thread, not the polled task
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
-    edo__parker *parker;        // as on_stack, but NULL during a poll that runs on that stack
+    edo__parker *parker;        // fiber that edo_wait() parks; NULL: none, or its stack runs a poll
 };
 
 #ifdef EDO_MODEL

@@ -6,8 +6,8 @@
 #include "task/holders.h"
 #include "task/scope.h"
 
-/* The joiner's task may end as soon as its poll sees this task complete and EDO__JOIN_WAKER clear.
- * So the wake is prepared before the bit is cleared. The wake is committed after. */
+/* The joiner's task may end once EDO__JOIN_WAKER is clear, because its poll then finds that this
+ * task is over. So the wake is prepared before the bit is cleared, and committed afterwards. */
 static edo_wakeable *prepare_joiner(edo_task *task)
 {
     edo_plain_read(&task->join_waker);

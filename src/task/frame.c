@@ -7,7 +7,7 @@
 #include "sys/sys.h"
 #include "task/cx.h"
 
-enum { RESERVE_SHARE = 4 }; // 1/4 of a fiber's stack is reserved for calls that do not check
+enum { RESERVE_SHARE = 4 }; // boxed calls leave 1/4 of a fiber's stack to unchecked calls
 
 /* Uses one memset, which takes fewer instructions than a store per member. A frame whose `home` is
  * NULL has not been polled. */

@@ -65,7 +65,7 @@ static __attribute__((noinline)) void poll_kept(struct edo_any_frame *frame, edo
         else
             link = &future->next;
     }
-    edo__give_limits(&frame->base, cx); // limits do not apply to kept futures
+    edo__give_limits(&frame->base, cx); // only now: limits do not apply to kept futures
 }
 
 /* Cancels the kept futures of a function that has returned, and waits for their ends. */
@@ -228,8 +228,8 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
 }
 
 /* Answers for an operation whose first poll is in a cancelled function. If the budget is used up,
- * the operation remains EDO_NEW, so that events until the next poll do not change the answer. Not
- * inlined, so that other polls need no stack for this function. */
+ * the operation remains EDO_NEW. So its next poll refuses it too, even if it could succeed by then.
+ * Not inlined, so that other polls need no stack for this function. */
 static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
                                                        edo_fate given)
 {

@@ -31,8 +31,8 @@ static edo__always_inline edo_poll edo__poll_leaf(edo_future *future, edo_cx *cx
 edo_poll edo__end_poll_root(edo_future *frame, edo_cx *cx, edo_poll poll);
 
 /* As edo_poll_future(), for the frame of a task. The short path is for a frame that was polled
- * before, is not cancelled, and keeps no futures. cx->asked must be 0 before the call. It is not
- * restored, because the poll of the task ends here. */
+ * before, is not cancelled, and keeps no futures. cx->asked must be 0 before the call. This
+ * function does not restore cx->asked, because the poll of the task ends here. */
 static edo__always_inline edo_poll edo__poll_root(edo_future *frame, edo_cx *cx)
 {
     const edo_frame_head *head = &((const struct edo_any_frame *)(const void *)frame)->edo_head;

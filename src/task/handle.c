@@ -16,7 +16,7 @@ void edo__check_handle_slow(const char *call, const edo_task *task)
         edo__task_name(task), (unsigned long long)task->id, task->site->file, task->site->line);
 }
 
-/* Guarded by edo__runtimes_lock(). */
+/* The quarantine: a ring of ended tasks. Guarded by edo__runtimes_lock(). */
 enum {
     QUARANTINE_TASKS = 512,
     QUARANTINE_LARGEST = 16 * 1024, // bytes of a frame; larger tasks are freed at once

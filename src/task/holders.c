@@ -147,9 +147,9 @@ static _Noreturn void report_other_holder(const edo__record *holder, const char 
                 edo__record_describe_place(holder, where));
 }
 
-/* Lowers the count in the record of this task or thread. If it has no record, another holder's
- * record is used, because any task or thread may release permits. If the lock is exclusive and
- * another holds it, aborts instead. */
+/* Lowers the count in the holder record of this task or thread. If there is no such record, lowers
+ * the count in another holder's record, because any task or thread may release permits. Aborts if
+ * the lock is exclusive, and only another task or thread has a record. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record holder = { 0 };
@@ -187,8 +187,8 @@ static bool keeps_futures(const edo_future *kept)
     return kept;
 }
 
-/* Whether the task waits only for this operation, so that no sibling of the operation could release
- * a lock of the task. */
+/* Whether the task waits for this operation alone. If the task also waits for another future, that
+ * future could go on, and release a lock of the task. */
 static bool is_all_that_waits(const edo_task *task, const edo_op *op)
 {
     const edo_future *future = edo__task_frame(task);
@@ -209,8 +209,9 @@ static edo__record *find_stuck(uint64_t id)
     return NULL;
 }
 
-/* Whether one task holds all granted permits of a semaphore. Only then can the semaphore be part of
- * a cycle, because any of several holders could release permits. */
+/* Whether one task or thread holds all granted permits of a semaphore. If there are several
+ * holders, the semaphore is not regarded as part of a cycle, because any holder could release
+ * permits. */
 static bool is_held_by_one(const void *object)
 {
     size_t holders = 0;
@@ -350,8 +351,9 @@ void edo__holders_check(void)
             edo__record_describe_place(&record, where));
 }
 
-/* Takes the record of a lock that an ended task still holds. Permits are not reported, because
- * another task may release them. Returns: whether there was a record to report. */
+/* Copies the record of a lock that an ended task still holds, and marks the record. Removes the
+ * task's records of permits without a report, because another task may release the permits.
+ * Returns: whether there was a record to report. */
 static bool take_left(edo__record *ret_record, uint64_t id)
 {
     bool found = false;

@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* Waits until the poller of a task that is over has cleared EDO__JOIN_WAKER. The poller needs only
- * a few more instructions to do so. */
+/* Waits until EDO__JOIN_WAKER of a task that is over is clear. The thread that ends or gives up the
+ * task needs only a few more instructions to clear it. */
 static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
@@ -83,7 +83,7 @@ const edo_future_ops edo__join_ops = { .name = "edo_join", .poll = join_poll };
 typedef struct EDO__OVERLAY yield_op {
     edo_future base;
     uint64_t reserved[2];
-    uint64_t polls; // number of polls of the worker, at the first poll
+    uint64_t polls; // value of edo_cx.polls at the first poll of the yield
     uint64_t progress;
     edo__op_wait wait;
 } yield_op;
@@ -95,9 +95,9 @@ static yield_op *yield_of(const edo_op *op)
     return (yield_op *)(uintptr_t)op;
 }
 
-/* A yield is ready in the poll of the task that follows the yield's first poll. Each worker counts
- * its polls separately. If the next poll is on another worker that happens to have the same count,
- * the yield takes one more poll. */
+/* The yield's first poll requeues the task. The yield is ready in the task's next poll, in which
+ * the worker's count of polls has changed. Each worker counts its polls separately. If the next
+ * poll is on another worker that happens to have the same count, the yield takes one more poll. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

@@ -18,9 +18,9 @@ enum {
 
 /* ---- overlays ----
  *
- * An edo_op has four members with neutral names, for private data of the kind of operation. A kind
- * that uses these members has a type of its own, laid over the edo_op with descriptive names, and
- * one inline function that casts:
+ * An edo_op has four members with neutral names, which each kind of operation may use for its own
+ * data. Such a kind declares a type of the same layout, whose members have descriptive names, and
+ * one inline function that casts an edo_op to this type:
  *
  *     typedef struct EDO__OVERLAY sleep_op {
  *         edo_future base;

@@ -12,12 +12,12 @@
 
 enum {
     MAX_NAMES = 8,      // number of members named in the abort line when a scope is left early
-    JOIN_CUT_SHORT = 1, // edo_op.detail: the join was cancelled while there were members
+    JOIN_CUT_SHORT = 1, // edo_op.detail: join cancelled before its first poll, or with members left
 };
 
 /* Flags of a member. */
 enum {
-    ENDED = 1,    // IN_ORDER: has ended, but remains in `live` until edo_scope_next()
+    ENDED = 1,    // of an IN_ORDER scope: has ended, but is in `live` until edo_scope_next()
     REPLACED = 2, // a later member has the same key; the result is dropped
 };
 
@@ -484,7 +484,8 @@ int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
     return task ? 0 : -ESRCH;
 }
 
-/* Counts the members with a key, and cancels them if chain is not NULL. Called under the lock. */
+/* Counts the live members with a key, except replaced ones. If `chain` is not NULL, also cancels
+ * these members. Called under the lock. */
 static size_t visit_key(edo_scope *scope, const void *key, edo_task **chain)
 {
     size_t count = 0;

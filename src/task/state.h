@@ -16,14 +16,15 @@
  * An inspection of a KEPT task fails and sets WANTED. While WANTED is set, each yield requeues the
  * task as QUEUED, so that an inspection can succeed while the task waits in the queue. These
  * requeues begin at the latest with the task's second yield after WANTED was set. They end when an
- * inspection succeeds and clears WANTED. One round of the queue as QUEUED would not suffice,
- * because an inspector on the same processor may not run again for many rounds. An inspector that
+ * inspection succeeds and clears WANTED. A single requeue would not suffice, because an
+ * inspector on the same processor may not run again for many rounds of the queue. An inspector that
  * gives up clears WANTED. If WANTED remained set, each yield would cost as much as without KEPT.
  *
- * NOTIFIED means that the task is to be polled. A task has at most one queue entry. Unless the task
- * is KEPT, the entry exists, or is about to be pushed, exactly while NOTIFIED is set, RUNNING is
- * clear, and INSPECTED was not set before the wake. A wake of a running or inspected task only sets
- * NOTIFIED, and the poller or the inspector pushes the entry later.
+ * NOTIFIED means that the task is to be polled. A task has at most one queue entry. For a task that
+ * is neither KEPT nor OVER, the entry exists, or is about to be pushed, exactly while three
+ * conditions hold: NOTIFIED is set, RUNNING is clear, and the task is not in an inspection that
+ * began before the wake. A wake of a running or inspected task only sets NOTIFIED, and the poller
+ * or the inspector pushes the entry later.
  *
  * Memory orders. `prepare` releases what the waking thread did before the wake, and `start`
  * acquires this work. A wake that finds NOTIFIED set must still be a read-modify-write, so that the
@@ -140,7 +141,8 @@ static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 }
 
 /* Takes join_waker back.
- * Returns: false if the task is over. The poller may then be waking the joiner at this moment. */
+ * Returns: false if the task is over. Another thread may then be waking the joiner at this
+ * moment. */
 static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -184,7 +186,8 @@ static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t befo
     return (old & EDO__NOTIFIED) && !(before & EDO__NOTIFIED);
 }
 
-/* Requests the task to end. Returns: whether this is the first such request. */
+/* Asks the task to end, with a fate. Returns: true for the first request with this fate, unless the
+ * task is COMPLETE. */
 static inline bool edo__state_ask(edo_atomic(uint64_t) *state, uint64_t fate)
 {
     return !(edo_or_release(state, fate) & (fate | EDO__COMPLETE));

@@ -35,7 +35,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
                                       .file = file_of(future),
                                       .line = is_async ? future->line : 0 });
     if (!is_async)
-        return NULL; // an EDO_NEW function may have children, which its first poll has begun
+        return NULL; // functions go on: an EDO_NEW one has children if its first poll is running
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     const edo_future *awaiting = frame->edo_head.awaiting;
     if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
@@ -86,7 +86,7 @@ static bool is_trying(const edo_future *function)
     return child;
 }
 
-/* Whether a kept future's link is valid, because its memory has not been reused. */
+/* Whether a kept future's memory has not been reused. Only then is its member `next` valid. */
 static bool is_intact(const edo_future *kept)
 {
     return (kept->flags & EDO__KEPT) && !edo__has_moved(kept);
@@ -112,7 +112,8 @@ static const edo_future *find_function(const edo_future *function, bool (*fits)(
     return NULL;
 }
 
-/* Finds the innermost function that is reached without a choice between siblings. */
+/* Follows the awaited functions inwards, as long as each function awaits only one future. Returns:
+ * the last of these functions; NULL if `function` has not begun. */
 static const edo_future *last_function(const edo_future *function)
 {
     if (!is_begun(function)) return NULL;

@@ -69,9 +69,9 @@ void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared)
     wakes->last = task;
 }
 
-/* The wake is prepared before the word is stored. The task may already be running, and a poll that
- * reads WOKEN may end the task. The waker, which is part of the task, would then be freed. The
- * store releases, because the poll may read the grant without the lock (edo__wait_is_over). */
+/* The wake is prepared before the word is stored, because the task may already be running. A poll
+ * that reads WOKEN may end the task, and so free the waker, which is part of the task. The store
+ * releases, because the poll may read the grant without the lock (edo__wait_is_over). */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes)
 {
     edo__wait_unlink(list, op);

@@ -70,8 +70,8 @@ static void note_overdue(edo_future *function)
         if (limit->state == PASSED) function->flags |= EDO__OVERDUE;
 }
 
-/* Closes a limit that a goto out of its block has left open. This is needed because the same block
- * may now open the limit again. */
+/* Closes the limit if it is still open because a goto has left its block. Aborts if another block
+ * than that one opens the limit now. */
 static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
 {
     if (!unlink_limit(function, limit)) return;
