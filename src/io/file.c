@@ -118,6 +118,7 @@ edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx)
         begins = true;
     } while (op->base.result == EDO__NOT_YET && cx->fate == EDO_LIVE);
     if (op->base.result == EDO__NOT_YET) op->base.result = -ECANCELED;
+    if (is_in_ring) settle_position(stream, op);
     edo_store_release(&stream->mover, NULL); // partner: take_position
     return EDO_READY;
 }
