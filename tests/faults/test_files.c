@@ -166,3 +166,33 @@ async_test(kinds_that_a_list_lacks_are_asked_for, edo_dir *dir; edo_entry entry;
         edo_return(0);
     }
 }
+
+/* ---- directories that come and go ---- */
+
+enum { COMINGS = 200 };
+
+/* Each directory has a watch of its own; the system's number of it is new each time. */
+fixture(fs_set_up, fs_tear_down)
+async_test(watches_of_removed_directories_are_freed, edo_watcher *watcher; edo_file_event event;
+           int i; int64_t blocks;)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(edo_watcher_create(&self->watcher), 0);
+        edo_await(n, edo_watcher_add(self->watcher, fs_path(""), EDO_WATCH_TREE));
+        assert_in_range(n, 1, INT32_MAX);
+        for (self->i = 0; self->i < COMINGS; self->i++) {
+            if (self->i == COMINGS / 2) self->blocks = faults_held_now().blocks;
+            assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+            edo_await(n, edo_watcher_next(self->watcher, &self->event));
+            assert_int_equal(self->event.kind, EDO_FILE_CREATED);
+            assert_int_equal(rmdir(fs_path("d")), 0);
+            edo_await(n, edo_watcher_next(self->watcher, &self->event));
+            assert_int_equal(self->event.kind, EDO_FILE_REMOVED);
+            assert_string_equal(self->event.path, fs_path("d"));
+        }
+        assert_in_range(faults_held_now().blocks, 0, self->blocks + 8);
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
