@@ -44,6 +44,7 @@ edo_async(serve)
             edo_acquire(rc, &self->server->permits, 1); // later peers wait in the kernel's queue
             edo_check_or(end, rc);
             edo_try_or(end, edo_accept(self->listener, &self->conn));
+            edo_semaphore_pass_on(&self->server->permits, 1); // the session releases it
             rc = edo_scope_spawn(&self->sessions, session, self->server, .conn = self->conn);
             if (rc == 0) continue;
             edo_close(self->conn);

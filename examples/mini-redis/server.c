@@ -58,6 +58,7 @@ edo_async(acceptor)
         for (;;) {
             edo_acquire(rc, &the_server->slots, 1);
             if (rc < 0) break;
+            edo_semaphore_pass_on(&the_server->slots, 1); // to the connection
             edo_await(rc, edo_accept(self->listener, &self->conn));
             if (rc == 0)
                 rc = edo_scope_spawn(&the_server->clients, connection, .conn = self->conn,
@@ -95,6 +96,7 @@ static int take_client(struct server *self, edo_fd fd, bool is_unix, bool is_res
     edo_io *conn = NULL;
     int rc = edo_semaphore_try_acquire(&self->slots, 1);
     if (rc < 0) goto close_fd;
+    edo_semaphore_pass_on(&self->slots, 1);
     rc = edo_io_from_fd(fd, &conn);
     if (rc < 0) goto release;
     rc = edo_scope_spawn(&self->clients, connection, .conn = conn, .is_unix = is_unix,

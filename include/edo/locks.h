@@ -228,6 +228,17 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
         edo__semaphore_release_slow(semaphore, permits);
 }
 
+/* Declares that another task will release permits that the caller has taken: for instance, an accept
+ * loop takes a permit for each connection, and the connection's task releases it. The permits do not
+ * change. The records of holders no longer name the caller, so its wait for the next permit is not
+ * reported as a deadlock.
+ * Thread: the one that took the permits, in the same task. */
+static inline void edo_semaphore_pass_on(edo_semaphore *semaphore, uint32_t permits)
+{
+    (void)semaphore, (void)permits; // without records
+    edo__note_given(semaphore, EDO__HELD_PERMITS, permits, "edo_semaphore_pass_on");
+}
+
 /* Removes at most `permits` of the permits that are available now. The removed permits are not
  * returned later.
  * Returns: the number removed. Thread: any. */

@@ -254,6 +254,22 @@ log_test(a_semaphore_that_one_task_holds, edo_semaphore semaphore;)
 
 /* ---- without a cycle ---- */
 
+log_test(permits_that_are_passed_on, edo_semaphore semaphore;)
+{
+    edo_body {
+        int rc;
+        self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(2);
+        edo_acquire(rc, &self->semaphore, 2);
+        edo_semaphore_pass_on(&self->semaphore, 2);
+        edo_await_for(rc, edo_ms(1), edo_semaphore_acquire(&self->semaphore, 1));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(log_lines(NULL), 0);
+        edo_semaphore_release(&self->semaphore, 2);
+        assert_int_equal(edo_semaphore_available(&self->semaphore), 2);
+        edo_return(0);
+    }
+}
+
 struct leaves_locked {
     edo_frame();
     edo_args(edo_mutex *mutex; edo_semaphore *semaphore;);
