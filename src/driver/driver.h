@@ -1,11 +1,11 @@
 /* The driver contract: how operations reach the kernel.
  *
  * A driver belongs to one runtime, which turns the driver on one thread at a time. In a runtime
- * with workers, the turning thread need not be the thread of the driver's worker, and other threads
- * may call drive and cancel during the turn. The contract is completion-shaped: drive starts an
- * operation, and the operation ends in some later turn. A readiness driver (epoll, kqueue) makes
- * the call of an operation, and parks the operation when the call would block. A ring submits the
- * operation to the kernel.
+ * with workers, each worker has a driver. Another thread may turn that driver in the worker's
+ * place, and during a turn other threads may call drive and cancel. The contract is
+ * completion-shaped: drive starts an operation, and the operation ends in some later turn. A
+ * readiness driver (epoll, kqueue) makes the call of an operation, and parks the operation when the
+ * call would block. A ring submits the operation to the kernel.
  *
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
  * the wait list of its side. The driver may access a parked operation only under the source's lock.
@@ -44,7 +44,8 @@ typedef enum edo__request {
     EDO__RECV,   // an edo__datagram_op; result: true size of the datagram
     EDO__SEND,
     EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
-    EDO__SEND_MESSAGES, // begins at message `progress`; only on UDP sockets, or with SINGLES
+    EDO__SEND_MESSAGES, // begins at message `progress`; several messages without SINGLES only on
+                        // UDP sockets
     EDO__SEND_SEGMENTS, // one message; its only buffer is cut into datagrams; result: bytes
 } edo__request;
 
@@ -90,7 +91,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes of data
-    edo_address *address; // address of the peer, or NULL; overwritten with `progress` at the end
+    edo_address *address; // address of the peer, or NULL; `progress` takes this place at the end
     edo__op_wait wait;
 } edo__datagram_op;
 
@@ -133,11 +134,13 @@ typedef struct edo__side {
     uint16_t way;               // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
     edo_atomic(bool) is_shared; // read side only: a short read does not prove that the next read
                                 // would block; see edo__has_met_end
-    uint8_t mark;               // low bits of the waiters' edo__lock_mark; guarded by the lock
+    uint8_t mark;               // low bits of edo__lock_mark, of the process to which the list of
+                                // waiters belongs; guarded by the lock
     edo_atomic(int) visit;      // descriptor of a visit, plus 1; 0: no visit; guarded by the lock
     bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
-    bool polls_edges;           // the last such poll reported only errors; guarded by the lock
-    bool is_unwatched;          // write side only: room is not registered; guarded by the lock
+    bool polls_edges;           // the last such poll reported only errors, so the next one reports
+                                // only new events; guarded by the lock
+    bool is_unwatched;          // write side only: registered without EPOLLOUT; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
     edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
@@ -261,10 +264,10 @@ typedef struct edo_driver_ops {
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No
-     * source is involved. Sets op->link.at.driver to this driver, which also uses the rest of the
-     * link and the word. Returns: EDO_PENDING, and poll_call then polls the call; or EDO_READY with
-     * -EAGAIN in base.result if the driver cannot make this call now. The function is NULL in
-     * drivers without such calls. */
+     * source is involved. Sets op->link.at.driver to this driver. The driver also uses the
+     * operation's word, and the rest of its link. Returns: EDO_PENDING, and poll_call then polls
+     * the call; or EDO_READY with -EAGAIN in base.result if the driver cannot make this call now.
+     * The function is NULL in drivers without such calls. */
     edo_poll (*call)(edo_driver *driver, edo_op *op, const edo__file_call *call,
                      edo_wakeable *waker);
 
@@ -395,13 +398,13 @@ static inline size_t edo__asked(const edo_op *op)
 /* Whether the last transfer proves that a further transfer would block. The proof saves the call
  * that would answer EAGAIN.
  *
- * In general a transfer may be short for three other reasons. TCP ends a read at an urgent mark.
- * kTLS ends a read at the end of a record. Any read or write ends at memory that the program cannot
- * access.
+ * A short transfer alone is no proof, because a transfer may be short for three other reasons. TCP
+ * ends a read at an urgent mark. kTLS ends a read at the end of a record. Any read or write ends at
+ * memory that the program cannot access.
  *
  * So a short read is a proof only if the three reasons are ruled out:
- * - kTLS. Only a connection that this library made counts, until the program asks for its
- *   descriptor (edo_io_fd() sets is_shared). Before that, kTLS cannot be set up on the connection.
+ * - kTLS. This library must have made the connection, and the program must not have asked for the
+ *   descriptor (edo_io_fd() sets is_shared). kTLS can be set up only through the descriptor.
  * - The urgent mark. While the urgent byte is unread, the event of the mark has EPOLLPRI, and the
  *   driver keeps the side ready until a call would block. If that event comes after the side's word
  *   was read, readiness is not cleared either. The read of the urgent byte sets is_shared, because
@@ -414,7 +417,7 @@ static inline size_t edo__asked(const edo_op *op)
  * receive_noting in try.c when a read reports descriptors, and by edo_unix_set_credentials(). */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
-    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // set in requests other than READ, and by WHOLE
+    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // a request other than READ; the write side; WHOLE
     return (source->traits & EDO__SOURCE_MADE) && !(op->detail & NO_PROOF) && op->base.result > 0 &&
            (uint64_t)op->base.result < edo__asked(op) &&
            !edo_load_relaxed(&source->sides[EDO__READ_SIDE].is_shared);

@@ -98,9 +98,9 @@ static int options_of(const edo_message *message)
 /* ---- the end of a connection of records ----
  *
  * A receive gets size 0 both for a record of no bytes and at the end of the connection. If the
- * socket has SO_PASSCRED, only a record has credentials. So a receive without room for ancillary
- * data is given room for the credentials alone. Descriptors do not fit into that room, and the
- * kernel drops them. */
+ * socket has SO_PASSCRED, a record comes with credentials, and the end comes without. So a receive
+ * whose caller has no room for credentials is given room for them. The credentials fill that room,
+ * so the kernel drops descriptors that come with the record. */
 
 typedef struct credentials_room {
     _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct ucred))];
@@ -164,8 +164,8 @@ static int64_t send_one(const edo__source *source, edo_message *message)
 
 /* ---- segments: datagrams that the kernel cuts out of one buffer ---- */
 
-/* Limits of one call. MOST_SEGMENTS: number of datagrams, which is 64 before Linux 6.9. MOST_BYTES:
- * bytes of one IPv4 packet without its headers. */
+/* Limits of one call. MOST_SEGMENTS: number of datagrams; before Linux 6.9, the kernel accepts at
+ * most 64. MOST_BYTES: bytes of one IPv4 packet without its headers. */
 enum { MOST_SEGMENTS = EDO__MAX_MESSAGES, MOST_BYTES = 65507 };
 
 /* A control message with the segment size, which is a 16-bit number. */
@@ -280,8 +280,8 @@ static unsigned length_of_run(const edo_message *messages, unsigned count)
     return length;
 }
 
-/* Adds a run. first: index of the run's first message in the batch, and of that message's
- * vector. */
+/* Adds a run. first: index of the run's first message in `messages`. The run's vectors begin at the
+ * same index of batch->vectors. */
 static void add_run(out_batch *batch, const edo_message *messages, unsigned first, unsigned length)
 {
     const edo_message *message = &messages[first];

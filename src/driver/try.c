@@ -57,7 +57,7 @@ static ssize_t write_once(int fd, const struct iovec *vector, int count, unsigne
  * A read from a FIFO without a writer gets 0 bytes at once, after the last writer has closed the
  * FIFO and also before the first writer has opened it. poll(2) distinguishes these cases, because a
  * hang-up is reported only if there was a writer before. A writer may open the FIFO between the
- * read and the poll. So the read is repeated (EINTR) if there are bytes now.
+ * read and the poll. So if there are bytes now, errno is EINTR, and edo__try() repeats the read.
  *
  * A read from a master fails with EIO when all bytes were read and no process has the terminal
  * open. */

@@ -53,8 +53,8 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
 }
 
 /* These functions report the caller's side of the switches, before and after a run of the fiber.
- * For ThreadSanitizer, accesses before the switch precede accesses after the switch, because both
- * sides run on one thread. */
+ * With flags of 0, ThreadSanitizer counts accesses before the switch as earlier than accesses after
+ * it. This is right, because both sides run on one thread. */
 static edo__always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom,
                                                    size_t size)
 {

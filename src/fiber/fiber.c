@@ -30,9 +30,9 @@ static int take_stack(const edo_fiber_options *options, edo__stack **ret_stack)
 
 static void run(void *memory);
 
-/* Clears the members that may be read before they are written. All other members are written by the
- * creation, or by each entry. Not the whole struct: compilers make a `rep stos` of that, which takes
- * 4 ns more. */
+/* Clears the members that may be read before they are written. The creation, or each entry, writes
+ * all other members. To clear the whole struct would take 4 ns more, because compilers use
+ * `rep stos` for that. */
 static void clear(edo__fiber *fiber)
 {
     fiber->frame = NULL;
@@ -105,16 +105,17 @@ void edo__fiber_destroy(edo__fiber *fiber)
 
 /* ---- into the fiber and back ----
  *
- * The processor predicts the targets of returns from the earlier calls. After a switch, these calls
- * were made on the other stack, so the processor mispredicts the returns. Therefore the switch is
- * the last action of a poll and of a wait. The compiler then emits a jump instead of a call, so a
- * switch returns directly to the caller on the other side. So neither side can do any work after
- * its own switch. The other side does that work, before it switches back. */
+ * The processor remembers the latest calls, and predicts from them where each return goes. After a
+ * switch, the remembered calls are those of the other stack, so the predictions are wrong.
+ * Therefore the switch is the last action of a poll and of a wait. The compiler then emits a jump
+ * to the switch instead of a call, and the switch returns directly to the caller on the other side.
+ * So neither side can do any work after its own switch. The other side does that work, before it
+ * switches back. */
 
-/* Each fiber has its own errno and its own C++ exceptions that are being handled. The runtime's
- * side needs no errno. The exceptions of the two sides are exchanged before and after each run of
- * the fiber, both times on the same thread. __cxa_get_globals() of the C++ runtime returns the
- * address of the thread's exceptions. */
+/* Each fiber has an errno of its own, and a record of the C++ exceptions that it is handling. The
+ * runtime's side needs no errno. Before and after each run of the fiber, exchange_exceptions()
+ * swaps the record in the fiber with the record of the thread, both times on the same thread.
+ * __cxa_get_globals() of the C++ runtime returns the address of the thread's record. */
 __attribute__((weak)) void *__cxa_get_globals(void);
 
 static void exchange_exceptions(edo__fiber *fiber)

@@ -34,7 +34,8 @@ struct edo__fiber {
     int error;             // errno of the fiber, while it does not run
     bool is_annotated;     // the switches are reported to a sanitizer
     bool is_measured;      // the depth of the stack is measured at the end, see measure.c
-    void *exceptions[2];   // C++ exceptions being handled on the side that does not run
+    void *exceptions[2];   // C++ exceptions being handled: those of the fiber; while the fiber
+                           // runs, those of its poll
     const edo_site *site;  // site of the fiber, for the report of an overflow
     void *values[EDO_FIBER_KEYS];
     edo__annotations annotations;

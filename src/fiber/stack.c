@@ -243,10 +243,11 @@ static uint32_t kind_for(size_t size)
     return kind;
 }
 
-/* Finds the pool for the size of an option. The pool of the default size is found only once. */
+/* Finds the kind of stack for a size from the options. The search for the default size (0) is made
+ * only once. */
 static uint32_t kind_of(size_t size)
 {
-    static edo_atomic(uint32_t) usual; // plus 1; 0: not known yet
+    static edo_atomic(uint32_t) usual; // kind of the default size, plus 1; 0: not known yet
     if (size) return kind_for(rounded(size));
     uint32_t kind = edo_load_relaxed(&usual);
     if (edo__unlikely(!kind)) edo_store_relaxed(&usual, kind = kind_for(rounded(0)) + 1);

@@ -7,8 +7,8 @@
 #include "base/base.h"
 #include "sys/fiber.h"
 
-/* Header of a stack. The header is at the high end of the stack's memory, in the page that each
- * fiber uses. */
+/* Header of a stack. The header is at the high end of the stack's memory, in the page that every
+ * fiber uses anyway. */
 typedef struct edo__stack {
     edo__stack_memory memory;
     struct edo__stack *next; // the next stack in a pool

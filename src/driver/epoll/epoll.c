@@ -1,19 +1,19 @@
 /* The epoll driver, for edge-triggered readiness.
  *
  * A descriptor is registered once, for all events, when an operation on the descriptor first has to
- * wait. (A Unix stream is first registered without room: see events_of in epoll_source.c.) An event
- * sets the ready bits of the sides and is counted in the rest of their words. A call that would
- * block clears the bits only if no event has come since the word was read, so readiness is never
- * lost. A read that has emptied the socket (edo__has_met_end) also clears the bits, which saves the
- * call that would answer EAGAIN. After the peer has hung up, such a read does not clear the bits,
- * because no further edge would come.
+ * wait. (A Unix stream is first registered without EPOLLOUT: see events_of in epoll_source.c.) An
+ * event sets the ready bits of the sides and is counted in the rest of their words. A call that
+ * would block clears the bits only if no event has come since the word was read, so readiness is
+ * never lost. A read that has emptied the socket (edo__has_met_end) also clears the bits, which
+ * saves the call that would answer EAGAIN. After the peer has hung up, such a read does not clear
+ * the bits, because no further edge would come.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
  * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next
  * waiter if the side is still ready. So while a side is ready and has parked operations, there is a
  * woken operation that will either clear the readiness or wake the next waiter. No readiness is
- * left unused, and one event wakes one task. An operation that ends by its first try makes no side
- * ready, so it need not wake a waiter.
+ * left unused, and one event wakes one task. An operation that ends by its first try was not woken
+ * and makes no side ready. So that operation need not wake a waiter.
  *
  * epoll_source.c contains the registration and the end of sources.
  */
@@ -29,7 +29,7 @@
 enum {
     NANOSECONDS = 1000000000,
     NANOSECONDS_PER_MS = 1000000,
-    AHEAD = 4, // events between the handled one and the prefetched one
+    AHEAD = 4, // distance, in events, from the handled one to the prefetched one
     READ_EVENTS = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
     WRITE_EVENTS = EPOLLOUT | EPOLLHUP | EPOLLERR,
     READ_FINAL = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
@@ -110,7 +110,7 @@ static void note_end(edo__source *source, const edo_op *op, uint32_t *seen)
 static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 {
     uint32_t *word = &seen->words[edo__side_of(op)];
-    bool asks = edo__request_of(op) == EDO__POLL; // a poll makes its call whatever the bits are
+    bool asks = edo__request_of(op) == EDO__POLL; // calls poll(2) even if no bit is set
     if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
     op->base.result = edo__try(source, op);
     if (op->base.result != -EAGAIN) {
@@ -143,9 +143,10 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
     edo__wakes_commit(&wakes);
 }
 
-/* Ends an operation. Wakes the next waiter, and ends a visit that the operation has begun or used.
- * The load without the lock sees every such visit. Any other visit is ended by an operation that
- * has used that visit. */
+/* Ends an operation. Wakes the next waiter. Also ends the visit of the side, if the operation has
+ * begun or used that visit. The load of `visit` sees such a visit without the lock, because the
+ * operation itself has written or found `visit` under the lock before. The load may miss any other
+ * visit. Another operation, which has used that visit, ends it. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
 {
@@ -185,7 +186,7 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
     edo__lock_take(&source->lock);
     bool parked = edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
     edo__lock_give(&source->lock);
-    if (!parked) op->detail |= EDO__DETAIL_WOKEN; // an event may have come since the first look
+    if (!parked) op->detail |= EDO__DETAIL_WOKEN; // perhaps woken since edo__op_go_on looked
     op->base.result = -ECANCELED;
     return end(driver, source, op);
 }
@@ -266,7 +267,7 @@ static void prefetch(const struct epoll_event *event)
 {
     const char *source = event->data.ptr;
     if (!source) return;
-    __builtin_prefetch(source, 1);      // to be written: the lock
+    __builtin_prefetch(source, 1);      // 1: for a write; the lock is near the start
     __builtin_prefetch(source + 64, 1); // the next line
 }
 

@@ -7,8 +7,8 @@
 #include "driver/driver.h"
 
 /* Number of events per turn; further events come with the next turn. Tasks are polled after their
- * batch. With hundreds of events, the first sources and tasks of a batch have left the cache by
- * then. */
+ * batch. With hundreds of events, the first sources and tasks of a batch would have left the cache
+ * by then. */
 enum { EDO__EPOLL_BATCH = 32 };
 
 typedef struct edo__epoll {
@@ -16,8 +16,8 @@ typedef struct edo__epoll {
     int epoll, event; // event: an eventfd that ends the wait
     bool no_pwait2;   // epoll_pwait2() does not work, so waits are rounded up to milliseconds
     uint32_t fork_generation;
-    edo_atomic(uint32_t) turns; // odd while the batch may refer to sources: from before
-                                // a wait until the batch is handled
+    edo_atomic(uint32_t) turns; // odd from before the wait until the batch is handled;
+                                // meanwhile the batch may refer to sources
     edo__lock lock;             // guards the two lists, and the counts of registrations
     edo__node sources;          // list of the sources registered with this driver
     edo__source *dead;          // list of forgotten sources, to be freed
@@ -41,8 +41,9 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
 /* Registers an operation's source with a driver of the poll's runtime. Called under the source's
  * lock. *driver: the driver of the poll. If another driver of the same runtime already has the
- * source, *driver is set to that driver. *ret_left: set, and pinned, if a driver of another runtime
- * has lost the source. The caller then releases the lock and calls edo__epoll_leave_behind().
+ * source, *driver is set to that driver. *ret_left: if this call takes the source from a driver of
+ * another runtime, *ret_left is set to that driver, which is pinned. The caller then releases the
+ * lock and calls edo__epoll_leave_behind().
  * Returns: 0 or a negative errno. */
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
                         edo__epoll **ret_left);

@@ -80,9 +80,9 @@ static bool waits_for_room(const edo_op *op)
     return op->detail & (EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_BOTH_SIDES);
 }
 
-/* Events to register for. A Unix stream reports room each time its peer has read, also when the
- * buffer was never full (TCP does so only after a full buffer). So a Unix stream is registered for
- * room when the first operation waits for room. */
+/* Events to register for. A Unix stream reports room (EPOLLOUT) each time its peer has read, even
+ * if the buffer was never full. TCP reports room only after the buffer was full. So a Unix stream
+ * is registered for EPOLLOUT only when the first operation waits for room. */
 static uint32_t events_of(const edo__source *source, const edo_op *op)
 {
     enum { LOCAL = EDO__SOURCE_SOCKET | EDO__SOURCE_MADE, MASK = LOCAL | EDO__SOURCE_TCP };
@@ -90,10 +90,11 @@ static uint32_t events_of(const edo__source *source, const edo_op *op)
     return is_local && !waits_for_room(op) ? ALL_EVENTS & ~(uint32_t)EPOLLOUT : ALL_EVENTS;
 }
 
-/* Adds room to the events of a registration. No event is lost: EPOLL_CTL_MOD reports room that there
- * is at the time of the call, and registers for all room that comes later. Such an event is handled
- * under the source's lock, so after the operation has parked. The registration keeps these events
- * until it ends, because a stream that was full is likely to be full again. */
+/* Adds EPOLLOUT to the events of a registration. No room is missed: EPOLL_CTL_MOD reports room that
+ * there already is, and the registration reports room that comes later. A turn handles these
+ * reports under the source's lock, and the caller holds that lock until the operation has parked.
+ * EPOLLOUT stays registered until the registration ends, because a stream that was full is likely
+ * to be full again. */
 static int watch_room(edo__epoll *driver, edo__source *source)
 {
     struct epoll_event event = { .events = ALL_EVENTS | EPOLLET, .data.ptr = source };

@@ -8,12 +8,13 @@
  * takes completions, so queues and completions need no lock. Another thread may close a source. The
  * close wakes the task of each waiting operation, and the task's poll cancels the operation.
  * Another thread may also poll an operation that the owner has started. If the operation has a
- * result, that poll takes the result. Otherwise the poll changes the waker or requests a
- * cancellation. The source's lock orders these accesses.
+ * result, that poll takes the result. Otherwise the poll changes the waker, or requests a cancel
+ * from the owner. The source's lock orders these accesses.
  *
- * A worker's ring is shared. Any thread prepares SQEs, under the driver's lock, so there are no
- * requests: any poll can cancel directly. One thread at a time, the turner, takes completions. The
- * turner holds `turning` from before it submits until it has handled the completions.
+ * A worker's ring is shared. Any thread may prepare SQEs, under the driver's lock. So a poll that
+ * cancels an operation prepares the cancel itself, and needs no request to an owner. One thread at
+ * a time, the turner, takes completions. The turner holds `turning` from before it submits until it
+ * has handled the completions.
  *
  *     thread            action                                       under
  *     a poll            prepares; submits if `asleep`                source's lock, driver's lock
@@ -185,8 +186,8 @@ static _Noreturn void give_up(int error)
     edo__sys_wait_failed("io_uring", error);
 }
 
-/* Whether there is work that the turn has not seen. For later work, the eventfd `signal` is set
- * again. */
+/* Whether there is work that the turn has not seen. Called after the eventfd `signal` was cleared.
+ * Work that arrives after this check sets the eventfd by itself. */
 static bool is_more_to_do(edo__uring *driver)
 {
     return edo__ring_pending(&driver->ring) || edo__ring_ready(&driver->ring) ||
@@ -261,10 +262,11 @@ static int uring_turn(edo_driver *base, int64_t timeout)
                           : turn_owned(driver, sleeps, timeout);
 }
 
-/* Ends the wait of a turn. Each write causes an edge, also if the poll is armed later. With a
- * foreign loop, this function sets the loop's eventfd `signal` directly, because a signal through
- * `event` and the kernel would arrive late. A watch polls `signal` too, because the owner may sleep
- * in the ring in spite of the foreign loop. */
+/* Ends the wait of a turn. The watch of the eventfd reports each write, and also a write made
+ * before the watch was armed. A foreign loop waits for the eventfd `signal`. So this function sets
+ * `signal` if there is one, because a write to `event` would set `signal` only through the kernel,
+ * and late. A watch polls `signal` too, because the owner may sleep in the ring in spite of the
+ * foreign loop. */
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);

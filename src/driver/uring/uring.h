@@ -25,14 +25,15 @@ typedef struct edo__uring_request {
 /* A ring is owned by the thread that enabled the ring, or shared by the threads of its runtime. The
  * choice is made when the driver is opened.
  *
- * Owned: other threads access base, owner, event, signal and, under the lock, the list of requests.
+ * Owned: other threads access `base`, `owner`, `event`, `signal` and, under the lock, the list
+ * of requests.
  * Shared: the lock guards the submission queue and the watches. `turning` guards the completions.
  *
- * Order of locks: turning, a source's or `calls`, the driver's. */
+ * Order of locks: `turning`, then a source's lock or `calls`, then the driver's `lock`. */
 typedef struct edo__uring {
     edo_driver base;
     struct edo__ring ring;
-    int event;              // eventfd that ends the wait; never read, each write causes an edge
+    int event;              // eventfd that ends the wait; read only when its watch has ended
     edo_atomic(int) signal; // eventfd for foreign loops, also signalled by the kernel; or -1
     uint32_t fork_generation;
     edo_atomic(const void *) owner; // NULL until the ring is enabled

@@ -100,8 +100,9 @@ static void unpark_pinned(edo__uring *driver)
     edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
 }
 
-/* Requests a cancel from the owner, on another thread. Pins the driver under the lock, while the
- * parked operation still keeps the driver alive. Returns: false if out of memory. */
+/* Requests a cancel from the owner. Called on any other thread. Pins the driver under the source's
+ * lock, while the parked operation still keeps the driver alive. Returns: false if out of
+ * memory. */
 static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 {
     edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
@@ -154,7 +155,7 @@ edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, ed
     edo__lock_take(&source->lock);
     bool pending = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
     if (!pending)
-        op->detail |= EDO__DETAIL_WOKEN; // a completion may have come since the poll's first look
+        op->detail |= EDO__DETAIL_WOKEN; // perhaps woken by a completion since edo__op_go_on looked
     if (pending && edo__uring_stage_of(op) == EDO__QUEUED) pending = leave_queue(source, op);
     bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
     if (pending) op->waker = waker;

@@ -20,8 +20,8 @@
  * messages. A poll in the ring would report POLLERR at once, so the operation would be tried in
  * vain again and again. So a poll that has reported only errors marks its side (`polls_edges`). The
  * next poll of that side is multishot, because a multishot poll reports only new events. The driver
- * cancels that poll at the first report that has more than errors. No task has requested this
- * cancel. The end of the poll clears the mark.
+ * cancels that poll at the first report that has more than errors. The operation is not cancelled
+ * thereby: it is tried again (answer_of). The end of the poll clears the mark.
  */
 #include "driver/uring/uring.h"
 
@@ -227,8 +227,8 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
 /* ---- completing ---- */
 
 /* Called after a completed transfer. Marks the side as ready if there may be more to read, or room
- * to write. A failed accept also marks the side, because a direct call reports a shortage of
- * descriptors sooner than the ring. */
+ * to write. A failed accept also marks the side, so that the next accept is tried by a direct call.
+ * That call reports a shortage of descriptors sooner than the ring would. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
     bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
@@ -238,8 +238,9 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 }
 
 /* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
- * start again. It is the result after a completed poll, after an interruption, and after a
- * cancellation that no task requested, which the kernel makes when the submitting thread has ended.
+ * start again. It is the result after a completed poll, after an interruption, and after a cancel
+ * that no task requested. Such a cancel is made by the kernel when the submitting thread has ended,
+ * or by note_report().
  *
  * An accept may also end with EAGAIN, because in older kernels an accept in the ring does not wait
  * for connections on a non-blocking socket. After the first such EAGAIN, the ring only polls
