@@ -9,23 +9,22 @@
 /* ---- contexts ----
  *
  * The stack pointer identifies a context. The context's stack holds the callee-saved registers and
- * the floating-point modes (x86: MXCSR and the x87 control word; aarch64: FPCR). Signal masks
- * belong to the thread, so a switch makes no system call, except with ucontext on other
- * processors. */
+ * the floating-point modes (x86: MXCSR and the x87 control word; aarch64: FPCR). A switch does not
+ * change the signal mask of the thread, so it makes no system call. On other processors, the
+ * switches are those of ucontext, which save and set the signal mask by a system call. */
 
 /* Makes a context. The first switch to the context calls entry(arg), with the floating-point modes
  * of the caller of this function. entry does not return.
  * top: end of the stack, which has at least EDO__CONTEXT_SIZE bytes. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 
-/* Suspends the current context, and resumes context `to`. In `to`, the suspended call returns
- * `value`. Stores the current context in *ret_from before the switch. The call ends when a later
- * switch resumes *ret_from, perhaps on another thread. Returns: the `value` of that later
- * switch. */
+/* Stores the current context in *ret_from, suspends it, and resumes the context `to`. The call of
+ * this function that suspended `to` then returns `value`. This call returns when a later switch
+ * resumes *ret_from, perhaps on another thread. Returns: the `value` of that later switch. */
 int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value);
 
-/* As edo__sys_context_switch(), but with an int result, so that a function that returns int can end
- * with this call. */
+/* As edo__sys_context_switch(), but with an int result. A function that returns int can make this
+ * call as a tail call. */
 int edo__sys_context_enter(void **ret_from, void *to, int64_t value);
 
 enum { EDO__CONTEXT_SIZE = 2048 }; // bytes; room for the largest context, which ucontext makes
@@ -45,7 +44,8 @@ typedef struct edo__stack_memory {
     unsigned watch; // id that a memory checker has given the stack; 0: none
 } edo__stack_memory;
 
-/* stack_least: least size of a guarded mapping. stack_guard: size of a guard. In bytes. */
+/* edo__sys_stack_least() returns the least size of a mapping with a guard. edo__sys_stack_guard()
+ * returns the size of a guard. Both sizes are in bytes. */
 size_t edo__sys_stack_least(void);
 size_t edo__sys_stack_guard(void);
 

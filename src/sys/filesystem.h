@@ -5,10 +5,12 @@
 #include <edo/dir.h>
 #include <edo/file.h>
 
-enum { EDO__HERE = -100 }; // directory: the working directory of the process
+enum { EDO__HERE = -100 }; // in place of a directory: the process's working directory
 
 typedef enum edo__file_verb {
-    /* Calls on a file. If offset is EDO__AT_POSITION, the call is at the file's position. */
+    /* Calls on a file. The comment at a verb names the members of edo__file_call that the verb
+     * uses, and their contents. If `offset` is EDO__AT_POSITION, the call is at the file's
+     * position. */
     EDO__FILE_READ,   // data, size, offset, flags: EDO_OPEN_DIRECT or 0; result: bytes
     EDO__FILE_WRITE,  // as EDO__FILE_READ
     EDO__FILE_READV,  // data: slices; size: their number
@@ -31,7 +33,7 @@ typedef enum edo__file_verb {
     EDO__FILE_INFO,  // data: edo_info *
     EDO__FILE_MODE,  // mode
     EDO__FILE_OWNER, // size: user id, offset: group id
-    EDO__FILE_TIMES, // data: access time, path2: change time; edo_file_time * or NULL
+    EDO__FILE_TIMES, // data: access time, path2: change time; both edo_file_time * or NULL
 
     /* Calls on a path in a directory. */
     EDO__PATH_MAKE_DIR, // mode
@@ -77,9 +79,10 @@ int64_t edo__file_try(const edo__file_call *call);
  * is opened with O_NONBLOCK, which has no effect on reads and writes of regular files.
  * edo__file_clear_nonblocking() clears the flag before a use that the flag would change.
  *
- * edo__file_make() of EDO__FILE_OPEN returns EDO__NOT_YET for a named pipe without a reader. The
- * caller tries again later. Each open ends with edo__file_end_open(). */
-#define EDO__NOT_YET (-EINPROGRESS) // no error of a call on a file; -EAGAIN: there are no threads
+ * If EDO__FILE_OPEN opens a named pipe for writing only, and the pipe has no reader,
+ * edo__file_make() returns EDO__NOT_YET. The caller tries again later. Each open ends with
+ * edo__file_end_open(). */
+#define EDO__NOT_YET (-EINPROGRESS) // calls on files never fail with it; -EAGAIN means no threads
 int64_t edo__file_try_open(const edo__file_call *call);
 void edo__file_clear_nonblocking(edo_fd fd);
 
@@ -89,9 +92,10 @@ void edo__file_clear_nonblocking(edo_fd fd);
  * just found this reader could fail with EPIPE. */
 bool edo__file_end_open(edo_fd fd);
 
-/* Waits until a file without a position, such as a pipe or a terminal, can be read, or takes
- * EDO__FILE_PIPE_WRITE bytes, but no longer than `limit` ms. Returns: 1; EDO__NOT_YET; 0: the
- * file has a position, and was not waited for. */
+/* Waits until a file can be read (`writes` false), or until it takes EDO__FILE_PIPE_WRITE bytes
+ * (`writes` true), but no longer than `limit` ms. Waits only for files without a position, such as
+ * pipes and terminals. Returns: 1; EDO__NOT_YET: the limit has passed; 0: the file has a
+ * position. */
 int edo__file_wait(edo_fd fd, bool writes, int limit);
 enum { EDO__FILE_PIPE_WRITE = 4096 }; // PIPE_BUF of Linux
 

@@ -57,7 +57,8 @@ int edo__local_identify(const char *path, edo__file_id *ret_id);
 void edo__local_remove(const char *path, const edo__file_id *id);
 
 /* Locks the directory of a path against other callers of this function, until the descriptor is
- * closed. Returns: a descriptor; -EAGAIN: locked by another process; another negative errno. */
+ * closed. Returns: a descriptor; -EAGAIN: another caller has locked the directory; another negative
+ * errno. */
 edo_fd edo__local_lock_directory(const char *path);
 
 /* Checks whether the socket at a path has no owner any more. Returns: 0: no process has the socket

@@ -12,11 +12,11 @@ typedef struct edo__fd_move {
 /* A command, and everything that the child needs. Prepared before the child exists. */
 typedef struct edo__spawn_plan {
     const edo_command *command;
-    const char *const *paths; // paths of the program to try in order; the last is NULL
+    const char *const *paths; // paths to try for the program, in order; then NULL
     char *const *argv, *const *envp;
     edo__fd_move *moves; // sorted by target
     size_t move_count;
-    uint64_t mask; // signals that are blocked in the child with EDO_COMMAND_KEEP_SIGNALS
+    uint64_t mask; // with EDO_COMMAND_KEEP_SIGNALS: signals that the child blocks
 } edo__spawn_plan;
 
 typedef struct edo__spawned {

@@ -61,8 +61,8 @@ void edo__ip_format(const edo__address *address, char text[EDO__IP_TEXT_SIZE]);
 /* Returns: the number of a network interface; 0 if the name is unknown. */
 uint32_t edo__interface_number(const char *name);
 
-/* Looks up all addresses of a host. Blocks without a time limit. The addresses are in the order in
- * which they should be tried, in an array from edo__alloc().
+/* Looks up all addresses of a host. Blocks without a time limit. Stores the addresses in an array
+ * from edo__alloc(), in the order in which the caller should try them.
  * service: a port or a name. family: family of the addresses, or ANY.
  * Returns: the number of addresses, at least 1; or a negative errno (see edo_lookup()). */
 int edo__sys_resolve(const char *host, const char *service, edo__family family,

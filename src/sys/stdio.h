@@ -11,6 +11,7 @@ typedef struct edo__stdio_ops {
     void (*close)(void *object);
 } edo__stdio_ops;
 
-/* Opens a FILE. mode: as fopen(3). Negative results of read and write are stored in errno.
+/* Opens a FILE. mode: as fopen(3). If `read` or `write` returns a negative errno, the call on the
+ * FILE fails, and sets errno to that error. -EDO_EOF of `read` becomes EIO.
  * Returns: 0; -EINVAL: a bad mode; -ENOMEM. */
 int edo__stdio_open(void *object, const char *mode, const edo__stdio_ops *ops, FILE **ret_file);

@@ -125,9 +125,9 @@ void *edo__sys_alloc(size_t size, size_t align);
 edo_fd edo__sys_timer_open(void);
 void edo__sys_timer_set(edo_fd fd, int64_t when);
 
-/* clock_now returns the time of a clock, in nanoseconds. clock_open and clock_set open and set a
- * timer descriptor of a clock. A descriptor of the wall clock also becomes readable when the clock
- * is changed; the caller then sets the timer again. */
+/* edo__sys_clock_now() returns the time of a clock, in nanoseconds. edo__sys_clock_open() and
+ * edo__sys_clock_set() open and set a timer descriptor of a clock. A descriptor of the wall clock
+ * also becomes readable when that clock is changed. The caller then sets the timer again. */
 int64_t edo__sys_clock_now(edo_clock clock);
 edo_fd edo__sys_clock_open(edo_clock clock);
 void edo__sys_clock_set(edo_fd fd, int64_t when);

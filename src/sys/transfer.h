@@ -4,9 +4,9 @@
 
 #include <edo/base.h>
 
-/* Makes a pipe, non-blocking and closed by exec. capacity: bytes that the pipe can hold at least,
- * if the system permits that; 0: the default. ret_fds[0] is the read end. Returns: 0 or a negative
- * errno. */
+/* Makes a pipe, non-blocking and closed by exec. capacity: least number of bytes that the pipe can
+ * hold, if the system permits it; 0: the default. ret_fds[0] is the read end. Returns: 0 or a
+ * negative errno. */
 int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2]);
 
 /* Whether a splice between a pipe and this descriptor cannot block, because the descriptor is a
@@ -51,8 +51,9 @@ bool edo__sys_is_unsupported(int64_t error);
  * support such sends on this socket. */
 int edo__sys_zero_copy_permit(edo_fd socket);
 
-/* Sends once, without blocking. The memory belongs to the system until a report releases the send.
- * Returns: bytes; -EAGAIN; -ENOBUFS: the system can take no more memory at present. */
+/* Sends once, without blocking. The system uses the memory until edo__sys_zero_copy_report()
+ * reports this send. Returns: bytes; -EAGAIN; -ENOBUFS: the system can take no more memory at
+ * present. */
 int64_t edo__sys_zero_copy_send(edo_fd socket, const void *data, size_t size);
 
 /* Takes one report about one or more sends. *ret_copied: whether the system has copied the bytes of

@@ -12,7 +12,7 @@ enum {
     EDO__CHANGE_MOVED_FROM = 1 << 5,
     EDO__CHANGE_MOVED_TO = 1 << 6,
     EDO__CHANGE_SELF_REMOVED = 1 << 7, // the directory itself was removed
-    EDO__CHANGE_ENDED = 1 << 8,        // last event for the directory's number
+    EDO__CHANGE_ENDED = 1 << 8,        // the last event with this `number`
     EDO__CHANGE_LOST = 1 << 9,         // events were dropped
     EDO__CHANGE_OF_DIR = 1 << 10,      // with another bit: `name` is a directory
     EDO__CHANGE_SELF_MOVED = 1 << 11,  // the directory itself was renamed; its new path is unknown

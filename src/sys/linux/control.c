@@ -251,7 +251,7 @@ bool edo__datagram_error_read(const edo_control *control, edo_datagram_error *re
         if (is_of(&record, IPPROTO_IP, IP_RECVERR) || is_of(&record, IPPROTO_IPV6, IPV6_RECVERR))
             found = read_error(&record, &error) || found;
         else if (is_of(&record, SOL_SOCKET, SCM_TIMESTAMPING))
-            read_time(&record, &error.timestamp); // the first of three times, taken by the kernel
+            read_time(&record, &error.timestamp); // the kernel's time, the first of three
     if (found) *ret_error = error;
     return found;
 }

@@ -1,4 +1,5 @@
-/* Eventfds, which end waits, and the end of the process after a failed wait. */
+/* Eventfds, which wake waiting threads. This file also ends the process after a wait that has
+ * failed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>

@@ -9,7 +9,7 @@
 
 #include "base/base.h"
 
-#ifndef EDO__CONTEXTS_BY_UCONTEXT // the test on aarch64 has 4.5 KiB contexts and larger stacks
+#ifndef EDO__CONTEXTS_BY_UCONTEXT // a test defines it; its stacks hold 4.5 KiB contexts (aarch64)
 _Static_assert(sizeof(ucontext_t) + 96 <= EDO__CONTEXT_SIZE,
                "a context below the top of its stack");
 #endif
@@ -35,8 +35,7 @@ static void start(unsigned high, unsigned low)
     self->entry(self->arg);
 }
 
-/* The struct with the context and the arguments of entry is above the stack that makecontext()
- * uses. */
+/* Puts a struct `first` at the end of the stack. makecontext() gets the memory below the struct. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
 {
     uintptr_t end = (uintptr_t)top & ~(uintptr_t)15;
@@ -45,7 +44,8 @@ void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
     self->entry = entry;
     self->arg = arg;
     self->base.context.uc_link = NULL;
-    /* At least these bytes are below `self`. makecontext() uses only the end of the range. */
+    /* At least EDO__CONTEXT_SIZE bytes of the stack are below `self`. makecontext() uses only the
+     * end of this range. */
     self->base.context.uc_stack.ss_size = EDO__CONTEXT_SIZE;
     self->base.context.uc_stack.ss_sp = (char *)self - EDO__CONTEXT_SIZE;
     uint64_t place = (uintptr_t)self;

@@ -135,7 +135,8 @@ static int64_t seek(const edo__file_call *call)
     return at < 0 ? -errno : at;
 }
 
-/* Seeks, except for data or a hole: such a seek may read the file's map from the disk. */
+/* Seeks, unless the seek is for data or for a hole. A seek for data or a hole may read the file's
+ * map from the disk. Returns: -EAGAIN for such a seek. */
 static int64_t try_seek(const edo__file_call *call)
 {
     return call->flags <= EDO_SEEK_END ? seek(call) : -EAGAIN;

@@ -35,8 +35,8 @@ static edo_file_time time_of(struct statx_timestamp stamp)
     return (edo_file_time){ .seconds = stamp.tv_sec, .nanoseconds = stamp.tv_nsec };
 }
 
-/* Offsets of two words of struct statx for which glibc 2.36 has no names: the alignment of memory,
- * and the alignment of offsets, for direct transfers. */
+/* Offsets, in bytes, of two members of struct statx that glibc 2.36 does not declare. The members
+ * are the alignment of memory and the alignment of file offsets in direct transfers. */
 enum { DIRECT_MEM_ALIGN = 0x98, DIRECT_OFFSET_ALIGN = 0x9c };
 
 static uint32_t direct_align_of(const struct statx *stat)

@@ -148,13 +148,14 @@ int64_t edo__file_open(const edo__file_call *call)
 
 /* ---- without waiting ---- */
 
-/* Whether openat2() with RESOLVE_CACHED does not work on this kernel. An old kernel refuses each
- * call in the same way. */
+/* Whether this kernel refuses every openat2() with RESOLVE_CACHED, as old kernels do. Such calls
+ * are then no longer tried. */
 static edo_atomic(bool) has_no_cached;
 
-/* Called after a refused call. Finds out whether the kernel refuses all calls with RESOLVE_CACHED,
- * or only that call, such as O_DIRECT on a file system without direct transfers. To do so, tries a
- * call that is always valid. */
+/* Called after the kernel has refused a call with RESOLVE_CACHED. Finds out whether the kernel
+ * refuses all such calls. To do so, tries a call that is always valid. If the kernel accepts that
+ * call, only the first call was refused, for example because its file system has no direct
+ * transfers (O_DIRECT). */
 static void note_refusal(void)
 {
     static const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED };

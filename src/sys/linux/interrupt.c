@@ -17,11 +17,11 @@
 
 enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
-/* The only request. Its steps are FREE -> ASKED -> RUNNING (by the handler) -> DONE, or ASKED ->
- * FREE at the deadline. The two steps from ASKED are compare-and-swaps, so a handler that runs
- * after the deadline makes no call. `state` contains the thread's number, so a late handler also
- * makes no call during a later request for another thread. (Linux has no thread numbers above
- * 2^22.) */
+/* The request. There is one per process, and the lock serializes its users. Its steps are FREE ->
+ * ASKED -> RUNNING (by the handler) -> DONE, or ASKED -> FREE at the deadline. The two steps from
+ * ASKED are compare-and-swaps, so a handler that runs after the deadline makes no call. `state`
+ * contains the thread's number, so a late handler also makes no call during a later request for
+ * another thread. (Linux has no thread numbers above 2^22.) */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
@@ -47,8 +47,8 @@ void edo__sys_forget_interrupt(void)
     edo_store_relaxed(&request.state, FREE);
 }
 
-/* EDO__SIGNAL_FIRST keeps requests from the program's own subscribers, which are in a later
- * group. */
+/* The subscriber is in the first group. It takes the signals of requests, so the program's own
+ * subscribers, which are in a later group, are not notified of requests. */
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT,
                                              .flags = EDO__SIGNAL_FIRST,
                                              .notify = on_signal };
@@ -79,8 +79,9 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* Warns if the program has set a handler of its own, which may not call the dispatcher's handler.
- * Warns once, and again only if the dispatcher's handler was installed in between. */
+/* Warns if the program has set a handler of its own. Such a handler perhaps does not call the
+ * dispatcher's handler. The warning comes once. It comes again only if a call of this function has
+ * found the dispatcher's handler installed in between. */
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;

@@ -229,14 +229,15 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* Returns: the flags with which the program has chosen how the system treats ended children. */
+/* Returns: the flags of the program's action for SIGCHLD that say how the system treats children
+ * that stop or end. An ignored SIGCHLD counts as SA_NOCLDWAIT. */
 static int flags_of_children(const struct sigaction *now)
 {
     bool is_ignored = !(now->sa_flags & SA_SIGINFO) && now->sa_handler == SIG_IGN;
     return (now->sa_flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | (is_ignored ? SA_NOCLDWAIT : 0);
 }
 
-/* Installs the dispatcher's handler. During the handler, the signals that have a name are blocked,
+/* Installs the dispatcher's handler. While the handler runs, the signals in `numbers` are blocked,
  * except SIGSEGV and SIGABRT. If SIGSEGV were blocked, a fault in a handler would end the process
  * without the fault handler. SA_ONSTACK: a thread that runs fibers has a separate stack for
  * handlers. */
@@ -316,7 +317,7 @@ void edo__signal_unsubscribe(edo__signal_subscriber *subscriber)
     slot *s = slot_of(subscriber);
     edo__lock_take(&lock);
     bool was_linked = unlink_from(s, subscriber);
-    edo_add_acq_rel(&s->handlers, 0); // partner: the addition in on_signal
+    edo_add_acq_rel(&s->handlers, 0); // partner: the addition in ask_counted
     if (was_linked && !edo_load_relaxed(&s->first)) put_back(s, number_of(subscriber->signal));
     edo__lock_give(&lock);
     while (was_linked && edo_load_acquire(&s->handlers))

@@ -78,8 +78,8 @@ int edo__socket_shutdown_write(edo_fd fd)
     return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* Greatest number of bytes that one call drops. DROP_BUFFER: with a copy to a buffer. MOST_DROPPED:
- * without a copy; the size of one transfer. */
+/* Greatest number of bytes that one call drops. DROP_BUFFER: a call that copies the bytes to a
+ * buffer. MOST_DROPPED: a call that does not copy them; equal to EDO__MAX_TRANSFER. */
 enum { DROP_BUFFER = 4096, MOST_DROPPED = 256 * 1024 };
 
 int edo__socket_drop_input(edo_fd fd, bool tcp)

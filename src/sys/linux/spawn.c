@@ -75,8 +75,9 @@ typedef struct action {
     uint64_t rest[15];
 } action;
 
-/* Restores the default actions of all signals that have handlers. Called while all signals are
- * blocked. */
+/* Restores the default actions of all signals that have handlers. Without EDO_COMMAND_KEEP_SIGNALS,
+ * also restores the default action of SIGPIPE if the signal is ignored. Called while all signals
+ * are blocked. */
 static void reset_signals(const birth *b)
 {
     bool keeps = b->plan->command->options & EDO_COMMAND_KEEP_SIGNALS;
@@ -100,9 +101,10 @@ static void join_group(const birth *b)
         check(b, EDO_STEP_TERMINAL, syscall(SYS_ioctl, command->terminal, TIOCSCTTY, 0));
 }
 
-/* First duplicates each source in the range of the targets to a number above the range, so that no
- * target overwrites a source that is still needed. If a source and its target have the same number,
- * only the close-on-exec flag is cleared. */
+/* Duplicates each source to its target. A source whose number is not above the highest target is
+ * first duplicated to a number above it, so that no target overwrites a source that is still
+ * needed. If a source and its target have the same number, only the close-on-exec flag is
+ * cleared. */
 static void move_descriptors(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -176,8 +178,8 @@ static void set_ids(const birth *b)
 }
 
 /* Sets the signal that the child receives when the parent ends. Called after the ids are set,
- * because a change of the user clears this setting. If the parent has ended before the call, the
- * child has another parent. */
+ * because a change of the user clears this setting. If the parent has ended before that, the signal
+ * would never come. The child then has another parent, and this step fails with ESRCH. */
 static void set_parent_death(const birth *b)
 {
     int signal = b->plan->command->parent_death;
@@ -193,7 +195,7 @@ static void set_place(const birth *b)
     if (command->options & EDO_COMMAND_UMASK) syscall(SYS_umask, command->umask);
 }
 
-/* Whether the program may be at a later path, so that the search continues after an error. */
+/* Whether the search continues after an error, because the program may be at a later path. */
 static bool is_elsewhere(int error)
 {
     return error == ENOENT || error == ENOTDIR || error == EACCES || error == ENAMETOOLONG ||
@@ -256,7 +258,7 @@ static pid_t clone_copying(birth *b, int *pidfd)
     }
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0 && errno != EAGAIN && errno != ENOMEM && errno != EMFILE && !has_cgroup) {
-        args.flags = CLONE_VFORK; // without a pidfd, as above
+        args.flags = CLONE_VFORK; // no CLONE_PIDFD, as in clone_sharing
         pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     }
     if (pid == 0) be_born(b);
@@ -286,7 +288,8 @@ static int64_t make_child(birth *b, char *memory, int *pidfd)
     return pid < 0 ? -error : pid;
 }
 
-/* Passes the child to the caller, or the child's failed step and error. */
+/* Stores the child in *ret_child. If the child has reported a failed step, stores the step in
+ * *ret_step instead, and returns its error. */
 static int conclude(const report *r, pid_t pid, int pidfd, edo__spawned *ret_child,
                     edo_spawn_step *ret_step)
 {

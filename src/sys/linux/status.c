@@ -1,7 +1,8 @@
 /* Status of open files. O_NONBLOCK belongs to the open file, not to the descriptor. A shell and the
  * programs that the shell starts share one open file for their terminal. So edo sets O_NONBLOCK
- * only if nothing else prevents a call from blocking. Before every such call, edo checks the flag,
- * because other processes may clear the flag. At the end, edo restores the flag.
+ * only if nothing else prevents a call from blocking. Before every call that relies on the flag,
+ * edo checks the flag, because another process may have cleared it. After the last use of the
+ * descriptor, or at the exit of the process, edo restores the flag.
  *
  * If another process clears the flag between the check and the call, the call blocks. Linux has no
  * remedy for that. In practice only terminals and named pipes are affected, so they are opened
@@ -78,8 +79,9 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* Undoes the change of a descriptor, if there is one. The count may be read without the lock,
- * because a change was made by an operation on the same source, and that operation has ended. */
+/* Undoes the change of a descriptor, if there is one. The count may be read without the lock. If
+ * the descriptor was changed, an operation on the same source made the change, and that operation
+ * has ended, so the count that is read is not 0. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
@@ -120,7 +122,7 @@ static bool is_master(int fd, mode_t mode)
     return S_ISCHR(mode) && ioctl(fd, TIOCGPTN, &number) == 0;
 }
 
-/* Checks with epoll, because poll(2) reports files that cannot be polled as ready. */
+/* Checks with epoll, because poll(2) reports a file as ready even if the file cannot be polled. */
 int edo__sys_check_pollable(edo_fd fd)
 {
     struct epoll_event event = { .events = EPOLLET };

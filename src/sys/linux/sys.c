@@ -34,7 +34,8 @@ uint64_t edo__sys_random(void)
 {
     uint64_t bits;
     if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
-        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u; // in early boot; 2^64 / golden ratio
+        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u; // early in boot; the factor is 2^64
+                                                               // divided by the golden ratio
     return bits;
 }
 

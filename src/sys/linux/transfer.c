@@ -114,9 +114,10 @@ int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t t
     return n < 0 ? -errno : n;
 }
 
-/* EBADF: the target is open for appending. EIO: from some network file systems. EPERM: from a
- * filter of system calls. If the error is a real error of the files, the reads and writes that
- * follow fail with the same error. */
+/* Three of these errors are less obvious. EBADF: the target is open for appending. EIO: some
+ * network file systems return it. EPERM: a filter of system calls returns it. An error may instead
+ * be a real error of the files. In that case the reads and writes that follow fail with the same
+ * error. */
 bool edo__sys_is_unsupported(int64_t error)
 {
     switch (error) {
