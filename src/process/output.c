@@ -59,7 +59,7 @@ static void keep(edo_output *output, int which, size_t size)
     edo_buffer_commit(buffer, size < left ? size : left);
 }
 
-/* Records the result of a write. All errors end the input without a failure of the operation. A
+/* Records the result of a write. Any error ends the input, but the operation does not fail. A
  * child may close its input early (-EPIPE), and its exit status shows whether that was an error. */
 static void note_written(edo_output *output, int64_t n)
 {
@@ -84,15 +84,16 @@ static void fail(edo_output *output, int64_t error)
     output->has_failed = true;
 }
 
-/* Reads or writes one pipe until an operation has to wait. After a cancelled operation, the pipe
- * remains open for another call, unless the outputs were cut at the deadline. */
+/* Reads or writes one pipe until the read or write has to wait. After a cancelled read or write,
+ * the pipe remains open for another call. If the outputs were cut at the deadline, the pipe is
+ * closed instead. */
 static void drive_way(edo_output *output, int which, edo_cx *cx)
 {
     int64_t n;
     while (!output->ways[which].is_done) {
         edo_op *op = &output->ways[which].op;
         if (!edo__inner_is_set(op)) {
-            if (output->was_cut) end_way(output, which); // the pipe's last read got bytes
+            if (output->was_cut) end_way(output, which); // the last read got bytes, so still open
             if (cx->fate != EDO_LIVE || output->has_failed || output->was_cut) return;
             int rc = begin_way(output, which);
             if (rc < 0) fail(output, rc);
@@ -188,7 +189,7 @@ static int64_t end(edo_output *output, int64_t result)
 static int64_t step(edo_output *output, edo_cx *cx)
 {
     bool had_failed;
-    do { // after a failure, a second round polls the other operations, which cancels them
+    do { // a second round after a failure cancels the other operations
         had_failed = output->has_failed;
         for (int i = 0; i < 3; i++)
             drive_way(output, i, cx);
@@ -220,9 +221,9 @@ static output_op *output_of(const edo_op *op)
     return (output_op *)(uintptr_t)op;
 }
 
-/* Spawns the command, on a thread of the pool: a spawn takes some hundred microseconds, and longer
- * if the program is being written. Streams of the kind EDO_STDIO_INHERIT become pipes; without input bytes, the
- * input becomes the null device. */
+/* Spawns the command, on a thread of the pool. A spawn takes some hundred microseconds, and longer
+ * if the program is being written. Replaces the kind EDO_STDIO_INHERIT of the standard streams by a
+ * pipe, or by the null device for an input without bytes. */
 static int64_t spawn(void *arg)
 {
     edo_output *output = arg;

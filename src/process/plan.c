@@ -103,7 +103,8 @@ typedef struct sizes {
     size_t environment, argv, paths, text, moves; // bytes
 } sizes;
 
-/* Greatest length of all search paths that the child may have, and greatest number of folders. */
+/* Maxima over all search paths that the child may have. length: in bytes. folders: number of
+ * folders. */
 typedef struct extent {
     size_t length, folders;
 } extent;

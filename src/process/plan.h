@@ -5,7 +5,7 @@
 
 typedef struct edo__plan {
     edo__spawn_plan spawn;
-    edo_fd ours[3];   // ends of the pipes for this process; -1: none
+    edo_fd ours[3];   // this process's ends of the pipes; -1: none
     edo_fd theirs[3]; // descriptors opened only for the child; -1: none
     void *memory;
     size_t size;

@@ -9,10 +9,10 @@
 
 /* A child process. The lock guards the members after the lock, up to the next blank line.
  *
- * References: the handle has one reference, which the release of the source drops. The reaper has
- * one reference while the child is in the reaper's list (reaper.h). When the last reference is
- * dropped, the descriptor of the child is closed. So the number of the descriptor and the pid
- * remain valid for the handle and the reaper. The source only borrows the descriptor. */
+ * References. The handle has one reference, which is dropped when `source` is released. The reaper
+ * has one reference while the child is in the reaper's list (reaper.h). The drop of the last
+ * reference closes the child's descriptor. So the descriptor's number and the pid remain valid for
+ * the handle and the reaper. `source` only borrows the descriptor. */
 struct edo_process {
     edo__source source; // readable when the child has ended; used by edo_process_wait()
     edo_atomic(uint32_t) refs;
@@ -30,7 +30,7 @@ struct edo_process {
     edo_io *stdio[3]; // streams that edo_process_take() has not returned yet, or NULL
 
     edo__node reaped; // link in the reaper's list; guarded by the reaper's lock
-    int64_t kill_at;  // time of SIGKILL, ns of edo__sys_now(), or EDO_NEVER; guard as for `reaped`
+    int64_t kill_at;  // time of SIGKILL, ns of edo__sys_now(), or EDO_NEVER; guarded like `reaped`
 };
 
 void edo__process_unref(edo_process *process);

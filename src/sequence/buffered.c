@@ -1,6 +1,7 @@
-/* Async functions called with several items at once. Each call is a task, and a member of the
- * stream's scope. The item and the result of a call lie in the arrays of the stream. The scope is
- * not linked into the frame, because the hold ends the members before the frame ends. */
+/* Calls of an async function that run at the same time, one for each item. Each call is a task, and
+ * a member of the stream's scope. The item and the result of a call lie in the arrays of the
+ * stream. The scope is not linked into the frame. The frame's hold ends the calls instead, before
+ * the frame ends. */
 #include "sequence/set.h"
 
 #include "base/base.h"
@@ -138,7 +139,7 @@ static bool end_calls(edo__buffered *buffered, edo_cx *cx)
     uint32_t asked = cx->asked;
     int64_t result;
     if (!buffered->scope.cancelled) edo_scope_cancel(&buffered->scope);
-    cx->asked = 0; // so that the operation waits for the ends of the calls
+    cx->asked = 0; // hides the cancellation, so that edo_scope_next() waits
     while ((result = take_ended(buffered, cx)) == 1) {
         if (buffered->member.result >= 0)
             edo__hold_drop(&buffered->hold, result_of(buffered, buffered->member.user));

@@ -61,9 +61,9 @@ static int64_t generator_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 /* ---- between pulls ---- */
 
 /* Polls the generator's function if it waits for an operation, so that the function receives the
- * grant of that operation. The function is not polled while its item waits to be pulled. When the
- * owner ends, the function is polled until its end, at least once, because the function owns its
- * arguments. */
+ * grant of that operation. A live poll leaves the function alone while its item waits to be pulled.
+ * When the stream ends, the function is polled until its own end. This includes a function that has
+ * not begun, because it owns its arguments and must release them. */
 static edo_poll hold_poll(edo_future *future, edo_cx *cx)
 {
     edo__generator *generator = edo__container(future, edo__generator, hold.base);

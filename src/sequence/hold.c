@@ -25,7 +25,7 @@ static edo_future **link_of(const edo__hold *hold, struct edo_any_frame *frame)
     return link;
 }
 
-/* Unlinks a hold from a frame that opens the hold again, as in a loop. */
+/* Unlinks a hold that the function opens again, for example in a loop, before it is linked anew. */
 static void leave_earlier(edo__hold *hold, struct edo_any_frame *frame, const char *call)
 {
     edo_future **link = link_of(hold, frame);

@@ -21,8 +21,8 @@ static edo_poll next_poll(edo_future *future, edo_cx *cx)
 
 const edo_future_ops edo__next_ops = { .name = "edo_next", .poll = next_poll };
 
-/* If the stream waits, the caller then awaits an edo_next(), which pulls once more in the same
- * poll, with the same memory. */
+/* Pulls without an operation. After EDO_NEXT_WAITS the caller awaits an edo_next(), which pulls
+ * again in the same poll, with the same memory. */
 int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item)
 {
     if (edo__unlikely(cx->asked) || stream->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;
@@ -164,9 +164,10 @@ int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item)
     return result;
 }
 
-/* Whether a pull whose time has passed is repeated, with a whole budget, before it is cancelled. A
- * pull that has used up the budget may not have reached an item that is ready. The pull is repeated
- * only once, because a stream that drops items without end uses up the budget each time. */
+/* Whether a pull whose time has passed is repeated in a later poll, with a whole budget, before it
+ * is cancelled. A pull that has used up the budget has perhaps stopped before an item that is
+ * ready. The pull is repeated only once, because a stream that drops items without end uses up the
+ * budget each time. */
 static bool has_respite(uint8_t *ending, const edo_cx *cx)
 {
     if (cx->budget > 0 || *ending == EDO__RESPITE_GIVEN) return false;

@@ -90,7 +90,7 @@ static int64_t total_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item
     if (step->is_over) return 0;
     if (!step->has_item) step->moment = after(cx->now, limit->period);
     step->has_item = true;
-    if (cx->now >= step->moment && step->ending != EDO__ENDING) { // passed between two calls
+    if (cx->now >= step->moment && step->ending != EDO__ENDING) { // limit passed between calls
         step->is_over = true;
         return -ETIMEDOUT;
     }

@@ -18,8 +18,8 @@ static inline void edo__copy_item(void *to, const void *from, uint32_t size)
         memcpy(to, from, size);
 }
 
-/* Number of items in memory that one unit of the budget is for, in the operations with several items
- * and for frames. Such an item costs much less than an operation. */
+/* Number of items for one unit of the budget, if the items are in memory already. Used by
+ * operations on several items, and for frames. Such an item costs much less than an operation. */
 enum { EDO__ITEMS_PER_UNIT = 8 };
 
 /* Uses the budget for an operation that answers with `count` items, or with another answer. */

@@ -30,7 +30,8 @@ static int64_t close(edo_sink *sink, edo_cx *cx)
     return sink->ops->close ? sink->ops->close(sink, cx) : sink->ops->flush(sink, cx);
 }
 
-/* Ends a poll of an operation whose step has answered. */
+/* Ends a poll of an operation, with the result of its step. If the result is EDO_NEXT_WAITS, the
+ * operation remains in flight. */
 static edo_poll settle(edo_sink *sink, edo_op *op, edo_cx *cx, int64_t result)
 {
     sink->user = result == EDO_NEXT_WAITS ? op : NULL;
@@ -93,7 +94,8 @@ const edo_future_ops edo__sink_send_many_ops = { .name = "edo_sink_send_many",
 const edo_future_ops edo__sink_flush_ops = { .name = "edo_sink_flush", .poll = flush_poll };
 const edo_future_ops edo__sink_close_ops = { .name = "edo_sink_close", .poll = close_poll };
 
-/* If the sink waits, the caller then awaits an edo_sink_send(), which tries once more. */
+/* Sends without an operation. After EDO_NEXT_WAITS the caller awaits an edo_sink_send(), which
+ * tries once more. */
 int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item)
 {
     if (edo__unlikely(cx->asked) || sink->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;

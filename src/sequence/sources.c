@@ -74,7 +74,8 @@ void edo__function_init(edo__function *source, edo_source_fn *fn, void *context,
 
 /* ---- operations ---- */
 
-/* Whether an attempt without the operation is worth its cost: the last answer came without a wait. */
+/* Whether to call `now` before an operation is made. The call is worth its cost if the last answer
+ * came without a wait. */
 static bool may_answer_now(const edo__op_source *source)
 {
     return source->now && source->stream.free_count > 0;

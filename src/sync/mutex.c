@@ -56,8 +56,9 @@ static bool take(edo_mutex *mutex)
     return !(word & EDO__MUTEX_LOCKED);
 }
 
-/* Locks the mutex for a hand-over, under the lock of the queue. The operation can be relaxed,
- * because WAITERS is set, so each unlock has taken the lock of the queue. */
+/* Locks the mutex for a hand-over. Called under the lock of the queue, while WAITERS is set. The
+ * CAS may be relaxed: while WAITERS is set, every unlock takes the lock of the queue, and that lock
+ * orders the last unlock before this call. */
 static bool take_for_another(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word);

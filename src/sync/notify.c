@@ -10,9 +10,10 @@
  *
  * The generation counts the calls of edo_notify_waiters(). An operation stores (in its length) the
  * generation at which it was made. An operation whose first poll is in a later generation has been
- * notified. An operation that was made in that later generation is not notified, but its maker has
- * acquired the writes before the call that began the generation. So a task misses no notification
- * if it first makes the operation and then tests the condition. */
+ * notified. A call does not notify the operations that are made in the generation that it begins.
+ * But the maker of such an operation reads the generation (acquire), and so sees the writes that
+ * precede the call. So a task misses no notification if it first makes the operation and then tests
+ * the condition. */
 #include <edo/notify.h>
 
 #include "base/base.h"
@@ -51,8 +52,8 @@ static bool take_permit(edo_notify *notify)
     return is_stored;
 }
 
-/* Whether a new operation need not wait. It was notified already, or it takes the permit now.
- * Called under the lock. */
+/* Whether a new operation ends without a wait, because it was notified already, or because it takes
+ * the permit now. Called under the lock. */
 static bool is_notified(edo_notify *notify, const edo_op *op)
 {
     return (uint32_t)op->length != edo_load_relaxed(&notify->generation) || take_permit(notify);

@@ -66,7 +66,8 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
 }
 
 /* Ends the object. Waits until no other thread is inside a call that has served a request. Such a
- * call changes the object and its word only under the lock, and one of these changes may have made
- * the caller the last user. This function takes the lock, so it waits until that call has released
- * the lock. Aborts, in the name of `call`, if there are waiters or the object is in use. */
+ * call changes the object and its word only under the lock. By one of these changes, the thread
+ * that ends the object may have become the last user. This function takes the lock, so it waits
+ * until that call has released the lock. Aborts, in the name of `call`, if there are waiters or the
+ * object is in use. */
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);

@@ -17,9 +17,9 @@ static bool admits(uint64_t word, const edo_op *op)
     return is_writer(op) ? word == 0 : !(word & EDO__RWLOCK_WRITER);
 }
 
-/* Gives the word after the requests at the front of the queue that `word` admits, in order.
- * Adjacent readers are admitted together. WAITERS is cleared if no request remains. Called under
- * the lock. ret_count: number of requests admitted. */
+/* Computes the next word. Starts with `word`, and admits requests from the front of the queue until
+ * one must wait, so adjacent readers are admitted together. Clears WAITERS if no request remains.
+ * Called under the lock. *ret_count: number of admitted requests. */
 static uint64_t admit(const edo__wait_list *waiters, uint64_t word, uint32_t *ret_count)
 {
     edo_op *op = edo__wait_first(waiters);
@@ -30,9 +30,10 @@ static uint64_t admit(const edo__wait_list *waiters, uint64_t word, uint32_t *re
     return op ? word : word & ~(uint64_t)EDO__RWLOCK_WAITERS;
 }
 
-/* Releases `released`, and grants requests in the order of the queue, by one read-modify-write of
- * the word. This step releases the holder's writes to fast paths, and acquires those of readers
- * that have left before. Granted requests get both through the lock. Called under the lock. */
+/* Subtracts `released` from the word, and grants requests in the order of the queue, by one
+ * read-modify-write. Called under the lock. The read-modify-write releases the writes of the holder
+ * that unlocks, for fast paths. It also acquires the writes of readers that have unlocked before. A
+ * granted request gets the writes of all these holders through the lock. */
 static void release_and_serve(edo_rwlock *rwlock, uint64_t released, edo__wakes *wakes)
 {
     edo__wait_list *waiters = edo__waiters_of(&rwlock->waiters);
@@ -53,8 +54,9 @@ static void serve(void *object, edo__wakes *wakes)
     release_and_serve(object, 0, wakes);
 }
 
-/* Begins a request. Behind other requests no read-modify-write is needed: WAITERS is exact under
- * the lock, so each release that could admit a request takes the lock first. */
+/* Begins a request. If WAITERS is set, the request is enqueued without a read-modify-write. Under
+ * the lock, WAITERS is set exactly while requests wait. So each release that could admit a request
+ * takes the lock first, and finds this request in the queue. */
 static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
 {
     (void)wakes;

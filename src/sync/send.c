@@ -91,7 +91,8 @@ static int use_permit(edo__channel *channel, const void *value, edo__wakes *wake
 
 /* ---- attempts ---- */
 
-/* Performs one critical section of an attempt. */
+/* Sends as many values as there are places for, in one critical section. Returns: as
+ * send_some(). */
 static int64_t send_under_lock(edo__channel *channel, const char *values, size_t count)
 {
     edo__wakes wakes = { NULL, NULL };

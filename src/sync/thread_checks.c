@@ -202,7 +202,7 @@ void edo__thread_note_locked(const edo__thread_hold *hold)
     edo_store_relaxed(&r->held_count, count + 1);
 }
 
-/* Writes into `text` where another thread has locked the lock. */
+/* Describes in `text` the place at which another thread has locked the lock. */
 static void describe_holder(const void *lock, char *text, size_t size)
 {
     snprintf(text, size, "no thread holds it");
@@ -267,8 +267,8 @@ static bool is_in_the_way(const record *holder, const edo__thread_hold *wait)
     return !both_read || writer_waits(wait->lock);
 }
 
-/* Searches for a circle, breadth first. Called under the lock. Returns: whether this thread waits
- * for itself. The `waiter` links then lead from this thread around the circle. */
+/* Searches for a circle, breadth first. Called under the lock. Returns: whether this thread is part
+ * of a circle. If so, the `waiter` links lead from this thread around the circle. */
 static bool find_circle(record *self)
 {
     edo__list_each(&all.records, node)

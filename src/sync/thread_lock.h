@@ -105,7 +105,7 @@ int edo__thread_lock_checked(const edo__thread_hold *hold, void *lock, int64_t d
 /* Aborts if this thread holds the lock. Called before each lock operation. */
 void edo__thread_check_lock(const edo__thread_hold *hold);
 
-/* Records a hold of this thread. Called after each lock operation. */
+/* Records a hold of this thread. Called after each operation that has taken a lock. */
 void edo__thread_note_locked(const edo__thread_hold *hold);
 
 /* These two functions record the beginning and the end of a sleep without a time limit. The first

@@ -27,10 +27,10 @@
  * releases, and the writer's read of the sequence acquires. So a writer that reads the new sequence
  * also sees the cleared word.
  *
- * A woken writer does not know whether others sleep. So it keeps WRITERS_WAITING set when it takes
- * the lock, and sets the bit again before it sleeps. A writer that is woken as its time limit
- * passes also sets the bit first. It then clears both bits and wakes all sleepers. A reader whose
- * time limit passes leaves READERS_WAITING to the next unlock.
+ * A woken writer does not know whether others sleep. So it sets WRITERS_WAITING when it takes the
+ * lock, and also before it sleeps again. A writer may be woken just as its time limit passes. If
+ * the lock is held, this writer also sets the bit again, and then gives up: it clears both bits and
+ * wakes all sleepers. A reader whose time limit passes leaves READERS_WAITING to the next unlock.
  *
  * While fewer than MOST_READERS readers hold the lock, no reader sets READERS_WAITING unless
  * WRITERS_WAITING is set. A reader sleeps only because of a writer. This writer holds the lock,
@@ -63,9 +63,9 @@ static bool wake_writer(edo_thread_rwlock *rwlock)
     return edo__sys_futex_wake(&rwlock->sequence);
 }
 
-/* Wakes sleepers after an unlock. word: value of the lock's word, without holders. A CAS fails if
- * another thread has locked, and that thread then serves the sleepers at its unlock. The first CAS
- * also fails if one more thread waits; this CAS is then repeated. */
+/* Wakes sleepers after an unlock that has left the lock free. word: the value that the unlock has
+ * left. A CAS fails if another thread has locked meanwhile. That thread then serves the sleepers at
+ * its unlock. The first CAS also fails if one more thread waits, and is then repeated. */
 static void serve(edo_thread_rwlock *rwlock, uint32_t word)
 {
     while (is_free(word) && (word & WRITERS_WAITING)) {
