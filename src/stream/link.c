@@ -223,8 +223,8 @@ static int shutdown_write(edo_io *io)
     return rc;
 }
 
-/* Sends the packet of the end to the peer. Breaks the connection if there is no memory for that
- * packet. Otherwise the peer would wait for ever. */
+/* Ends the direction to the peer by send_end(). If there is no memory for its packet, breaks the
+ * connection, so that the peer does not wait for ever. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);
