@@ -3,12 +3,13 @@
  * One loop serves all operations: claim, drive, settle. `settle` decides, after each result of the
  * driver, whether the operation is done:
  *
- *     an error of an earlier datagram,     a receive is repeated each time, a send only once
- *         on a socket without a peer
- *     SEND_MESSAGES                        continues after the messages that were tried
- *     SEND_SEGMENTS                        continues with the rest
- *     a refusal to cut buffers             continues without segments
- *     all others                           done
+ *     error of an earlier datagram            a receive is repeated each time, a send only once
+ *         (is_tried_again)
+ *     refusal to cut buffers                  continues without segments
+ *     edo_udp_send_many(): messages remain    continues after the messages that were tried,
+ *                                             unless the error ends the operation (is_end)
+ *     edo_udp_send_segments(): bytes remain   continues with the rest
+ *     all others                              done
  */
 #include "net/udp.h"
 

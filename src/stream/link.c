@@ -180,7 +180,7 @@ static int64_t attempt(end *self, const edo_op *op, edo_cx *cx, edo__wakes *wake
     case EDO__READ: return take(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITE: return put(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITEV: return put_vector(self, op, cx, wakes);
-    default: return take(self, NULL, SIZE_MAX, cx, wakes); // a drop, by edo_finish()
+    default: return take(self, NULL, SIZE_MAX, cx, wakes); // for edo_finish(): drops input
     }
 }
 

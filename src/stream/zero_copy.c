@@ -10,8 +10,8 @@
  * SEND_ZC of io_uring would need its own completions in the driver, and would only save one system
  * call per report.
  *
- *     SENDING -- all bytes are sent, an error, or the end of the operation --> RELEASING
- *     RELEASING -- no sends are unreleased ----------------------------------> ready
+ *     SENDING -- all bytes are sent, an error, a cancellation, or the close --> RELEASING
+ *     RELEASING -- no sends are unreleased -----------------------------------> ready
  *
  * Stores of a stream's state are guarded by the claim of the write side. */
 #include <edo/zero_copy.h>
@@ -176,8 +176,8 @@ static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
     return EDO_PENDING;
 }
 
-/* Continues an operation. Returns: EDO_READY: no send is unreleased, and nothing remains to be
- * sent. */
+/* Continues an operation. Returns: EDO_PENDING; or EDO_READY: no send is unreleased, and all bytes
+ * were sent, or the operation has failed or has to end. */
 static edo_poll go_on(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {
