@@ -43,8 +43,9 @@ static bool skip(edo_codec *codec, edo_buffer *in)
     return end;
 }
 
-/* Takes a packet. One that is too long and not valid is too long, as it is when its end has not
- * arrived yet. */
+/* Takes a packet of `size` encoded bytes, and the zero byte behind them. If the encoded form is too
+ * long, answers -EMSGSIZE, even if it is not valid. cobs_decode() gives the same answer for such a
+ * packet before its end has arrived. Returns: 1; 0: the packet is empty; -EMSGSIZE; -EBADMSG. */
 static int64_t take(edo_codec *codec, edo_buffer *in, size_t size, edo_slice *ret_slice)
 {
     uint8_t *data = in->data;

@@ -40,9 +40,10 @@ int64_t edo_append_slice(void *buffer, const void *item)
 
 /* ---- reading ---- */
 
-/* Makes room for the next bytes: one step more, never as much as a peer announces. With a small rest
- * the step ends at EDO_FRAMES_STEP bytes in all, so that the rest moves to the front of the same
- * block. */
+/* Makes room for the next read, unless LEAST_ROOM bytes are free. Asks for EDO_FRAMES_STEP free
+ * bytes, whatever size the peer announces. If the buffer holds less than half of that number, its
+ * bytes count as a part of the EDO_FRAMES_STEP bytes. So the buffer can move them to the front of
+ * its block, and needs no new block. */
 static int make_room(edo__frames *frames)
 {
     if (edo_buffer_room(&frames->in) >= LEAST_ROOM) return 0;
@@ -125,8 +126,8 @@ static int64_t frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     return read_next(frames, cx, ret_item);
 }
 
-/* Takes whole frames that lie in the buffer, if the codec has a faster way than one by one. Frames
- * for which no byte was taken do not count. Returns: their number, or 0. */
+/* Takes whole frames from the buffer, if the codec can take several in one call. Ignores the frames
+ * of a codec that has taken no byte from the buffer. Returns: the number of frames, or 0. */
 static size_t decode_many(edo__frames *frames, void *ret_items, size_t most)
 {
     edo_codec *codec = frames->codec;

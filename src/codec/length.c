@@ -88,7 +88,8 @@ static edo__always_inline int64_t decode(edo_length_codec *length,
     return 1;
 }
 
-/* Sizes of payloads for which the bound and the length field suffice; none if least > most. */
+/* Sizes of payloads that may be sent: the bound allows the size, and the length field can hold the
+ * length. If least > most, there is no such size. */
 typedef struct payload_range {
     uint64_t least, most; // bytes
 } payload_range;
@@ -133,8 +134,9 @@ static edo__always_inline int64_t encode(const edo_length_options *options, cons
 
 /* ---- several frames ---- */
 
-/* The place of a frame follows from the length of the frame before. So the time of a step is that of
- * a load and of the sums behind it; `step` is one sum instead of several. */
+/* The loop must load the length of a frame before it knows the place of the next frame. So each
+ * frame takes the time of this load and of the additions that depend on it. `step` is computed
+ * before the loop, so that fewer additions depend on the load. */
 static edo__always_inline size_t decode_many(edo_length_codec *length,
                                              const edo_length_options *options, edo_buffer *in,
                                              edo_slice *slices, size_t most)
@@ -157,7 +159,9 @@ static edo__always_inline size_t decode_many(edo_length_codec *length,
     return count;
 }
 
-/* An item that is shorter than `offset` has a payload above any bound. */
+/* Encodes items until the buffer has `boundary` bytes, or until an item cannot be encoded. If an
+ * item is shorter than `offset`, the computed size of its payload wraps around and exceeds any
+ * bound. So the loop ends before such an item. */
 static edo__always_inline size_t encode_many(const edo_length_options *options,
                                              const edo_slice *items, size_t count, edo_buffer *out,
                                              size_t boundary)

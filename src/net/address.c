@@ -150,8 +150,8 @@ static bool is_service(const char *text)
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
 }
 
-/* Whether the host is an address or a name. The host can be an address here only if the text names
- * a service in place of the port number. */
+/* Whether the host is an address or a name. edo__address_parse() has refused the text before. So if
+ * the host is an address, the text names a service in place of the port number. */
 static bool is_host(const char *host, bool brackets, bool *ret_any)
 {
     char scratch[EDO__HOST_SIZE];

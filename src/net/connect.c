@@ -7,10 +7,10 @@
 #include "net/connect.h"
 #include "net/options.h"
 
-/* Overlay of an edo__poll_op, with `events` at the same offset. A new operation holds the remote
- * address: an edo__address if the operation is an attempt of a race, otherwise a text. The first
- * poll replaces the address by the stream that is being connected (CLAIMED) or by a race
- * (RACING). */
+/* Overlay of an edo__poll_op, with `events` at the same offset. The first union holds the remote
+ * address while the operation is new: an edo__address for an attempt of a race, otherwise a text.
+ * Later it holds the stream that is being connected, or a race. In edo_op.detail, the bit CLAIMED
+ * is then set for a stream, and the bit RACING for a race. */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {

@@ -202,9 +202,10 @@ static accept_op *accept_of(const edo_op *op)
     return (accept_op *)(uintptr_t)op;
 }
 
-/* Sets the length of a pause. If other accepts are in a pause, the length remains the same.
- * Otherwise the length is twice the length of the last pause, up to last_pause. Returns: whether
- * this is the first pause since the last connection. Called under the source's lock. */
+/* Sets the length of a pause. The first pause since the last connection has the length first_pause.
+ * Each later pause is twice as long as the one before. No pause is longer than last_pause. While
+ * other accepts are in a pause, the length remains the same. Returns: whether this is the first
+ * pause since the last connection. Called under the source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);

@@ -118,8 +118,8 @@ int edo_tcp_recv_buffer(const edo_io *conn)
 
 /* ---- IP: the options depend on the family ---- */
 
-/* Families of a socket. The options of a packet are those of the family in which the packet is
- * sent. A socket for both families sends in IPv4 if its peer has an IPv4 address. */
+/* Families for which a socket has options. Each packet obeys the options of the family that it is
+ * sent with. A socket for both families sends IPv4 packets if its peer has an IPv4 address. */
 typedef enum address_families {
     ONLY_V4,
     ONLY_V6,

@@ -132,8 +132,9 @@ static bool is_complete(const edo__race *race)
     return race->winner || race->started == race->found->count;
 }
 
-/* Starts the attempts that are due. In a cancelled operation each attempt fails in its first poll,
- * before it opens a socket. The loop then starts all attempts, without any effect outside. */
+/* Starts the attempts that are due. If the operation is cancelled, each attempt fails in its first
+ * poll, before it opens a socket, and the next attempt is due at once. So the loop starts all
+ * remaining attempts, without any effect outside. */
 static void start_due(edo__race *race, edo_cx *cx)
 {
     while (!is_complete(race) && cx->now >= race->next_start) {

@@ -162,9 +162,9 @@ int edo_tcp_try_send_urgent(edo_io *conn, unsigned char byte)
     return n < 0 ? n : 0;
 }
 
-/* After the urgent byte was read, its mark can still end a read early, but no event reports the
- * mark any more. So from now on a short read does not show that the socket is empty
- * (edo__has_met_end). The same is true after edo_io_fd(). */
+/* Sets is_shared before the read of the urgent byte. After that read the mark can still end a read
+ * early, but no event reports the mark any more. So edo__has_met_end() must no longer take a short
+ * read as a proof that the socket is empty. */
 int edo_tcp_try_recv_urgent(edo_io *conn, unsigned char *ret_byte)
 {
     edo_fd fd = ret_byte ? edo__tcp_socket(conn) : -EINVAL;

@@ -14,7 +14,8 @@ struct edo_udp {
     edo__source errors;
     edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
     edo_atomic(bool) is_connected; // whether the socket has a peer
-    edo_atomic(bool) no_segments;  // the kernel cannot cut buffers, or send timestamps are on
+    edo_atomic(bool) no_segments;  // sends do not let the kernel cut buffers: the kernel or a
+                                   // device cannot do it, or EDO_UDP_SEND_TIMESTAMPS is on
     edo_atomic(bool) merges;       // EDO_UDP_GRO is on
     bool is_v6;
 };

@@ -15,7 +15,8 @@ int edo_udp_set(edo_udp *socket, edo_udp_option option, int value)
     if (fd < 0 || !is_option(option) || option == EDO_UDP_MTU) return -EINVAL;
     int rc = edo__datagram_set(fd, socket->is_v6, option, value);
     if (rc == 0 && option == EDO_UDP_GRO) edo_store_relaxed(&socket->merges, value != 0);
-    if (rc == 0 && option == EDO_UDP_SEND_TIMESTAMPS) // the kernel numbers calls, not datagrams
+    if (rc == 0 && option == EDO_UDP_SEND_TIMESTAMPS) // the kernel numbers timestamps by calls,
+                                                      // so each datagram needs its own call
         edo_store_relaxed(&socket->no_segments, value || !edo__datagram_can_segment(fd));
     return rc;
 }

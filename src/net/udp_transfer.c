@@ -3,12 +3,13 @@
  * One loop serves all operations: claim, drive, settle. `settle` decides, after each result of the
  * driver, whether the operation is done:
  *
- *     an error of an earlier datagram,     a receive is repeated each time, a send only once
- *         on a socket without a peer
- *     SEND_MESSAGES                        continues after the messages that were tried
- *     SEND_SEGMENTS                        continues with the rest
- *     a refusal to cut buffers             continues without segments
- *     all others                           done
+ *     error of an earlier datagram            a receive is repeated each time, a send only once
+ *         (is_tried_again)
+ *     refusal to cut buffers                  continues without segments
+ *     edo_udp_send_many(): messages remain    continues after the messages that were tried,
+ *                                             unless the error ends the operation (is_end)
+ *     edo_udp_send_segments(): bytes remain   continues with the rest
+ *     all others                              done
  */
 #include "net/udp.h"
 
@@ -37,10 +38,10 @@ static bool is_receive(const edo_op *op)
     return edo__side_of(op) == EDO__READ_SIDE;
 }
 
-/* Whether the operation is tried once more, because its error belongs to an earlier datagram.
- * The error -EMSGSIZE of a receive always belongs to an earlier packet, which a link has reported
- * as too long. A send may also fail by itself with the same errors, so a send is repeated only
- * once. The bit OWN marks the repetition. */
+/* Whether the operation is tried once more, because its error belongs to an earlier datagram. In a
+ * receive, -EMSGSIZE always does: a link has reported an earlier packet as too long. The errors of
+ * edo__udp_is_answer() can also be errors of the send itself, so a send is repeated only once. The
+ * bit OWN marks the repetition. */
 static bool is_tried_again(const edo_udp *socket, edo_op *op)
 {
     if (is_receive(op) && op->base.result == -EMSGSIZE) return true;
@@ -244,9 +245,9 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* Operations on one datagram are EDO_KIND_OWNER, so that they are polled in a cancelled function
- * too. Such an operation stores an address in the place of its progress, and only a poll that ends
- * the operation removes the address. */
+/* Operations on one datagram are EDO_KIND_OWNER: they are polled at least once, even in a cancelled
+ * function. This is necessary, because such an operation stores an address in the place of its
+ * `progress`. Only the poll that ends the operation replaces the address by the progress. */
 static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
                                          .poll = udp_poll,
                                          .kind = EDO_KIND_OWNER };

@@ -30,8 +30,9 @@ static connect_op *connect_of(const edo_op *op)
 /* Bits of edo_op.detail. The lowest bits are the type of the socket. */
 enum { TYPE = 3, CREDENTIALS = 4 };
 
-/* Makes the stream before the connection. So no connection is made and then dropped for lack of
- * memory, and all messages have credentials. */
+/* Makes the stream before the socket is connected. So no connection is lost because there is no
+ * memory for its stream. If credentials are requested, their option is also set before the socket
+ * is connected. So all messages have credentials. */
 static int begin(connect_op *op)
 {
     uint32_t detail = op->state.detail;

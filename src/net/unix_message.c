@@ -26,7 +26,7 @@ _Static_assert(offsetof(message_op, message) == offsetof(edo__message_op, messag
                    offsetof(message_op, count) == offsetof(edo__message_op, count),
                "an edo__message_op");
 
-enum { PAUSES = EDO__DETAIL_OWN }; // sends to an address by tries and pauses, and never parks
+enum { PAUSES = EDO__DETAIL_OWN }; // a send to an address: it tries and pauses, and never parks
 
 static message_op *message_of(const edo_op *op)
 {

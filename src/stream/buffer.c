@@ -35,8 +35,9 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* Computes the size of the next block. The size is at least twice the number of bytes in the
- * buffer. The size of the last block is not doubled, because other buffers may have parts of that
- * block. A buffer whose bytes were split off gets a block of the last size, up to MOST_KEPT. */
+ * buffer. It need not be twice the size of the last block, because other buffers may have parts of
+ * that block. But it is at least the size of the last block, up to MOST_KEPT. So a buffer whose
+ * bytes were split off does not begin again with a small block. */
 static size_t next_size(const edo_buffer *buffer, size_t size)
 {
     size_t last = buffer->block ? buffer->block->size : LEAST_BLOCK;

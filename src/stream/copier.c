@@ -191,8 +191,8 @@ static int drain_pipe(edo_copier *copier, edo_cx *cx)
     return MOVED;
 }
 
-/* Ends a write from the memory. If the bytes are in the pipe, the operation was a wait for room,
- * and this function ends that wait. */
+/* Ends an operation on the target. If the memory has bytes, the operation was a write of them. If
+ * the memory is empty, the operation was a wait for room, and the bytes are still in the pipe. */
 static void end_write(edo_copier *copier, int64_t n)
 {
     if (n < 0) fail(copier, n);
@@ -234,7 +234,7 @@ static int begin_write(edo_copier *copier, edo_cx *cx)
     }
     if (!copier->piped) return begin_watch(copier);
     if (cx->fate == EDO_LIVE) return drain_pipe(copier, cx);
-    copier->writing = edo__io_writable(copier->to); // ends with -ECANCELED at its poll
+    copier->writing = edo__io_writable(copier->to); // cancelled: its poll answers -ECANCELED
     return WAITS;
 }
 

@@ -94,7 +94,7 @@ static int64_t attempt(end *self, const edo_op *op, edo__wakes *wakes)
     case EDO__READ: return take(self->in, edo__rest_of(op), edo__asked(op), wakes);
     case EDO__WRITE: return put(self->out, edo__rest_of(op), edo__asked(op), wakes);
     case EDO__WRITEV: return put_vector(self->out, op, wakes);
-    default: return take(self->in, NULL, SIZE_MAX, wakes); // a drop, by edo_finish()
+    default: return take(self->in, NULL, SIZE_MAX, wakes); // for edo_finish(): drops input
     }
 }
 

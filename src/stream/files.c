@@ -144,7 +144,7 @@ static int64_t copy_once(edo_file_copy *copy, uint64_t size)
                                  : edo__sys_copy_range(copy->from.file, copy->from.offset, copy->to,
                                                        copy->offset, smaller(size, CALL_SIZE));
     if (n > 0 || (n < 0 && !edo__sys_is_unsupported(n))) return n;
-    if (n < 0) copy->from.start = 1; // the system cannot copy this file
+    if (n < 0) copy->from.start = 1; // marks a file that the system cannot copy
     return copy_piece(copy, size);
 }
 

@@ -180,7 +180,7 @@ static int64_t attempt(end *self, const edo_op *op, edo_cx *cx, edo__wakes *wake
     case EDO__READ: return take(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITE: return put(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITEV: return put_vector(self, op, cx, wakes);
-    default: return take(self, NULL, SIZE_MAX, cx, wakes); // a drop, by edo_finish()
+    default: return take(self, NULL, SIZE_MAX, cx, wakes); // for edo_finish(): drops input
     }
 }
 
@@ -223,8 +223,8 @@ static int shutdown_write(edo_io *io)
     return rc;
 }
 
-/* Sends the packet of the end to the peer. Breaks the connection if there is no memory for that
- * packet. Otherwise the peer would wait for ever. */
+/* Ends the direction to the peer by send_end(). If there is no memory for its packet, breaks the
+ * connection, so that the peer does not wait for ever. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);

@@ -13,7 +13,8 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // result; of a WAIT: its duration, or its end if has_begun; ns
+    int64_t value; // READ_RESULT, WRITE_RESULT: the result; WAIT: the duration in ns, or, once
+                   // has_begun is set, the time of the end
     bool has_begun;
     size_t size, at; // number of bytes; number of bytes that were used; the bytes follow
     char bytes[];
@@ -139,7 +140,7 @@ static int64_t attempt(edo_mock *self, const edo_op *op, edo_cx *cx, edo__wakes 
     case EDO__READ: return read_once(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITE: return write_once(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITEV: return write_vector(self, op, cx, wakes);
-    default: return 0; // a drop, by edo_finish(): the close finds remaining steps
+    default: return 0; // edo_finish() drops nothing; release() reports steps that remain
     }
 }
 

@@ -15,7 +15,7 @@
 
 enum {
     SECOND = 1000000000,  // ns
-    MOST_BURST = 1 << 30, // bytes; so the time of a burst times the rate fits into 64 bits
+    MOST_BURST = 1 << 30, // bytes; burst * SECOND + rate must fit into 64 bits
 };
 
 typedef struct token_bucket {

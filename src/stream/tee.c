@@ -12,7 +12,7 @@ enum { ROOM = 4096 };
 typedef struct tee {
     edo__wrapper wrapper;
     edo_op copying;
-    size_t start, copied, end; // offsets of the ends of the returned, copied and read bytes
+    size_t start, copied, end; // `bytes` was returned, copied, read up to these offsets
     char bytes[ROOM];
 } tee;
 

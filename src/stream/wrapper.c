@@ -45,7 +45,7 @@ static edo_op begin(edo__wrapper *self, const edo_op *op, uint64_t most)
     case EDO__READ: return edo_read(inner, data, size);
     case EDO__WRITE: return edo_write(inner, data, size);
     case EDO__WRITEV: return begin_writev(inner, op, most);
-    default: return edo_read(inner, self->scrap, EDO__SCRAP); // a drop, by edo_finish()
+    default: return edo_read(inner, self->scrap, EDO__SCRAP); // for edo_finish(): drops input
     }
 }
 

@@ -10,8 +10,8 @@
  * SEND_ZC of io_uring would need its own completions in the driver, and would only save one system
  * call per report.
  *
- *     SENDING -- all bytes are sent, an error, or the end of the operation --> RELEASING
- *     RELEASING -- no sends are unreleased ----------------------------------> ready
+ *     SENDING -- all bytes are sent, an error, a cancellation, or the close --> RELEASING
+ *     RELEASING -- no sends are unreleased -----------------------------------> ready
  *
  * Stores of a stream's state are guarded by the claim of the write side. */
 #include <edo/zero_copy.h>
@@ -23,9 +23,9 @@ enum {
     LEAST = 16 * 1024, // bytes; for fewer, pinning the memory costs more than the copy
     PAUSE = 10000000,  // ns; between tries when there is nothing to wait for
 
-    /* States of a stream, stored in `way` of the write side, which sockets do not use otherwise.
-     * From ON to OFF, the state counts consecutive reports about sends whose bytes the kernel has
-     * copied after all. */
+    /* States of a stream, stored in the write side's member `way`. Sockets do not use this member
+     * otherwise. If a report says that the kernel has copied the bytes after all, the state rises
+     * by 1. Any other report sets the state to ON. At OFF, no further send goes without a copy. */
     NEW = 0,
     ON = 1,
     OFF = ON + 8,
@@ -36,7 +36,7 @@ typedef struct EDO__OVERLAY zero_copy_op {
     edo_future base;
     edo_io *io;
     const char *data;
-    uint64_t events; // upper half: number of bytes to write; once FAILED, the errno
+    uint64_t events; // upper half: number of bytes to write; if FAILED is set, the errno
     uint64_t progress;
     edo__op_wait wait; // upper bits of wait.state.detail: number of unreleased sends
 } zero_copy_op;
@@ -156,9 +156,10 @@ static int64_t result_of(const edo_op *op)
     return rest_of(op) ? -ECANCELED : (int64_t)op->progress;
 }
 
-/* Waits for an event. An operation that has to end also waits while it has unreleased sends. A
- * closed stream parks no operation, and after a hang-up every poll request would end at once. In
- * these two cases the operation pauses instead, because reports arrive soon then. */
+/* Waits for an event. While sends are unreleased, the operation waits even if it has to end. In two
+ * cases it pauses instead of making a poll request: a closed stream parks no operation, and after a
+ * hang-up every poll request ends at once. A pause is enough, because the reports then arrive
+ * soon. */
 static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
 {
     bool is_idle = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
@@ -175,8 +176,8 @@ static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
     return EDO_PENDING;
 }
 
-/* Continues an operation. Returns: EDO_READY: no send is unreleased, and nothing remains to be
- * sent. */
+/* Continues an operation. Returns: EDO_PENDING; or EDO_READY: no send is unreleased, and all bytes
+ * were sent, or the operation has failed or has to end. */
 static edo_poll go_on(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {
