@@ -69,9 +69,8 @@ typedef struct edo_frame_head {
         __VA_ARGS__                                                                                \
     } edo_slot
 
-/* The arguments, as struct members. A call initialises only the arguments and the head. For clang,
- * a member that has the same name as its typedef needs the struct tag: edo_args(struct flag
- * *flag;). */
+/* The arguments, as struct members. A call initialises only the arguments and the head. If a member
+ * has the name of its own type, clang needs the struct tag: edo_args(struct flag *flag;). */
 #define edo_args(...)                                                                              \
     __extension__ union {                                                                          \
         struct {                                                                                   \
@@ -83,7 +82,7 @@ typedef struct edo_frame_head {
     }
 
 #if defined __cplusplus && defined __clang__
-#define EDO__NO_ARGS char edo_no_args_[0]; // clang++: a struct without members declares nothing
+#define EDO__NO_ARGS char edo_no_args_[0]; // clang++ reports an anonymous struct without members
 #else
 #define EDO__NO_ARGS
 #endif
@@ -446,8 +445,8 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a task that only the given worker runs, and no helper. Workers are numbered as by
- * edo_worker_index(). Tasks pinned to the same worker never run at the same time, so all of them
+/* Starts a task that only the given worker runs. No helper runs the task. Workers are numbered as
+ * by edo_worker_index(). Tasks pinned to the same worker never run at the same time, so all of them
  * wait while one of them computes for a long time. Worker 0 of a current-thread runtime is the
  * thread that turns the runtime.
  * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */

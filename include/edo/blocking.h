@@ -72,8 +72,8 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
         &edo_site_;                                                                                \
     }))
 
-/* The task's frame is the operation itself. The task's arguments are all members of the operation
- * that follow its future. */
+/* The operation itself is the frame of the task. The arguments of the task are the members of
+ * edo_op from `object` on. */
 #define EDO__BLOCKING_TASK(name)                                                                   \
     {                                                                                              \
         name, NULL, edo__blocking_poll, EDO_KIND_LEAF, sizeof(edo_op), offsetof(edo_op, object),   \

@@ -168,7 +168,8 @@ EDO_END_DECLS
 #define edo_broadcast_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
 
-/* As edo_broadcast_recv() in an async function, but without an await if there is a value. */
+/* As edo_broadcast_recv(), for async functions. First tries to receive without waiting. If the try
+ * succeeds, there is no await. */
 #define edo_await_broadcast(rc, rx, ret_value)                                                     \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \

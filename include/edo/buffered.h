@@ -25,7 +25,8 @@
  * Input is bounded. The reader's memory bounds a line, and the argument `limit` bounds an
  * edo_buffer. Larger input is answered with -EMSGSIZE.
  *
- * A transfer at least as large as the memory bypasses the memory while the memory is empty.
+ * If the memory is empty, a transfer that is larger than the memory goes directly between the
+ * stream and the caller's buffer.
  *
  * Errors, for all operations here: those of the stream, -EBUSY, -ECANCELED, and -EINVAL for NULL in
  * place of a reader, a writer or a ret_*.
@@ -90,8 +91,9 @@ EDO_API EDO_MUST_USE int edo_reader_consume(edo_reader *reader, size_t size);
 
 /* Waits until at least `size` bytes are ahead, or the input ends; takes none of these bytes.
  * size: 1 to the size of the memory, else -EINVAL.
- * Result: number of bytes ahead, which *ret_ahead shows until the next call; fewer than `size` at
- * the end of the input, down to 0.
+ * Result: number of bytes ahead, with *ret_ahead. At the end of the input, the number may be less
+ * than `size`, or 0. *ret_ahead refers to the bytes ahead, and is valid until the next call with
+ * this reader.
  * Cancel: waits; nothing was taken. */
 EDO_API EDO_MUST_USE edo_op edo_peek(edo_reader *reader, size_t size, edo_slice *ret_ahead);
 
@@ -105,8 +107,9 @@ EDO_API EDO_MUST_USE edo_op edo_reader_read_exact(edo_reader *reader, void *buff
 
 /* Reads a line, without its "\n" or "\r\n". *ret_line is valid until the next call with this
  * reader.
- * Result: 1; 0 at the end of the input; -EMSGSIZE for a line larger than the memory, whose rest the
- * next call skips. The last line may lack its delimiter; see edo_reader_was_whole().
+ * Result: 1; 0 at the end of the input; -EMSGSIZE for a line larger than the memory. The next call
+ * then skips the rest of that line. The last line may lack its delimiter; see
+ * edo_reader_was_whole().
  * Cancel: waits; nothing was taken. */
 EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_line);
 

@@ -179,8 +179,8 @@ EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);
 
 /* Joins the two parts of a split buffer without a copy. `back` is empty afterwards.
- * Returns: 0; -EINVAL if the two are not adjacent in one block, and nothing has changed
- * (edo_buffer_append() copies). */
+ * Returns: 0; -EINVAL if the two are not adjacent in one block. Nothing has changed then, and
+ * edo_buffer_append() can append a copy instead. */
 EDO_API EDO_MUST_USE int edo_buffer_unsplit(edo_buffer *buffer, edo_buffer *back);
 
 /* ---- chains ---- */

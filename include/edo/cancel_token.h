@@ -9,8 +9,8 @@
  *     edo_select(which, &self->stopped.base, &self->next.base);
  *
  * edo_task_cancel(), scopes and limits end futures that the caller owns. A token is for tasks that
- * do not own each other. A token is reference-counted, and may be passed anywhere. Each holder
- * decides where to stop.
+ * do not own each other. A token is reference-counted, and may be passed anywhere. Each task
+ * that has a reference decides where to stop.
  *
  * A child of a cancelled token is cancelled. The cancellation of a child does not cancel its
  * parent. When a token is destroyed, its children become children of its parent.

@@ -35,8 +35,8 @@
  *
  * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
  * Several threads may use a sender or an mpmc receiver at the same time. Only one task or thread at
- * a time may use the receiver of an mpsc channel. If one receive of that receiver waits, a second
- * receive that has to wait aborts.
+ * a time may use the receiver of an mpsc channel. While one receive waits, a second receive that
+ * would have to wait aborts.
  */
 #pragma once
 
@@ -70,7 +70,7 @@ typedef struct edo_channel_stats {
     size_t length;   // values in the channel
     size_t capacity; // places; SIZE_MAX: unbounded
     size_t places;   // free places; SIZE_MAX: unbounded
-    size_t permits;  // reserved places, including those granted to waiting sends before their poll
+    size_t permits;  // places that are reserved, or were granted to a waiting send
     uint32_t senders, weak_senders, receivers;
     bool is_closed; // refuses values
 } edo_channel_stats;
@@ -227,8 +227,9 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Each of these calls closes an end. It aborts if the end is the last one of its kind and an
- * operation still waits on the end.
+/* Each of these calls closes an end. The close of the last sender aborts while a send, a
+ * reservation or an edo_sender_closed() waits. The close of the last receiver aborts while a
+ * receive waits.
  * Thread: any. */
 #define edo_sender_close(tx)        edo__close_end(tx, edo__sender_close((tx)->edo_tx))
 #define edo_receiver_close(rx)      edo__close_end(rx, edo__receiver_close((rx)->edo_rx))
@@ -259,7 +260,8 @@ EDO_END_DECLS
  * caller still owns the value. Cancel: prompt; nothing was sent. */
 #define edo_send(tx, value) (edo__check_type(tx, value), edo__send((tx)->edo_tx, (value)))
 
-/* As edo_send() in an async function, but without an await if there is a place. */
+/* As edo_send(), for async functions. First tries to send without waiting. If the try
+ * succeeds, there is no await. */
 #define edo_await_send(rc, tx, value)                                                              \
     edo__now_or_await(rc, (edo__check_type(tx, value), edo__send_now(cx, (tx)->edo_tx, (value))),  \
                       edo_send(tx, value))
@@ -318,15 +320,15 @@ EDO_END_DECLS
 #define edo_recv(rx, ret_value)                                                                    \
     (edo__check_type(rx, ret_value), edo__recv((rx)->edo_rx, (ret_value), 1))
 
-/* As edo_recv() in an async function, but without an await if there is a value. */
+/* As edo_recv(), for async functions. First tries to receive without waiting. If the try
+ * succeeds, there is no await. */
 #define edo_await_recv(rc, rx, ret_value)                                                          \
     edo__now_or_await(                                                                             \
         rc, (edo__check_type(rx, ret_value), edo__recv_now(cx, (rx)->edo_rx, (ret_value))),        \
         edo_recv(rx, ret_value))
 
-/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. If the
- * caller knows that the send of a value has ended, the call does not miss that value. Thread:
- * any. */
+/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. A value
+ * whose send has ended before the call is not missed. Thread: any. */
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 

@@ -20,8 +20,8 @@
  * buffer and are valid until the next pull. edo_frames_keep() makes an edo_bytes of such a
  * slice, without a copy. A codec of your own may have items of any type.
  *
- * Several frames. edo_next_many() takes the frames that have arrived, at most a given number, and
- * edo_sink_send_many() sends several: for many small frames.
+ * Several frames. For many small frames, edo_next_many() takes the frames that have arrived, up to
+ * a given number, and edo_sink_send_many() sends several frames at once.
  *
  * Memory. Buffers are allocated as bytes arrive, never for bytes that a peer only announces. No
  * frame has an allocation of its own. Each codec has a bound, which limits the buffer.
@@ -229,11 +229,12 @@ typedef edo_part_codec edo_line_codec;
  * most: greatest number of bytes of a line, without its end. As soon as a line is longer, the
  * answer is -EMSGSIZE, once for that line. The stream then continues with the next line. The last
  * line may lack its end. Encode: -EINVAL for an item with a "\n", -EMSGSIZE for an item that is too
- * long. The peer takes a "\r" at the end of an item for a part of the line's end. */
+ * long. A "\r" at the end of an item is sent, but the peer's decoder drops it with the "\n". */
 EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
 
-/* JSON lines: lines of UTF-8, of which empty lines are left out. The text is not parsed. A line
- * that is not UTF-8 is answered with -EILSEQ, and the stream continues. */
+/* JSON lines: lines of UTF-8. The decoder skips empty lines, and does not parse the text. A line
+ * that is not UTF-8 is answered with -EILSEQ, and the stream continues. Encode: also -EINVAL for an
+ * empty item, -EILSEQ for an item that is not UTF-8. */
 EDO_API void edo_json_line_codec_init(edo_line_codec *codec, size_t most);
 
 /* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors: as for
@@ -278,13 +279,14 @@ typedef struct edo_length_codec {
 } edo_length_codec;
 
 /* Frames with a length. A payload above the bound is answered with -EMSGSIZE at once. Its bytes are
- * dropped as they arrive, and the stream continues with the next frame. A payload of less than 0 or
- * more than INT64_MAX bytes is answered with -EBADMSG, then the end. A frame of fewer bytes than
- * `skip` is answered with -EBADMSG, and the stream continues.
+ * dropped as they arrive, and the stream continues with the next frame. If the length field is
+ * above INT64_MAX, or the payload's size is below 0 or above INT64_MAX, the answer is -EBADMSG,
+ * then the end. A frame of fewer bytes than `skip` is answered with -EBADMSG, and the stream
+ * continues.
  * Encode: the first `offset` bytes of the item are written before the length, and its other bytes
  * after the length. -EMSGSIZE for a payload that exceeds the bound or the range of the length
  * field; -EINVAL for an item of less than `offset` bytes.
- * options: NULL for zeroed options. Aborts for a size that is out of range. */
+ * options: NULL for zeroed options. Aborts if length_size or offset is above its limit. */
 EDO_API void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *options);
 
 /* Netstrings, "5:hello,". */

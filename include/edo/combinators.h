@@ -19,7 +19,8 @@
  * edo_fold() and edo_for_each() end at the first error. edo_stop_on_error_init() ends a stream at
  * its first error.
  *
- * The end. Every stream is fused: after the end it is not pulled again.
+ * The end. Every stream is fused: after its end, edo_pull() answers 0 without another call of the
+ * stream's `next`.
  *
  * Sizes in bytes with 8-byte pointers: edo_step_of has 64; edo_map_of has 72 plus an item;
  * edo_paced_of has 80 plus an item; edo_flat_map_of has 64 plus an item; edo_then_of has 72 plus an
@@ -54,7 +55,7 @@ typedef struct edo__step {
     void *context; // context of the function, or the second stream
     union {
         uint64_t count;
-        int64_t moment; // kinds with a clock: ns of edo_now()
+        int64_t moment; // kinds with a clock: end of the current period; ns of edo_now()
     };
     uint8_t ending; // see edo__pull_until()
     bool is_over, has_item;
@@ -334,8 +335,8 @@ typedef struct edo__item_args {
     (edo__check_end(in, s), edo__rate_init(&(s)->edo_impl, &(in)->stream, (period), (burst)))
 
 /* Limits the wait for each item. The limit begins with the first edo_next() after the previous
- * item. When the limit passes, one answer is -ETIMEDOUT, and the stream continues. The next limit
- * begins after the next item. edo_item_timeout_repeats_init() also answers -ETIMEDOUT after each
+ * item. When the limit passes, the stream answers -ETIMEDOUT once, and then has no limit until
+ * the next item. A stream of edo_item_timeout_repeats_init() answers -ETIMEDOUT again after each
  * further limit without an item. */
 #define edo_item_timeout_init(s, in, limit)                                                        \
     (edo__check_end(in, s), edo__item_timeout_init(&(s)->edo_impl, &(in)->stream, (limit), false))

@@ -117,7 +117,7 @@ EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
  * again, continues the copy. */
 typedef struct edo_file_range {
     edo_fd file;
-    uint64_t offset, size; // UINT64_MAX: to the end of the file
+    uint64_t offset, size; // a size of UINT64_MAX: to the end of the file
 
     /* All below is private; zero before the first call. */
     void *memory;
@@ -140,8 +140,8 @@ typedef struct edo_file_copy {
     uint64_t offset; // position in the target, advanced by the copy; ignored if the target appends
 } edo_file_copy;
 
-/* Copies a part of a file to another file, on the runtime's pool "files". On failure
- * from.offset and offset are the positions behind the copied bytes.
+/* Copies a part of a file to another file, on the runtime's pool "files". After a failure,
+ * `from.offset` and `offset` are the positions behind the copied bytes.
  * Result: bytes copied, fewer than from.size if the file ends first; -ENOMEM, and the errors of
  * edo_blocking_on().
  * Cancel: waits for the current piece of a few megabytes; *copy is then the part that was not

@@ -1,8 +1,9 @@
 /* Names, directories and trees of files.
  *
- * The functions with _at take directories to which relative paths refer; NULL is the working
- * directory. edo/file.h explains paths, threads and cancellation. A directory is an edo_file opened
- * with EDO_OPEN_PATH, or with EDO_OPEN_READ and EDO_OPEN_DIRECTORY.
+ * A function whose name ends with _at takes a directory, or two, at which relative paths begin.
+ * Such a directory is an edo_file opened with EDO_OPEN_PATH, or with EDO_OPEN_READ and
+ * EDO_OPEN_DIRECTORY. NULL is the working directory. edo/file.h explains paths, threads and
+ * cancellation.
  *
  * The entries of a directory come from an edo_dir, all files below a directory from an edo_walk:
  *
@@ -95,7 +96,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_set_times_at(edo_file *dir, const char *pat
 typedef struct edo_disk_space {
     uint64_t size, free;        // bytes
     uint64_t available;         // bytes that a program without privileges can use
-    uint64_t files, files_free; // numbers of files; 0: no limit
+    uint64_t files, files_free; // greatest number of files, and how many more fit; both 0: no limit
 } edo_disk_space;
 
 /* Reads the space of the file system that has the file. Result: 0; -ENOENT. Cancel: prompt until it
@@ -148,7 +149,7 @@ EDO_API void edo_dir_close(edo_dir *dir);
 typedef struct edo_walk edo_walk;
 
 enum {
-    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, but none that the walk is in
+    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, but no directory inside itself
     EDO_WALK_ONE_MOUNT = 2, // do not enter other file systems
 };
 
@@ -204,9 +205,10 @@ enum {
  * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 
-/* Copies a directory with all that it contains, each file as by edo_path_copy(). Symlinks are
- * copied as symlinks, with their times, hard links as separate files; pipes, sockets and devices are
- * left out. The target directory must not exist, unless flags has REPLACE.
+/* Copies a directory with all that it contains. Each file is copied as by edo_path_copy(). A
+ * symlink is copied as a symlink, with its times. The hard links of a file are copied as separate
+ * files. Pipes, sockets and devices are left out. The target directory must not exist, unless flags
+ * has EDO_COPY_REPLACE.
  * Result: number of copied files and directories; the first error, and then only a part was copied.
  * Cancel: waits for the piece in progress; a part was copied. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy_tree(const char *from, const char *to, uint32_t flags);
