@@ -11,8 +11,8 @@
  *           edo_read
  *
  * The running tasks come first, each with its worker and the stack of its thread; the line of a
- * running function is its last await. All other tasks follow, each with its async backtrace,
- * outermost first: functions with their lines, and last an operation.
+ * running function is its last await. All other tasks follow, each with its async backtrace. A
+ * backtrace lists the functions with their lines, outermost first, and at its end an operation.
  *
  * While a waiting task is inspected, for some microseconds, the task cannot run. A thread that runs
  * a task is interrupted by SIGURG and reports its own task. So a dump also works while all workers

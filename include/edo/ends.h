@@ -16,7 +16,8 @@
 
 #include <edo/async.h>
 
-/* The alignment of a value's type is at most that of memory from malloc(). */
+/* Checks the type of a value at compile time. Also checks that the type needs no greater alignment
+ * than memory from malloc() has. */
 #ifdef __cplusplus
 
 template <class A, class B> struct edo__is_same {

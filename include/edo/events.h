@@ -1,8 +1,10 @@
 /* Events for tasks: event, wait group, latch, barrier, once.
  *
  * These are plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
- * Call _deinit() if another thread may still be inside the call that woke the last user. Any task
- * of any runtime may use the structs, and so may any plain thread (by edo_wait()).
+ * Any task of any runtime may use the structs, and so may any plain thread (by edo_wait()). Call
+ * _deinit() before the memory of a struct is freed. _deinit() waits for a call on another thread
+ * that has woken the caller, but has not finished with the struct. _deinit() is not needed if all
+ * calls are known to have returned.
  *
  *     edo_event           set and reset; a manual event admits all waits while it is set, and an
  *                         automatic event admits one wait per set

@@ -38,8 +38,8 @@
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
  * terminates the process. longjmp() must stay inside one fiber.
  *
- * Limits. A longjmp() into another fiber, and a wait in a signal handler, abort the process where
- * the library detects them.
+ * Misuse. A fiber must not longjmp() into another fiber, and a signal handler must not wait. If the
+ * library detects such a call, it aborts the process.
  */
 #pragma once
 
@@ -98,7 +98,7 @@ EDO_API int64_t edo__fiber_block_on(edo_runtime *runtime, const edo_fiber_option
                                     const edo_site *site, const edo__fiber_start *start);
 EDO_API void edo__fiber_run_test(const edo_site *site, const edo__fiber_start *start);
 EDO_API edo_poll edo__fiber_poll(edo_future *future, edo_cx *cx);
-EDO_API extern const struct edo__places edo__fiber_places; // file of a fiber's wait
+EDO_API extern const struct edo__places edo__fiber_places; // finds the file of a fiber's wait
 
 #define edo__fiber_site(fn)                                                                        \
     (__extension__({                                                                               \
@@ -228,7 +228,7 @@ template <class Args> edo__fiber_start edo__fiber_copied(int64_t (*fn)(void *), 
     edo__fiber_scope_spawn((scope), (options), edo__fiber_typed(__VA_ARGS__, ))
 #define edo_fiber_run_args(...) edo__fiber_run(NULL, NULL, edo__fiber_typed(__VA_ARGS__, ))
 
-/* ---- inside a fiber; elsewhere these abort, except calls of any thread ---- */
+/* ---- inside a fiber; elsewhere these calls abort, except those with "Thread: any" ---- */
 
 /* Whether the calling function runs in a fiber and may wait. Thread: any. */
 EDO_API bool edo_in_fiber(void);

@@ -22,8 +22,8 @@
  * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
  * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
  * for its end, and answers the result. So no result and no byte is lost. A read or write of a named
- * pipe or a terminal that is not ready ends within 16 ms of its cancellation. The streams of edo/pipe.h
- * and edo/terminal.h need no thread for such waits.
+ * pipe or a terminal that is not ready ends within 16 ms of its cancellation. The streams of
+ * edo/pipe.h and edo/terminal.h need no thread for such waits.
  *
  * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
  * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
@@ -73,8 +73,9 @@ enum {
     EDO_OPEN_NO_MAGIC = 1 << 20,  // -ELOOP for links such as /proc/self/fd/1
 };
 
-/* Opens a file. The descriptor is closed by exec. Opening a named pipe waits for its other end,
- * by tries with pauses of 1 ms to 64 ms, as edo_fifo_open_writer() of edo/pipe.h does.
+/* Opens a file. The descriptor is closed by exec. The open of a named pipe waits for the pipe's
+ * other end. It tries again after pauses of 1 ms to 64 ms, as edo_fifo_open_writer() of edo/pipe.h
+ * does.
  * mode: permissions of a file that is made, such as 0644; the umask is applied. edo_file_open()
  * uses 0666.
  * Result: 0 with *ret_file; -EINVAL for NULL, or flags that contradict each other; -ENOENT,
@@ -120,8 +121,9 @@ EDO_API void edo_file_close(edo_file *file);
 
 /* ---- reading and writing at an offset ---- */
 
-/* Reads up to size bytes at an offset. A result below size means the end of the file, or an error
- * after these bytes, which the next call answers. At most 1 GiB per call.
+/* Reads up to size bytes at an offset. If the result is below size, the file ends after these
+ * bytes, or an error came after them. The error is then the result of the next call. At most 1 GiB
+ * per call.
  * Result: bytes read; 0 at the end of the file; -ESPIPE for a file without offsets.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_t size,
@@ -129,8 +131,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_
 
 /* Writes size bytes at an offset. At most 1 GiB per call.
  * Result: bytes written. Fewer than size: an error (such as a full disk) came after these bytes,
- * and is the result of the next call. -EINVAL for a file opened with APPEND, to which the system
- * would append.
+ * and is the result of the next call. -EINVAL for a file opened with APPEND, because the system
+ * would ignore the offset and append.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);
@@ -145,8 +147,9 @@ EDO_API EDO_MUST_USE edo_op edo_file_readv_at(edo_file *file, const edo_slice *s
 EDO_API EDO_MUST_USE edo_op edo_file_writev_at(edo_file *file, const edo_slice *slices, int count,
                                                uint64_t offset);
 
-/* Allocates memory for files opened with EDO_OPEN_DIRECT, whose buffers, sizes and offsets must be
- * multiples of edo_info.direct_align. The alignment is 4096, enough for all common disks.
+/* Allocates a buffer for a file opened with EDO_OPEN_DIRECT. Calls on such a file need addresses,
+ * sizes and offsets that are multiples of edo_info.direct_align. The address of the buffer is a
+ * multiple of 4096, which is enough for all common disks.
  * Returns: NULL if out of memory. Thread: any. */
 EDO_API void *edo_direct_buffer(size_t size);
 EDO_API void edo_direct_buffer_free(void *buffer, size_t size); // NULL is ignored
@@ -209,8 +212,8 @@ typedef enum edo_file_lock_kind { EDO_LOCK_SHARED, EDO_LOCK_EXCLUSIVE } edo_file
 
 /* Locks a range of the file against other processes and against other edo_files of this process.
  * The locks are advisory. They belong to the open file, and end with it. Users of fcntl() locks,
- * such as sqlite, respect them. A later lock of the same file on the same bytes replaces the
- * earlier one.
+ * such as sqlite, respect them. If an edo_file locks bytes that it has already locked, the later
+ * lock replaces the earlier one.
  * size: bytes; 0: to the end of the file, whatever its size. offset 0, size 0: the whole file.
  * EXCLUSIVE needs a file opened for writing, and SHARED needs a file opened for reading; otherwise
  * the result is -EBADF.
@@ -223,7 +226,8 @@ typedef enum edo_file_lock_kind { EDO_LOCK_SHARED, EDO_LOCK_EXCLUSIVE } edo_file
 EDO_API EDO_MUST_USE edo_op edo_file_lock(edo_file *file, edo_file_lock_kind kind, uint64_t offset,
                                           uint64_t size);
 
-/* Tries once to lock a range. Result: as edo_file_lock(); -EAGAIN: locked by another file. */
+/* Tries once to lock a range. Result: as edo_file_lock(); -EAGAIN: another edo_file or another
+ * process has a lock that excludes this one. */
 EDO_API EDO_MUST_USE edo_op edo_file_try_lock(edo_file *file, edo_file_lock_kind kind,
                                               uint64_t offset, uint64_t size);
 
@@ -283,10 +287,10 @@ EDO_API EDO_MUST_USE edo_op edo_file_set_owner(edo_file *file, uint32_t user, ui
 EDO_API EDO_MUST_USE edo_op edo_file_set_times(edo_file *file, const edo_file_time *access,
                                                const edo_file_time *change);
 
-/* Extended attributes of a file that is not opened with PATH. name: includes the class, as in
- * "user.comment".
- * For get and list, a size of 0 asks for the size that is needed. list gives names, each with its
- * NUL.
+/* These calls read, set, remove and list extended attributes of a file. The file must not have been
+ * opened with PATH. get and list with a size of 0 answer the size that is needed. list gives names,
+ * each with its NUL.
+ * name: includes the class, as in "user.comment".
  * Result: the size of the value or list; 0 for set and remove; -ENODATA: no such attribute;
  * -ERANGE: buffer too small; -EOPNOTSUPP.
  * Cancel: prompt until it begins. */
@@ -316,8 +320,9 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_whole(const char *path, edo_bytes *ret
 
 /* Makes or overwrites a file with these bytes. After a crash or an error the file may contain only
  * a part of them; see edo_file_replace().
- * Result: 0, or the first error. Cancel: prompt until it begins, and while a named pipe has no reader.
- * The write itself waits for the reader on a thread of the pool, and is not cancelled. */
+ * Result: 0, or the first error.
+ * Cancel: prompt until it begins, and while a named pipe has no reader. A write to a full pipe
+ * waits on a thread of the pool until the reader has read, and is not cancelled. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole_at(edo_file *dir, const char *path,
                                                     const void *data, size_t size);
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole(const char *path, const void *data, size_t size);

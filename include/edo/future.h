@@ -132,7 +132,7 @@ EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
-/* Aborts a future: asks the future to end at the second level, from which no shield protects.
+/* Aborts a future: makes the second request to end, from which no shield protects.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_abort(edo_future *future);
 
@@ -140,9 +140,10 @@ EDO_API void edo_abort(edo_future *future);
  * -ECANCELED. */
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
-/* Returns: the task's waker. edo_wake() with this waker causes the task to be polled again. The
- * waker is valid until a later poll of the same future withdraws the wake. edo_waker_ref() keeps
- * the waker valid for longer. */
+/* Returns: the task's waker. edo_wake() with this waker causes the task to be polled again. A
+ * future may store the waker while it waits. A later poll of the future removes the waker, or
+ * replaces it with that poll's waker. Until then the waker is valid; edo_waker_ref() keeps it valid
+ * for longer. */
 EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
 
 /* Requests a poll at time `when` of edo_now()'s clock. The next poll of the task drops the request.
@@ -183,7 +184,7 @@ EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(ed
 EDO_API void edo_wake(edo_wakeable *waker);
 
 /* Takes a counted reference, which keeps the waker valid even after its task has ended.
- * Returns: waker. Thread: any for which the waker is valid now. */
+ * Returns: waker. Thread: any, while the waker is still valid. */
 EDO_API edo_wakeable *edo_waker_ref(edo_wakeable *waker);
 EDO_API void edo_waker_unref(edo_wakeable *waker); // NULL is ignored
 

@@ -12,12 +12,15 @@
  * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...),
  * -EBUSY, -EINVAL for NULL in place of a stream, -ECANCELED if the operation was cancelled (also by
  * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without
- * a handler of the program. Use of a stream after its end, also a second close, is misuse, which
- * ends the process with one line that names the call. The line comes in every build, as long as an
- * operation of the stream is in flight, or a runtime exists and few streams have ended since then:
- * 31 in a release build, 511 in a debug build. Later the memory may belong to another object, and
- * AddressSanitizer has to report the use. The same holds for files, directories, walks, watchers,
- * listeners, sockets, processes and signals. An end of a channel may be closed twice (edo/ends.h).
+ * a handler of the program.
+ *
+ * Use after the end. Any use of a stream after its end, also a second close, is misuse, which ends
+ * the process with one line that names the call. The same holds for files, directories, walks,
+ * watchers, listeners, sockets, processes and signals. The misuse is detected while an operation of
+ * the object is still in flight. It is also detected while a runtime exists and few other such
+ * objects have ended since: at most 31, or 511 in a debug build. After that the memory may belong
+ * to another object, and only AddressSanitizer detects the misuse. An end of a channel may be
+ * closed twice (edo/ends.h).
  *
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *
@@ -100,7 +103,8 @@ EDO_API EDO_MUST_USE edo_op edo_shutdown_write(edo_io *io);
  * closes, then closes the stream. The stream has ended when the operation is ready, whatever the
  * result.
  * Result: 0, or the first error.
- * Cancel: waits; the stream is closed at once, and the operation answers -ECANCELED. */
+ * Cancel: waits (for the kernel, not for the peer); the stream is then closed, and the operation
+ * answers -ECANCELED. */
 EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
 
 /* Ends the stream at once. Operations in flight answer -ECANCELED, or their result if they have
@@ -112,8 +116,8 @@ EDO_API void edo_close(edo_io *io);
 /* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK may be set or not, and
  * is normally not changed, because the open file may be shared with other processes. There are two
  * exceptions. A terminal or a named pipe gets a non-blocking open file description of its own under
- * the same descriptor number. If the kernel has no RWF_NOWAIT for another descriptor, O_NONBLOCK is
- * set, and restored when the stream ends or the process exits.
+ * the same descriptor number. For any other descriptor on which the kernel does not support
+ * RWF_NOWAIT, O_NONBLOCK is set, and is restored when the stream ends or the process exits.
  * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
  * directory (some files of /proc and /sys can be polled); -EINVAL for NULL; -ENOMEM. On failure the
  * descriptor still belongs to the caller.

@@ -13,8 +13,8 @@
  * Two measurements cost more and are off unless edo_config.metrics enables them. A histogram reads
  * the clock twice per poll (about 50 ns together). Counts of a task cost 48 to 96 bytes per task,
  * and also read the clock twice per poll. A histogram of schedule latency needs the counts of all
- * tasks, and one more reading per wake. A task without counts pays one branch per wake and one per
- * poll.
+ * tasks, and reads the clock once more per wake. A task without counts pays one branch per wake and
+ * one per poll.
  *
  * All durations are nanoseconds of the real clock, even under a test clock.
  */
@@ -39,15 +39,15 @@ typedef enum edo_histogram_scale {
 } edo_histogram_scale;
 
 /* The first bucket also counts smaller values, and the last bucket also counts greater ones. A
- * histogram has at most 65536 buckets, each of 8 bytes per worker. A zeroed configuration is
- * off. */
+ * histogram has at most 65536 buckets, each of 8 bytes per worker. A zeroed struct turns the
+ * histogram off. */
 typedef struct edo_histogram_config {
     edo_histogram_scale scale;
     uint32_t buckets; // linear: number of buckets; 0: 10. log: greatest number; 0: any
     int64_t width;    // linear: width of a bucket, ns; 0: 100 us
     int64_t min, max; // log: ns; values of the first and the last bucket; 0: 100 ns and 60 s
-    uint32_t steps;   // log: buckets per power of two, so an error is at most 1 / steps; a power of
-                      // two up to 1024; 0: 4
+    uint32_t steps;   // log: buckets from one power of two to the next; 1, 2, 4, ... or 1024; 0: 4;
+                      // the relative error is at most 1 / steps
     void *reserved[2];
 } edo_histogram_config;
 
@@ -63,7 +63,7 @@ typedef struct edo_metrics_config {
 
 /* Metrics of a runtime. Counts are sums over all workers, including spare ones. */
 typedef struct edo_metrics {
-    uint32_t workers; // workers without spare workers; 1 for a current-thread runtime
+    uint32_t workers; // number without the spare workers; 1 for a current-thread runtime
     uint32_t spares;  // threads made to help stuck workers; kept afterwards
 
     uint64_t spawned_tasks;

@@ -56,9 +56,9 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen_options options,
                                                  edo_listener **ret_listeners, size_t count);
 
-/* Sets the pauses of accepts after a shortage: the first pause and the longest pause, in
- * nanoseconds. The default is 10 ms and 1 s. If `first` is 0, there are no pauses, and a shortage
- * is the result of the accept.
+/* Sets the lengths of the first pause and of the longest pause, in nanoseconds. edo_accept() makes
+ * these pauses after a shortage (see there). The default is 10 ms and 1 s. If `first` is 0, there
+ * are no pauses, and a shortage is the result of the accept.
  * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
 EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
 
@@ -68,8 +68,8 @@ EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64
  * accepted are skipped. Several accepts of one runtime may wait on one listener, and each takes one
  * connection.
  * Result: 0 with *ret_conn; -EXDEV if no connection is pending and accepts of another runtime wait
- * on this listener; -ENOMEM if there is no memory for the stream: the connection was reset, and the
- * listener can be used as before.
+ * on this listener; -ENOMEM if the connection was accepted, but there is no memory for its stream:
+ * the connection was reset, and the listener can be used as before.
  * Cancel: waits; no connection is lost. */
 EDO_API EDO_MUST_USE edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
@@ -136,7 +136,7 @@ typedef struct edo_addresses edo_addresses;
  *     -EIO          a name server has answered with a failure     (EAI_FAIL)
  *     -ENAMETOOLONG                                               (EAI_OVERFLOW)
  *     -ENOMEM; -EMFILE and other errors of the system's look-up   (EAI_SYSTEM, EAI_MEMORY)
- * and the errors of edo_blocking_on() for a function that was not run.
+ * and the errors of edo_blocking_on(), if the pool could not run the look-up.
  * Cancel: detaches; the thread finishes its work, and the result is dropped. */
 EDO_API EDO_MUST_USE edo_op edo_lookup(const char *address, edo_addresses **ret_addresses);
 

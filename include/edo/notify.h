@@ -10,9 +10,10 @@
  * were not polled yet. The call does not notify operations that are made later, and stores no
  * permit.
  *
- * Conditions. A task that tests a condition and then waits misses no edo_notify_waiters() if it makes
- * the operation before the test. Of several edo_notify_one() that come between the test and the wait
- * only one is stored. If several tasks share a notify, each of them waits before its test:
+ * Conditions. To miss no edo_notify_waiters(), a task first makes the operation, then tests its
+ * condition, then awaits the operation. For edo_notify_one() this order is not sufficient if
+ * several tasks wait: of several calls between the tests and the awaits, only one is stored. So
+ * each of these tasks begins its wait before its test:
  *
  *     self->notified = edo_notified(&self->ready);
  *     self->now = edo_sleep(0);

@@ -11,8 +11,8 @@
  * closed.
  *
  * Even if a send returns 0, the value may never be received, because the receiver may be closed
- * afterwards. The value is then dropped. If the creation has a drop function, that function drops
- * the value.
+ * afterwards. Such a value is dropped, by the function that was given to edo_oneshot_create_with()
+ * if there is one.
  *
  * Cancellation. A cancelled receive has taken nothing. The value is still in the oneshot.
  *
@@ -92,8 +92,8 @@ EDO_END_DECLS
 #define edo_oneshot_sender_close(tx)                                                               \
     (edo__oneshot_sender_close((tx)->edo_oneshot_tx), (void)((tx)->edo_core = NULL))
 
-/* Waits until the receiver is closed. The sender is still open afterwards, but must not be used
- * before the operation has ended.
+/* Waits until the receiver is closed. The sender must not be used until the operation has ended.
+ * The wait does not close the sender.
  * Result: 0. Cancel: prompt; a wait that is cancelled after the close answers 0. */
 #define edo_oneshot_closed(tx)    edo__oneshot_closed((tx)->edo_oneshot_tx)
 #define edo_oneshot_is_closed(tx) edo__oneshot_is_closed((tx)->edo_oneshot_tx)

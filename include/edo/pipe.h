@@ -18,9 +18,9 @@ EDO_BEGIN_DECLS
  * any. */
 EDO_API EDO_MUST_USE int edo_pipe(edo_io **ret_reader, edo_io **ret_writer);
 
-/* Reads or sets the number of bytes that a pipe or a FIFO holds. The system rounds up. If the user
- * has many pipes, the system may make a pipe of one page (4096 bytes). So a program should not
- * depend on a capacity.
+/* These calls read or set the capacity of a pipe or a FIFO: the number of bytes that it can hold.
+ * The system rounds up. If the user has many pipes, the system may make a pipe of one page (4096
+ * bytes). So a program should not depend on a capacity.
  * Returns: the capacity that the pipe now has; -ENOTSUP for another kind of stream; -EINVAL;
  * -EPERM above the system's limit (/proc/sys/fs/pipe-max-size); -EBUSY if the pipe holds more
  * bytes. Thread: any. */

@@ -19,11 +19,11 @@
  * priority and the processor affinity of the calling thread, even if that is a worker bound to one
  * processor.
  *
- * The end of a child. Several tasks may wait. The library waits only for children that it has made,
- * by their pids, and installs no handler for SIGCHLD where the kernel has pidfds. If another part
- * of the program waits for all children (waitpid(-1)), or ignores SIGCHLD, the status is lost: the
- * wait answers -ECHILD. If the handle is closed before the child ends, a thread of the library
- * takes the status later, so no zombie remains.
+ * The end of a child. Several tasks may wait for one child. The library waits for each of its own
+ * children by pid, and never for other children. It installs no handler for SIGCHLD where the
+ * kernel has pidfds. If another part of the program waits for all children (waitpid(-1)), or
+ * ignores SIGCHLD, the status is lost: the wait answers -ECHILD. If the handle is closed before the
+ * child ends, a thread of the library takes the status later, so no zombie remains.
  */
 #pragma once
 
@@ -96,7 +96,7 @@ typedef enum edo_spawn_step {
 enum {
     EDO_COMMAND_CLEAR_ENV = 1,    // `env` is applied to an empty environment
     EDO_COMMAND_NO_SEARCH = 2,    // `program` is a path, even without a slash
-    EDO_COMMAND_KEEP_FDS = 4,     // the child has all descriptors that are open across an exec
+    EDO_COMMAND_KEEP_FDS = 4,     // the child inherits all descriptors without close-on-exec
     EDO_COMMAND_KEEP_SIGNALS = 8, // mask and ignored signals as in the calling thread
     EDO_COMMAND_GROUP = 16,       // the child is in a new process group, or in `group`
     EDO_COMMAND_SESSION = 32,     // the child has a new session
@@ -108,7 +108,7 @@ enum {
 typedef struct edo_command {
     const char *program;     // path, or a name to search for; NULL: argv[0]
     const char *const *argv; // ends with NULL; NULL: the program's name alone
-    const char *const *env;  // ends with NULL; "NAME=value" sets, "NAME" removes; NULL: none
+    const char *const *env;  // ends with NULL; "NAME=value" sets, "NAME" removes; NULL: no change
     const char *directory;   // NULL: that of this process
     edo_stdio in, out, err;
     const edo_fd_map *fds; // further descriptors; targets from 3 on
@@ -174,7 +174,7 @@ EDO_API const char *edo_spawn_step_name(edo_spawn_step step);
 EDO_API int edo_process_pid(const edo_process *process);
 
 /* Takes the stream of a pipe: 0 for in, 1 for out, 2 for err. The stream is the caller's from then
- * on; streams that were not taken are closed with the process. The first wait already closes `in`.
+ * on. Streams that were not taken are closed with the handle; `in` is closed by the first wait.
  * Returns: NULL if there is no pipe, or if the stream was taken. Thread: any. */
 EDO_API edo_io *edo_process_take(edo_process *process, int which);
 
@@ -196,8 +196,8 @@ EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
 EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
                                              edo_exit *ret_exit);
 
-/* These calls send a signal to the child, or to the process group that the child leads. A pid that
- * the system has given to another process is never used.
+/* These calls send a signal to the child, or to the process group that the child leads. The signal
+ * never reaches another process to which the system has given the pid later.
  * Returns: 0; -ESRCH: the child has ended and its status was taken; -EINVAL; -EPERM.
  * Thread: any. */
 EDO_API int edo_process_kill(edo_process *process, int signal);
@@ -215,8 +215,8 @@ typedef struct edo_output {
     const void *input; // bytes for the child's input pipe, which is closed after them
     size_t input_size;
     size_t limit;    // greatest number of bytes kept of each output; 0: 16 MiB
-    int64_t grace;   // ns from the child's end until open outputs are given up, such as those that
-                     // a process started by the child keeps open; 0: 1 s
+    int64_t grace;   // ns from the child's end until open outputs are given up; 0: 1 s. A process
+                     // that the child has started may keep an output open.
     edo_exit *exits; // receives the status of each process; may be NULL
 
     /* Results. The buffers are the caller's: edo_buffer_deinit(). */
@@ -245,9 +245,9 @@ typedef struct edo_output {
  * is input, otherwise the null device. A child that does not read all of its input is not an error.
  * The spawn is a job of the pool "user", as that of edo_command_start().
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM.
- * Cancel: waits, briefly. A cancelled call, such as one that a limit ends, closes the process: the
- * child continues to run, without a reader of its outputs, unless edo_command.on_close says
- * otherwise. EDO_PROCESS_KILL ends it. The bytes that were read are in the buffers. */
+ * Cancel: waits, briefly. After a cancellation, also by a limit, the call closes the handle, and
+ * edo_command.on_close is the fate of the child. By default the child continues to run, without a
+ * reader of its outputs; EDO_PROCESS_KILL ends it. The bytes that were read are in the buffers. */
 EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
 
 /* As edo_command_output(), for processes that were spawned. The operation writes the input of the
