@@ -58,7 +58,7 @@ static int64_t run_call(edo_op *op)
 /* ---- pauses ---- */
 
 typedef struct pause {
-    int64_t until; // ns of the runtime's clock
+    int64_t until; // end of the pause; ns of the runtime's clock
 } pause;
 
 static pause *pause_of(edo_op *op)
@@ -84,7 +84,7 @@ bool edo__fs_is_paused(edo_op *op, edo_cx *cx)
     return false;
 }
 
-/* ---- the course ---- */
+/* ---- the poll ---- */
 
 edo_poll edo__fs_poll(edo_future *future, edo_cx *cx)
 {
@@ -160,8 +160,9 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
     return submit(op, cx, false) ? EDO_PENDING : finish_work(op, cx);
 }
 
-/* When the poll of the pool is ready, the submitted function has run, or will never run.
- * EDO__CALL_IN_POOL means that the submitted function is run_end(). */
+/* When edo__files_poll() is ready, the submitted function has run, or will never run. During work
+ * in pieces, the operation has EDO__CALL_IN_POOL while the submitted function is run_end(). The
+ * pool then runs the function in spite of the cancellation. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);

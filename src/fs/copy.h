@@ -12,7 +12,7 @@ typedef struct edo__copy {
     uint32_t flags; // EDO_COPY_*
     edo_info info;  // metadata of the source
     edo__place place;
-    uint64_t offset, data_end; // position, and end of the data that follows it
+    uint64_t offset, data_end; // position; end of the part with data that is being copied
     bool reads;                // the system cannot copy this file, so it is read and written
     bool is_done;              // the content is copied
 } edo__copy;

@@ -9,14 +9,14 @@
 /* An open file. Thread: any.
  *
  * The operations of the stream claim the stream's sides in `stream.claims`. All other operations
- * are counted in `uses`. The close of the stream closes `stream.claims` and `uses`. The stream
- * itself holds CLOSING in `uses` until the last operation of the stream has left. So exactly one
- * step finds that nothing uses the file any more, and that step ends the file (io/claims.h). */
+ * are counted in `uses`. The close of the stream closes both words. It also sets CLOSING in `uses`.
+ * CLOSING remains set until the last operation of the stream has left. So exactly one step finds
+ * that nothing uses the file any more, and that step ends the file (io/claims.h). */
 struct edo_file {
     edo__file_stream stream;
     edo_atomic(uint32_t) uses;
     edo_atomic(int32_t) sync_error; // first error of a sync, a negative errno, or 0
-    edo_file **ret_file;            // while the file is being opened
+    edo_file **ret_file;            // output of the open, while the open is in flight
 };
 
 _Static_assert(sizeof(edo_file) <= 56, "docs/internals/fs.md");
@@ -69,7 +69,7 @@ typedef struct edo__fs_kind {
      * be NULL. */
     int (*check)(edo_op *op);
     bool has_two; // `length` is a second file
-    bool waits; // EDO__NOT_YET: a named pipe has no reader; the calls are made again after a pause
+    bool waits; // after EDO__NOT_YET (a named pipe has no reader), pauses and makes the calls again
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -98,10 +98,11 @@ enum {
 void edo__file_check(const edo_file *file, const char *call);
 
 /* Pauses of an operation that waits for the other end of a named pipe (io/pause.h).
- * edo__fs_pause() begins the next pause. edo__fs_is_paused() finds whether a pause continues; a
- * cancellation ends the pause. Both are called inside a poll, which returns EDO_PENDING after
- * edo__fs_pause() and during a pause. The end of the pause is stored in the operation's link, which
- * the pool uses at other times. The number of pauses is stored in edo_op.detail. */
+ * edo__fs_pause() begins the next pause. edo__fs_is_paused() finds whether the pause continues. A
+ * cancellation ends the pause. Both functions are called inside a poll. The poll returns
+ * EDO_PENDING after edo__fs_pause(), and whenever edo__fs_is_paused() returns true. During a pause,
+ * the operation's link holds the time at which the pause ends. At other times, the pool uses the
+ * link. edo_op.detail holds the number of pauses. */
 void edo__fs_pause(edo_op *op, edo_cx *cx);
 bool edo__fs_is_paused(edo_op *op, edo_cx *cx);
 

@@ -12,7 +12,7 @@
 enum { EDO__PLACE_NAME_SIZE = 24 };
 
 typedef struct edo__place {
-    edo_fd dir, fd;                  // the directory of the name, and the new file; or -1
+    edo_fd dir, fd;                  // the target's directory; the new file; each -1 if not open
     const char *name;                // last part of the target's path
     char temp[EDO__PLACE_NAME_SIZE]; // random name of the new file; "": no such name
     bool is_direct;                  // the file was made under its final name: `name` in `dir`
@@ -27,9 +27,10 @@ int64_t edo__place_open(edo__place *place, edo_fd fd, const char *path, uint32_t
  * directories that are made by the same operation. dir: must remain open. Returns: also -EEXIST. */
 int64_t edo__place_open_direct(edo__place *place, edo_fd dir, const char *path, uint32_t mode);
 
-/* Gives the file its name, and closes it. replaces: whether an existing file is replaced; otherwise
- * -EEXIST. syncs: whether the directory is written to the disk. Returns: 0; a negative errno, and
- * the file was removed, unless the sync has failed. */
+/* Gives the file its name, and closes it. replaces: whether an existing file is replaced; if false,
+ * an existing file is the error -EEXIST. syncs: whether the directory is written to the disk; false
+ * after edo__place_open_direct(). Returns: 0; or a negative errno. After an error of the sync, the
+ * file keeps its name. After another error, the file was removed. */
 int64_t edo__place_commit(edo__place *place, bool replaces, bool syncs);
 
 /* Removes the file. */

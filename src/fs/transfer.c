@@ -120,8 +120,8 @@ static edo_op transfer(const edo_future_ops *ops, edo_file *file, const void *da
     return op;
 }
 
-/* Whether an offset is valid. The offset UINT64_MAX, which no file reaches, stands for the position
- * of the file. */
+/* Whether an offset from the user is valid. No file reaches an offset above INT64_MAX, so these are
+ * refused. One of them is EDO__AT_POSITION, which stands for the file's own position. */
 static bool is_offset(uint64_t offset)
 {
     return offset <= INT64_MAX;

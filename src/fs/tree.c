@@ -67,7 +67,7 @@ static bool is_level(const edo__level *level, const edo_info *info)
     return level->inode == info->inode && level->device == info->device;
 }
 
-/* Closes the shallowest open level except the deepest one. */
+/* Closes the shallowest open level, but never the deepest level. */
 static void close_one(edo__tree *tree)
 {
     edo__level *shallow = NULL;

@@ -137,7 +137,8 @@ typedef struct EDO__OVERLAY remove_op {
 
 EDO__OVERLAY_FITS(remove_op);
 
-/* A slash at the end would make the system follow a symlink, so it is cut off. */
+/* Makes a removal. Cuts slashes off the end of the path, because with such a slash the system would
+ * follow a symlink. */
 static int make_removal(edo_file *dir, const char *path, removal **ret)
 {
     static const edo__fs_work_ops ops = { remove_piece, end_removal, take_removal };
@@ -189,8 +190,8 @@ typedef struct copying {
     uint32_t flags;
     edo__tree tree; // walk through the source, if it is a tree
     bool is_tree, has_begun, has_file;
-    edo__copy file;       // being copied, while has_file
-    edo__target target;   // in the copy of a tree
+    edo__copy file;       // the file that is being copied, if `has_file`
+    edo__target target;   // present directory of the copy, if `is_tree`
     edo_info target_info; // identity of the copy's root
     int64_t count, error;
 } copying;

@@ -15,7 +15,7 @@ typedef struct edo__view {
     int number;             // number of the directory
     int watch;
     uint32_t flags;  // EDO_WATCH_*
-    bool is_root;    // the directory itself is watched
+    bool is_root;    // the user's watch is of this directory, or of a file in it
     size_t size;     // bytes of this struct
     size_t filter;   // offset in `path` of the name of the only watched entry; 0: all entries
     size_t path_end; // bytes of the path
@@ -41,7 +41,7 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
 int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy);
 void edo__view_free(edo__view *view);
 
-/* Removes all views of a directory that the system has ended. */
+/* Removes all views of a directory that the system does not watch any more. */
 void edo__views_end(edo__views *views, int number);
 
 /* Removes views of a watch. path: NULL for all views; otherwise only views of the directory `path`

@@ -19,8 +19,8 @@ typedef struct item {
     int error;
 } item;
 
-/* A walk. Only one task at a time uses it. The thread of the pool uses tree and batch while the
- * operation is in the pool. */
+/* A walk. Only one task at a time uses it. While the operation is in the pool, the thread of the
+ * pool uses all members except `user`. */
 struct edo_walk {
     edo__tree tree;
     const edo_op *user; // the edo_walk_next() in flight
@@ -50,8 +50,9 @@ static int store(edo_walk *walk, int64_t event)
     return rc;
 }
 
-/* Leaves the directory whose content is left out. Items below that directory may have been read
- * ahead. If they were the last items of the batch, the tree is still in that directory. */
+/* Ends the tree's walk through the directory for which edo_walk_skip() was called. take() has
+ * dropped the items of the old batch that lie below the directory. If the old batch ended before
+ * the directory did, the tree is still in the directory, or would enter it next. */
 static void skip_on(edo_walk *walk)
 {
     if (walk->skip) edo__tree_cut(&walk->tree, walk->skip);

@@ -1,8 +1,9 @@
 /* Watchers turn raw changes of the system into events.
  *
  * An operation waits until the system's queue is readable. Then a visit to the pool reads the raw
- * changes, turns them into events, and adds new directories. A new directory is first added and
- * then listed, so a file in it is reported by the list, by the system, or by both. */
+ * changes, turns them into events, and watches new directories. The visit first begins to watch a
+ * new directory, and then lists its entries. So a file in the directory is reported by the list, by
+ * the system, or by both. */
 #include <edo/watch_files.h>
 
 #include <string.h>
@@ -39,11 +40,11 @@ typedef struct move {
     uint32_t cookie, flags;
     int watch;
     bool is_dir;
-    int64_t until; // ns of the runtime's clock
+    int64_t until; // end of the wait for the second half; ns of the runtime's clock
 } move;
 
-/* A watcher. `views` and `last_watch` belong to any thread. All other members belong to the
- * edo_watcher_next() in flight: either to its poll, or to the thread of the pool. */
+/* A watcher. Any thread may use `views` and `last_watch`. Only the edo_watcher_next() in flight
+ * uses the other members: its poll, or the thread of the pool, but never both at once. */
 struct edo_watcher {
     edo__views views;
     edo_atomic(int) last_watch;
@@ -249,8 +250,9 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
     return rc;
 }
 
-/* Ends a move away from a path before another change of the same path. Otherwise the events would
- * be in the wrong order, and the end of the move would remove the views of a new directory. */
+/* If a move away from `path` is still pending, reports that move now, before `change`, which is
+ * another change of `path`. A later report would bring the events into the wrong order. It would
+ * also remove the views of a new directory at `path`. */
 static int end_earlier_move(edo_watcher *self, const edo__view *view, const edo__change *change,
                             const char *path)
 {
@@ -299,9 +301,10 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
 }
 
 /* Whether a view ignores a change. A view with a filter ignores the changes of all other entries.
- * A change of the directory itself is reported by root views only, because for other directories
- * the view of the directory above reports the change. The removal or rename of the directory also
- * concerns a view with a filter, because it ends the watch of the file. */
+ * Only root views report a change of the directory itself. For other directories, the view of the
+ * directory above reports the change. A root view with a filter watches one file. Of the changes of
+ * its directory, it reports only the removal and the rename, because they end the watch of the
+ * file. */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
     enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };
@@ -372,8 +375,9 @@ static bool read_raw(edo_watcher *self)
     return n > 0;
 }
 
-/* Turns raw changes into events, at most one batch. After an error the events of this visit are
- * lost, and the next visit reports the loss. */
+/* Turns raw changes into events, until no changes are left or the paths of the events reach
+ * MOST_TEXT bytes. After an error the events of this visit are lost, and the next visit reports the
+ * loss. */
 static int64_t run_translate(edo_op *op)
 {
     edo_watcher *self = op->object;

@@ -50,7 +50,7 @@ typedef struct reading {
     edo_file *dir;
     const char *path;
     edo_fd fd;     // -1 before the open
-    bool is_ready; // the open has ended; a named pipe then has or had a writer
+    bool is_ready; // edo__file_end_open() is done: a named pipe has a writer, or had one
     edo_buffer buffer;
     edo_bytes *ret_bytes;
 } reading;
@@ -91,9 +91,10 @@ static int64_t open_whole(reading *self)
     return rc < 0 ? rc : reserve_for(&self->buffer, info.size);
 }
 
-/* Whether there is something to read, if need be after a wait of at most WAIT. If not, the visit to
- * the pool ends. So the thread becomes free for other jobs, and a cancellation takes effect. A
- * writer that opens a named pipe during the wait is found in the next visit. */
+/* Whether the file can be read. Waits up to WAIT ms for a pipe or a terminal. If the file cannot be
+ * read, the caller ends the visit to the pool. So the thread becomes free for other jobs, and a
+ * cancellation takes effect. The next visit finds a writer that opens a named pipe during the
+ * wait. */
 static bool is_readable(reading *self)
 {
     if (!self->is_ready) self->is_ready = edo__file_end_open(self->fd);
@@ -186,8 +187,8 @@ static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
 
 /* Tries to read the whole file on the polling thread. Returns: the number of bytes; -EAGAIN: the
  * pool must read the file; another error. *ret_fd: set to the descriptor if the file is not a
- * regular file. The pool reads from this descriptor. If it were closed and opened again, the writer
- * of a named pipe that has just found this reader could fail with EPIPE. */
+ * regular file. The pool then reads from this descriptor. A named pipe must not be closed and
+ * opened again, because a writer that has just found this reader could fail with EPIPE. */
 static int64_t try_whole(const whole_op *self, edo_fd *ret_fd)
 {
     edo_buffer buffer = { 0 };

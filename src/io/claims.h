@@ -7,7 +7,7 @@
  *
  *     take   Before its first try, an operation sets the bits of its sides. -EBUSY if one is set.
  *     leave  At its end, the operation clears these bits.
- *     close  The owner sets CLOSED and CLOSING, has parked operations polled, and then clears
+ *     close  The owner sets CLOSED and CLOSING, wakes the parked operations, and then clears
  *            CLOSING. The owner closes once.
  *
  * The step that leaves only CLOSED in the word ends the object. All changes are read-modify-writes

@@ -45,8 +45,8 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* Has parked operations polled. The check of claims cannot miss an operation, because a free side
- * of a closed stream cannot be claimed any more. */
+/* Wakes the parked operations. The check of claims cannot miss an operation, because a free side of
+ * a closed stream cannot be claimed any more. */
 static void fd_hang_up(edo_io *io)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -74,8 +74,8 @@ static const edo__io_ops socket_ops = {
     .source = fd_source,
 };
 
-/* Functions for pipes, terminals and other descriptors, and for datagram sockets, which cannot
- * signal an end of input to the peer. */
+/* Functions for descriptors that cannot signal an end of input to the peer. These are pipes,
+ * terminals, other descriptors that are not sockets, and datagram sockets. */
 static const edo__io_ops plain_ops = {
     .name = "descriptor",
     .claims = offsetof(edo__fd_io, source.state),

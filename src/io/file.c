@@ -6,8 +6,8 @@
 
 /* ---- one step ---- */
 
-/* Limit of bytes per call of the ring or the pool. A cancelled operation waits for the call that it
- * has begun. */
+/* Greatest number of bytes per call on a single buffer. The limit is there because a cancelled
+ * operation waits for the call that it has begun. */
 enum { MAX_TRANSFER = 2 * 1024 * 1024 };
 
 static void describe(const edo_op *op, edo__file_call *call)
@@ -48,8 +48,9 @@ static void cut_write(edo__file_call *call)
 
 enum { WAIT = 16 }; // ms per visit to the pool, for a pipe or a terminal that is not ready
 
-/* Makes the call, unless it would wait for the other end of a pipe, or for a terminal. Then the
- * thread becomes free for other jobs, and a cancellation takes effect. Returns: also EDO__NOT_YET. */
+/* Waits up to WAIT ms for a pipe or a terminal to become ready, and then makes the call. If the
+ * file is still not ready, returns EDO__NOT_YET without a call. So the thread becomes free for
+ * other jobs, and a cancellation takes effect. */
 static int64_t run_transfer(edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -89,7 +90,7 @@ void edo__file_stream_keep(edo__file_stream *stream)
     stream->from = appends ? -1 : seek_to(stream, 0, EDO_SEEK_CURRENT);
 }
 
-/* Moves the position behind a part. */
+/* Moves the position behind the transferred bytes, if these may be only a part. */
 static void settle_position(const edo__file_stream *stream, const edo_op *op)
 {
     edo__file_call call;

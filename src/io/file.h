@@ -17,8 +17,8 @@
  *     IN_RING - the driver could not make the call ------------> IN_POOL
  *     IN_POOL - the function has ended, or will never begin ---> done
  *
- * The members object, data, length and progress of an operation are its arguments in all stages.
- * progress is set at the end. */
+ * The members `object`, `data`, `length` and `progress` of an operation hold its arguments in all
+ * stages. The end of the operation replaces `progress` by the value for edo_op_progress(). */
 
 /* Bits of edo_op.detail, whose third byte belongs to the pool. */
 enum {
@@ -58,7 +58,7 @@ struct edo__file_stream {
     edo_fd fd;
     edo_atomic(const edo_op *) mover;    // operation in flight at the position, or NULL
     uint32_t flags;                      // EDO_OPEN_*; constant
-    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set, and may be cleared
+    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK is perhaps set, and edo may clear it
     int64_t from; // position before the mover's call in the ring, or -1; guarded by mover
 };
 
@@ -70,7 +70,7 @@ static inline edo__file_stream *edo__file_stream_of(edo_io *io)
 /* Step function for kinds whose streams begin with an edo__file_stream. */
 edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx);
 
-/* Keeps the position in `from`, before a call of the ring at the position. */
+/* Stores the file's position in `from`, before a call of the ring at that position. */
 void edo__file_stream_keep(edo__file_stream *stream);
 
 /* Clears O_NONBLOCK, before a use on which the flag would have an effect. */

@@ -11,8 +11,8 @@
  * rest for all kinds: claims, budget, progress, whole transfers, edo_finish() and edo_close(). A
  * wrapper stores its operations on the wrapped stream in its own struct.
  *
- * Every function has the stream as an argument. The caller of step, drop and shutdown_write has
- * claimed the sides that the call uses. So each side has one caller at a time, and the stream
+ * Every function has the stream as an argument. The caller of `step`, `drop` and `shutdown_write`
+ * has claimed the sides that the call uses. So each side has one caller at a time, and the stream
  * cannot end during the call. */
 typedef struct edo__io_ops {
     const char *name;
@@ -37,11 +37,11 @@ typedef struct edo__io_ops {
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);
 
     /* Ends the peer's input. Returns: 0 or a negative errno; -ENOTSUP when this kind of stream
-     * cannot do so. The function may be NULL, with the same meaning. In both cases drop is not
-     * called, and may be NULL. */
+     * cannot do so. NULL instead of a function means the same. In both cases `drop` is not called,
+     * and may be NULL. */
     int (*shutdown_write)(edo_io *io);
 
-    /* Wakes parked steps of a stream that was closed. Called once, before release. */
+    /* Wakes parked steps of a stream that was closed. Called once, before `release`. */
     void (*hang_up)(edo_io *io);
 
     /* Frees a closed stream that has no operation in flight. */
@@ -134,7 +134,7 @@ int edo__source_claim(edo__source *source, uint32_t sides);
  * instead. */
 void edo__source_check(const edo__source *source, const char *call);
 
-/* Ends the process if the source was closed, also while an operation is in flight. Called by a close
+/* Ends the process if the source was closed, even if an operation is in flight. Called by a close
  * before its side effects. */
 void edo__source_check_open(const edo__source *source, const char *call);
 

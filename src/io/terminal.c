@@ -54,8 +54,8 @@ static edo__signal_answer on_signal(void *context, const edo_signal_event *event
     return EDO__SIGNAL_LEFT;
 }
 
-/* Subscribers to signals. They are subscribed while a mode with EDO_TERMINAL_ON_SIGNALS is
- * entered. */
+/* Subscribers to signals. They are subscribed as long as `modes` has a mode with
+ * EDO_TERMINAL_ON_SIGNALS. */
 #define GUARD(name)                                                                                \
     {                                                                                              \
         .signal = (name), .flags = EDO__SIGNAL_UNLESS_IGNORED, .notify = on_signal                 \
@@ -84,7 +84,7 @@ static int subscribe(void)
 
 /* ---- modes ---- */
 
-/* The modes that are entered. Guarded by the lock. */
+/* The modes that were entered and not yet left. Guarded by `lock`. */
 static struct {
     edo__lock lock;
     edo_terminal_mode *newest; // head of the list of modes, newest first
@@ -176,9 +176,9 @@ static bool unlink_mode(edo_terminal_mode *mode, edo_terminal_mode **ret_above)
     return true;
 }
 
-/* Leaves a mode. If the same terminal has a newer mode, the terminal does not change. The newer
- * mode then gets the terminal's state from before this mode, and restores that state when the newer
- * mode is left. */
+/* Leaves a mode, and restores the terminal's state from before the mode. If the same terminal has a
+ * newer mode, the terminal does not change yet. The newer mode takes over the state, and restores
+ * it when the newer mode is left. */
 static void leave(edo_terminal_mode *mode)
 {
     edo_terminal_mode *above;
