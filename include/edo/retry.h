@@ -39,7 +39,7 @@ typedef struct edo_retry_options {
 typedef struct edo_retry {
     edo_retry_options options;
     int64_t deadline; // ns of edo_now(); INT64_MAX: none
-    int64_t pause;    // ns; length of the last pause
+    int64_t pause;    // ns; last pause as it was drawn; `asked` may have made it longer
     int64_t asked;    // ns; least length of the next pause
     int64_t until;    // ns of edo_now(); end of the pause in progress; 0: none
     uint32_t failures;
@@ -54,9 +54,8 @@ EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
  * before that attempt. The pauses grow at random, so that callers that failed together do not try
  * again together. Each pause lasts between `least` and three times the previous pause, and at most
  * `most` (decorrelated jitter).
- * Result: 1 after the pause: try again; 0 at once: `result` is final, because it is not a failure
- * (>= 0), or is not worth another attempt, or because the attempts, the time or the budget are used
- * up.
+ * Result: 1: the pause is over, so try again. 0, without a pause: `result` is final. It is not a
+ * failure (>= 0), or it is not worth another attempt, or no attempt, time or budget is left.
  * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
 
@@ -69,8 +68,8 @@ static inline uint32_t edo_retry_failures(const edo_retry *retry)
     return retry->failures;
 }
 
-/* Time left for further attempts, in ns, as a limit for edo_call_for(). EDO_NEVER without a
- * limit. */
+/* Time left for further attempts, in ns, for use as the limit of an edo_call_for(). EDO_NEVER if
+ * the options set no limit. */
 EDO_API int64_t edo_retry_left(const edo_retry *retry);
 
 /* Whether an error may pass by itself: a connection refused, reset or broken, a time-out, an
@@ -80,8 +79,8 @@ EDO_API bool edo_is_transient(int64_t result);
 /* ---- budgets ---- */
 
 /* A budget bounds the retries of all its callers, so that retries do not multiply the load of a
- * service that fails. Each call (the first result of an edo_retry) adds `percent` / 100 of a retry,
- * and each retry takes one. The budget begins with `most` retries, and never has more.
+ * service that fails. Each call adds `percent` / 100 of a retry, when its edo_retry gets the first
+ * result. Each retry takes one. The budget begins with `most` retries, and never has more.
  * All members are private. */
 struct edo_retry_budget {
     int64_t left; // hundredths of a retry; atomic
@@ -106,9 +105,9 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
  *     edo_hedge_init(&self->hedge, edo_ms(20), &self->ask[0].base, sizeof self->ask[0], 2);
  *     edo_await_on(rc, &self->hedge.base);
  *
- * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. An
- * attempt that had not begun runs too, because it owns its arguments. Such an attempt is cancelled
- * from its first poll on. */
+ * Each attempt runs, because it owns its arguments. An attempt that has not begun when another one
+ * wins, or when the hedge is cancelled, is cancelled from its first poll on.
+ * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. */
 typedef struct edo_hedge {
     edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private
     edo_future *first;

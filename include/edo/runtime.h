@@ -129,8 +129,8 @@ typedef struct edo_config {
 } edo_config;
 
 /* Makes a runtime, and starts the threads of its workers.
- * Returns: 0; -ENOMEM; -EINVAL for an invalid option, see below; -EAGAIN when the threads of all
- * workers, of the monitor and of dump_on_quit cannot be started; -EMFILE, -ENFILE and other errors
+ * Returns: 0; -ENOMEM; -EINVAL for an invalid option, see below; -EAGAIN when a thread cannot be
+ * started (each worker, the monitor and dump_on_quit need one); -EMFILE, -ENFILE and other errors
  * of the driver.
  * Thread: any; another thread may turn the runtime.
  *
@@ -157,12 +157,13 @@ EDO_API int64_t edo_runtime_failure(const edo_runtime *runtime);
 
 /* Ends a runtime. Refuses further spawns (-ESHUTDOWN), cancels all tasks, waits for at most
  * drain_limit, aborts the remaining tasks, and waits for at most abort_limit. NULL is ignored.
- * Returns: 0 when all tasks have ended and all memory is released (memory of a cancelled look-up is
- * released when its thread has finished). -ETIMEDOUT when some tasks could not be ended: the log
- * names these tasks, and they are leaked with all that they use. A join of such a task answers
- * -ESHUTDOWN. Memory given to their operations must not be touched until the process ends. -EBUSY,
- * with no effect, inside any task or turn, on a worker of the runtime, and inside a job, an
- * edo_block_in_place() or a hook that the runtime waits for.
+ * Returns: 0: all tasks have ended, and all memory is released (the memory of a cancelled look-up
+ * only when the thread of the look-up has finished). -ETIMEDOUT: some tasks could not be ended. The
+ * log names these tasks, and they are leaked with all that they use. A join of such a task answers
+ * -ESHUTDOWN. Memory given to the operations of such tasks must not be touched until the process
+ * ends. -EBUSY, with no effect: the call is made inside any task or turn, or on a thread for which
+ * the end of the runtime would wait. Such a thread is a worker of the runtime, or runs a job, an
+ * edo_block_in_place() or a hook of the runtime.
  * Thread: the owner; with workers, any except the workers. The handle is invalid afterwards;
  * references (edo_runtime_ref) stay valid. */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
@@ -250,8 +251,8 @@ EDO_API int edo__run(const edo_config *config, const edo_site *site, const void 
  * edo_run_with() takes a pointer to an edo_config.
  * Returns: an exit status: 0 for a result >= 0 or a cancellation by a signal, else 1 with one line
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.
- * Thread: any, outside of tasks (aborts inside a task); unless signals are ignored, one call at a
- * time in the process. */
+ * Thread: any, outside of tasks (aborts inside a task). Only one call at a time in the process,
+ * except with ignore_signals. */
 #define edo_run(...) edo__run(NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 #define edo_run_with(config, ...)                                                                  \
     edo__run((config), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))

@@ -68,8 +68,8 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
  * Returns: as edo_spawn(); -ECANCELED if the scope was cancelled; -ESHUTDOWN if the scope was
  * closed. On failure the arguments still belong to the caller.
- * Thread: inside a task of the scope's runtime, while the owner's function cannot return: the
- * owner's task, or a task that the owner waits for. */
+ * Thread: inside the owner's task, or inside another task of the scope's runtime that the owner
+ * waits for. The owner's function must not return during the call. */
 #define edo_scope_spawn(scope, ...)                                                                \
     edo__scope_spawn((scope), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 #define edo_scope_spawn_with(scope, options, ...)                                                  \
@@ -90,8 +90,9 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
  * replaced member, so it reports only the latest member with a given key. The scope ignores a
  * failure of a replaced member, but a join still waits for that member's end. Cost: a walk through
  * the members, under the scope's lock.
- * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. On failure no member is replaced,
- * unless the runtime ends. */
+ * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. A spawn that the runtime itself refuses
+ * (-ESHUTDOWN, because the runtime ends; -ESTALE) may have replaced the earlier member. Any other
+ * failure replaces no member. */
 #define edo_scope_spawn_key(scope, key, ...)                                                       \
     edo__scope_spawn_key((scope), (void *)(uintptr_t)(key), NULL, edo__site_of(__VA_ARGS__, ),     \
                          edo__args_of(__VA_ARGS__, ))
@@ -135,8 +136,8 @@ EDO_API size_t edo__scope_count_key(edo_scope *scope, const void *key);
 #define edo_scope_count_key(scope, key)                                                            \
     edo__scope_count_key((scope), (const void *)(uintptr_t)(key))
 
-/* Closes the scope to new members. Present members continue. If a join answers after this call, all
- * members have ended.
+/* Closes the scope to new members. Present members continue. After this call, the answer of a join
+ * means that there is no member, and that there will be none.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_close(edo_scope *scope);
 

@@ -15,15 +15,15 @@
  *
  * Streams are plain structs in a frame; neither a stream nor an item is allocated. A stream begins
  * with an edo_stream, knows the size of its items, and carries their type: the macros compare types
- * at compile time. Items are copied by size, as by memcpy(). The struct does not move after its
+ * at compile time. Items are copied by size, as by memcpy(). A stream must not move after its
  * initialisation. A function takes a stream of any kind as a pointer: edo_stream_of(int) *in, made
  * by edo_as_stream().
  *
- * Cancellation. A cancelled edo_next() has taken no item, at any depth of combinators. An item that
- * a combinator has already taken stays in the combinator, and the next edo_next() continues with
- * that item. When edo_next() has answered, nothing of the stream is in flight, so the stream may be
- * dropped at any time. The exceptions are the streams of edo/together.h, which finish by themselves
- * when their function returns.
+ * Cancellation. A cancelled edo_next() gives no item and loses none, at any depth of combinators.
+ * If a combinator has already taken an item from its input, the item stays in the combinator, and
+ * the next edo_next() continues with that item. When edo_next() has answered, nothing of the stream
+ * is in flight, so the stream may be dropped at any time. The exceptions are the streams of
+ * edo/together.h, which finish by themselves when their function returns.
  *
  * Owner. A stream belongs to one task at a time, and has one operation in flight (-EBUSY for a
  * second one). A stream borrows the object that it reads: the receiver, the listener, the array.
@@ -66,8 +66,9 @@ struct edo_stream {
     const edo_op *user; // edo_next() in flight
     uint32_t size;      // bytes of an item
     bool has_ended;
-    bool is_free;       // the last answer used no budget, as one of many from memory
-    uint8_t free_count; // number of such answers, or of answers without a wait; used by the kind
+    bool is_free;       // the last answer was an item from memory, and used no budget
+    uint8_t free_count; // used by the kind: number of items from memory (modulo 256), or whether
+                        // the last answer came without a wait
     uint8_t reserved[1];
 };
 
@@ -143,9 +144,10 @@ EDO_END_DECLS
         rc, (edo__check_type(in, ret_item), edo__next_now(cx, &(in)->stream, (ret_item))),         \
         edo_next(in, ret_item))
 
-/* Takes the items that are in memory already, at most `max`, into an array; waits only for the first
- * one. A stream that has no faster way to take several items gives one. Faster than edo_next() for
- * frames (edo/codec.h): all of them are valid until the next pull.
+/* Takes the items that are in memory already, at most `max`, into an array. Waits only for the
+ * first one. A stream that has no faster way to take several items gives one. This operation is
+ * faster than edo_next() for streams of frames (edo/codec.h). All frames of one call are valid
+ * until the next pull.
  * Result: number of items, > 0; 0: the end; -EINVAL: max is 0; a negative errno of the stream.
  * Cancel: waits; nothing was taken. */
 #define edo_next_many(in, ret_items, max)                                                          \
@@ -159,7 +161,8 @@ EDO_END_DECLS
                         edo__next_many_now(cx, &(in)->stream, (ret_items), (max))),                \
                        edo_next_many(in, ret_items, max))
 
-/* Awaits the operation only if the step, an expression, waits. */
+/* Evaluates the expression `step`, and awaits the operation only if the value is
+ * EDO_NEXT_WAITS. */
 #define edo__step_or_await(rc, step, ...)                                                          \
     do {                                                                                           \
         edo__check_signed(rc);                                                                     \

@@ -48,8 +48,8 @@ typedef struct edo_signal_event {
     uint32_t uid;  // user of that process
     int value;     // value of sigqueue(), as a number; 0 without one
     void *pointer; // value of sigqueue(), as a pointer
-    uint32_t lost; // number of events dropped since the last event was taken, because the queue was
-                   // full; they came after all events that were in the queue at that time
+    uint32_t lost; // number of events that the full queue has refused since the last event was
+                   // taken; they came after the events that filled the queue
 } edo_signal_event;
 
 enum { EDO_SIGNAL_QUEUE = 256 }; // number of events that a stream of a real-time signal holds

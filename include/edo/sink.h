@@ -27,10 +27,11 @@ EDO_BEGIN_DECLS
 
 typedef struct edo_sink edo_sink;
 
-/* A kind of sink. The functions are called in a poll of the sink's task. ready, flush and close
- * return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. When edo_cx_fate() is no
- * longer EDO_LIVE, an answer must come soon, and is -ECANCELED if the work is not done. If ready,
- * flush or close has waited, the next call of any of the three continues the same work. */
+/* A kind of sink. The functions are called in a poll of the sink's task. `ready`, `flush` and
+ * `close` return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. When edo_cx_fate()
+ * is no longer EDO_LIVE, an answer must come soon, and is -ECANCELED if the work is not done. After
+ * one of these three functions has returned EDO_NEXT_WAITS, the next call of any of the three
+ * continues the same work. */
 typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
@@ -45,7 +46,7 @@ typedef struct edo_sink_ops {
      * of items taken, > 0; a negative errno of the first item. NULL: `put` is called instead. */
     int64_t (*put_many)(edo_sink *sink, const void *items, size_t count);
 
-    /* Flushes, and releases the sink's resources. NULL: flush is called instead. */
+    /* Flushes, and releases the sink's resources. NULL: `flush` is called instead. */
     int64_t (*close)(edo_sink *sink, edo_cx *cx);
     const void *reserved[1];
 } edo_sink_ops;
@@ -55,8 +56,8 @@ struct edo_sink {
     const edo_sink_ops *ops;
     const edo_op *user; // operation in flight
     uint32_t size;      // bytes of an item
-    bool is_free;       // the last item used no budget: it was one of many put into memory
-    uint8_t free_count; // number of such items; used by the kind of sink
+    bool is_free;       // the last item was put into memory, and used no budget
+    uint8_t free_count; // number of items put into memory, modulo 256; used by the kind of sink
     uint8_t reserved[2];
 };
 
@@ -109,8 +110,9 @@ EDO_END_DECLS
                        edo_sink_send(out, item))
 
 /* Sends items of an array, in order, as long as the sink has room. Waits only for the first one.
- * Result: number of items sent, > 0; -EINVAL: count is 0; a negative errno of the sink for the first
- * item. The items that were not sent are still the caller's. Cancel: waits; nothing was sent. */
+ * Result: number of items sent, > 0; -EINVAL: count is 0; a negative errno of the sink for the
+ * first item. The items that were not sent are still the caller's.
+ * Cancel: waits; nothing was sent. */
 #define edo_sink_send_many(out, items, count)                                                      \
     (edo__check_type(out, items),                                                                  \
      edo__op(&edo__sink_send_many_ops, &(out)->sink, (void *)(uintptr_t)(items), (count), 0))
@@ -122,8 +124,8 @@ EDO_END_DECLS
                         edo__sink_send_many_now(cx, &(out)->sink, (items), (count))),              \
                        edo_sink_send_many(out, items, count))
 
-/* Wait until all items have been passed on. A close also releases the sink's resources; the sink
- * must not be used afterwards. Result: 0, or an error of the sink.
+/* These operations wait until all items have been passed on. edo_sink_close() also releases the
+ * sink's resources, and the sink must not be used afterwards. Result: 0, or an error of the sink.
  * Cancel: waits; the next flush or close continues. */
 #define edo_sink_flush(out) edo__op(&edo__sink_flush_ops, &(out)->sink, NULL, 0, 0)
 #define edo_sink_close(out) edo__op(&edo__sink_close_ops, &(out)->sink, NULL, 0, 0)
@@ -207,7 +209,7 @@ typedef struct edo__forward {
     edo_stream *in;
     edo_sink *out;
     void *slot;
-    int64_t error; // result that the operation gives when a flush or a pull has ended; 0: no error
+    int64_t error; // error that the operation answers after the flush or pull in flight; 0: none
     uint8_t phase;
     bool has_item, is_over, is_unflushed;
 } edo__forward;
@@ -226,8 +228,9 @@ EDO_END_DECLS
      (void)((f)->edo_impl = __extension__(edo__forward){                                           \
                 &(from)->stream, &(to)->sink, &(f)->edo_slot, 0, 0, false, false, false }))
 
-/* Result: 0: the stream has ended, and the sink was flushed; or the first error, either of the
- * stream, after a flush, or of the sink; -EBUSY: an operation of the stream or of the sink is in
- * flight. edo_op_progress() is the number of items sent. The sink is flushed whenever the stream
- * waits. Cancel: waits; no item is lost. */
+/* The sink is flushed whenever the stream waits, and before an error of the stream is answered.
+ * Result: 0: the stream has ended, and the sink was flushed; the first error of the stream or of
+ * the sink; -EBUSY: an operation of the stream or of the sink is in flight. edo_op_progress() is
+ * the number of items sent.
+ * Cancel: waits; no item is lost. */
 #define edo_forward(f) edo__op(&edo__forward_ops, &(f)->edo_impl, NULL, 0, 0)

@@ -7,8 +7,8 @@
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
  * Each stream repeats one operation, and borrows the object of that operation. The owner closes the
- * receiver, the listener or the directory after the last use of the stream. Closing the receiver
- * ends the senders as usual, even if the stream was dropped before its end.
+ * receiver, the listener or the directory after the last use of the stream. If the stream was
+ * dropped before its end, the senders still see the close of the receiver as usual.
  *
  * Thread: that of the task.
  */

@@ -55,7 +55,7 @@ EDO_API void edo_detach(edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API void edo_task_cancel(edo_task *task);
 
-/* Aborts a task: asks the task to end at the second level, from which no shield protects.
+/* Aborts a task: a stronger request to end than edo_task_cancel(), because no shield holds it off.
  * Thread: any that holds the handle. */
 EDO_API void edo_task_abort(edo_task *task);
 

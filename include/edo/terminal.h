@@ -9,9 +9,10 @@
  *     ...
  *     edo_terminal_leave(&self->mode);
  *
- * Modes nest, and may be left in any order. The terminal has the modes of the uses that have not
- * been left. When the process exits, the terminal's original modes are restored, even without a
- * leave. With EDO_TERMINAL_ON_SIGNALS, they are also restored before a signal ends the process.
+ * Uses of one terminal nest, and may be left in any order. The leave of the newest use restores the
+ * modes from before that use. The leave of an older use takes effect when all newer uses are left.
+ * When the process exits, the terminal's original modes are restored, even without a leave. With
+ * EDO_TERMINAL_ON_SIGNALS, they are also restored before a signal ends the process.
  *
  * A call with NULL in place of a stream or an output fails with -EINVAL. A call with a stream that
  * is not a terminal fails with -ENOTTY.
@@ -57,14 +58,14 @@ typedef struct edo_terminal_mode {
 EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io,
                                             edo_terminal_setting setting, int flags);
 
-/* Ends a use: restores the modes from before the use, as far as later uses permit. The stream may
- * already be closed. Ignores NULL, a mode that was already left, and a mode that was entered before
- * fork().
+/* Ends a use, and restores the modes from before the use. If the terminal has later uses, the modes
+ * are restored only when these have ended. The stream may already be closed. Ignores NULL, a mode
+ * that was already left, and a mode that was entered before fork().
  * Thread: any. */
 EDO_API void edo_terminal_leave(edo_terminal_mode *mode);
 
-/* Restores the original modes of all terminals, for a program's own signal handlers. The uses are
- * not left. Async-signal-safe. Thread: any. */
+/* Restores the original modes of all terminals, for a program's own signal handlers. Does not end
+ * any use: edo_terminal_leave() is still needed. Async-signal-safe. Thread: any. */
 EDO_API void edo_terminals_restore(void);
 
 /* ---- sizes ---- */

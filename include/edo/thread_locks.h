@@ -29,7 +29,8 @@
  *   - a thread unlocks, or waits with, a lock that it does not hold,
  *   - threads wait for each other in a circle, without limits: a line for each of them,
  *   - a thread ends while it holds a lock,
- *   - a task waits (its poll returns) while its thread holds a lock of that poll (debug builds).
+ *   - a poll of a task returns while its thread holds a lock that was locked in that poll (only in
+ *     debug builds).
  * An unlock of a free lock ends the process in every build.
  *
  * Forks. A child has only the forking thread, which unlocks its own locks there. Locks that other

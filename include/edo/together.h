@@ -1,5 +1,5 @@
-/* Streams that have several things in flight: merges, maps of streams, zips, generators, and
- * async functions called with several items at once.
+/* Streams that have several things in flight: merges, maps of streams, zips, generators, and calls
+ * of an async function that run at the same time, one for each item.
  *
  *     edo_merge_of(struct event, 2) both;
  *     ...
@@ -228,10 +228,10 @@ EDO_END_DECLS
 
 /* ---- zip ---- */
 
-/* Pairs the items of two streams, which are pulled at the same time:
+/* Pairs the items of two streams, which are pulled at the same time. For each pair,
  * fn(context, left, right, ret_item) returns > 0 with an item, 0 to leave the pair out, or a
- * negative errno. The end of one stream is the end of the zip. An item of the other stream may then
- * be dropped. */
+ * negative errno. The zip ends when one of its streams ends. An item that was already taken from
+ * the other stream is then dropped. */
 #define edo_zip_of(Left, Right, Out)                                                               \
     struct {                                                                                       \
         edo__kind_of(Out, edo__zip);                                                               \
@@ -294,14 +294,14 @@ EDO_END_DECLS
     (edo__check_type(out, item),                                                                   \
      edo__op(&edo__emit_ops, &(out)->edo_impl, (void *)(uintptr_t)(item), 0, 0))
 
-/* ---- async functions with several items at once ---- */
+/* ---- calls of an async function, for several items at the same time ---- */
 
-/* Calls an async function (edo_item_args) with up to n items at once, each as a task of its own, so
- * the calls continue while no item is pulled. The results come in the order of the items
- * (edo_buffer_ordered_init) or in the order in which the calls end (edo_buffer_unordered_init). A
- * negative result of a call is answered in place of its item. An error of the input is answered at
- * its place in the order (edo_buffer_ordered_init), or at once (edo_buffer_unordered_init). When
- * the owner returns, the calls are cancelled.
+/* Calls an async function (edo_item_args) once for each item, with up to n calls in flight. Each
+ * call is a task of its own, so the calls continue while no item is pulled. The results come in the
+ * order of the items (edo_buffer_ordered_init) or in the order in which the calls end
+ * (edo_buffer_unordered_init). A negative result of a call is answered in place of its item. An
+ * error of the input is answered at its place in the order (edo_buffer_ordered_init), or at once
+ * (edo_buffer_unordered_init). When the owner returns, the calls are cancelled.
  *
  * For a loop over concurrent calls (for_each_concurrent), use edo_for_each() over an
  * edo_buffer_unordered_init(). */

@@ -183,7 +183,7 @@ typedef enum edo_udp_option {
     EDO_UDP_MTU,                 // read-only: greatest packet to the peer of this socket, in bytes
     EDO_UDP_GRO,                 // the kernel may merge datagrams: see edo_datagram_part()
     EDO_UDP_ERRORS,              // errors of the network are put into the error queue
-    EDO_UDP_RECV_LOCAL,          // received messages have these records: see edo_datagram_info
+    EDO_UDP_RECV_LOCAL,          // RECV_*: received messages have a record, see edo_datagram_info
     EDO_UDP_RECV_TTL,
     EDO_UDP_RECV_TOS,
     EDO_UDP_RECV_TIMESTAMP,

@@ -14,8 +14,9 @@
  * dropped. In both cases the stream continues with the next datagram. A datagram without bytes has
  * no frame.
  *
- * Between two datagrams the library resets the head of the codec, but no other member. So a codec
- * of your own keeps no other state, or uses other state only while codec->skips is set.
+ * Between two datagrams the library resets the head of the codec (edo_codec), but no other member.
+ * So in a codec of your own, the decoder keeps no state in other members, or uses such state only
+ * while codec->skips is set.
  *
  * The stream and the sink borrow the socket, and each has a buffer for one datagram. The reader and
  * the writer of one socket may belong to two tasks, if each has a codec of its own.

@@ -5,8 +5,8 @@
  * used unchanged. The second is "@name", for a name in Linux's abstract namespace, which has no
  * file. The third is the form of edo/address.h: "unix:/run/app.sock" or "unix:@name". In the third
  * form, "\xNN" is the byte with that hexadecimal number, so an abstract name may contain any byte.
- * A path that begins with "@" or "unix:" is written "./@...". For a listen or a bind, "unix:" alone
- * lets the system choose an abstract name.
+ * A path that begins with "@" or "unix:" is written with "./" before it. For a listen or a bind,
+ * "unix:" alone lets the system choose an abstract name.
  *
  * A path has at most 108 bytes, and an abstract name at most 107. A longer path or name is refused
  * with -ENAMETOOLONG, and never cut. The calls that write an address use the form of edo/address.h.
@@ -55,9 +55,8 @@ typedef struct edo_unix_listen_options {
     /* If no process listens on the socket at the path, the socket is replaced. Without this option,
      * or if the path is in use or is not a socket, the call fails with -EADDRINUSE. While the path
      * is examined and bound, flock(2) on the path's directory excludes other users of this option.
-     * So if several processes begin at once, exactly one listens. If a program binds without this
-     * option, and has not yet called listen(2), its socket would be taken for unused and
-     * replaced. */
+     * So if several processes begin at once, exactly one listens. A socket that a program has bound
+     * without this option is replaced, too, as long as the program has not called listen(2). */
     bool replace_stale;
 
     bool reserved[5];
@@ -66,9 +65,9 @@ typedef struct edo_unix_listen_options {
 /* Listens on an address. The text must outlive the operation. The path of a listener is not removed
  * when the listener closes, unless unlink_at_close is set.
  * Result: 0 with *ret_listener; -EINVAL or -ENAMETOOLONG for a bad address; -EADDRINUSE, -EACCES,
- * -ENOENT (no such directory), -EPERM (for the owner), -EMFILE, ...; with replace_stale, also the
- * errors of opening and locking the directory. After a failure, nothing is left at the path that
- * was not there before.
+ * -ENOENT (no such directory), -EPERM (the process may not set the requested owner or group),
+ * -EMFILE, ...; with replace_stale, also the errors of opening and locking the directory. A failed
+ * call leaves no new socket at the path.
  * Cancel: prompt; not listening. */
 EDO_API EDO_MUST_USE edo_op edo_unix_listen(const char *address, edo_listener **ret_listener);
 EDO_API EDO_MUST_USE edo_op edo_unix_listen_with(const char *address,
@@ -201,9 +200,10 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
 
 /* ---- descriptors ---- */
 
-/* Bytes of a control for `count` descriptors, at most 253. The system rounds a record up to 8 bytes.
- * So a control for an odd number of descriptors has room for one more, which it then receives:
- * edo_control_take_fds() with room for `count` closes it. */
+/* Bytes of a control for `count` descriptors, at most 253. The system rounds a record up to 8
+ * bytes. So a control for an odd number of descriptors has room for one more, and receives one more
+ * if the peer has sent it. edo_control_take_fds() with room for `count` closes the additional
+ * one. */
 #define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
 /* Adds descriptors to a message that will be sent, as one record. A message may have one such
@@ -223,10 +223,11 @@ EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_
 #define EDO_CONTROL_CREDENTIALS_SIZE 32
 
 /* Adds the sender's credentials to each received message. The sender is the process that wrote the
- * message, which may not be the one that connected. Messages that were sent before this call have
- * no credentials. The option `credentials` of edo_unix_listen_with() and edo_unix_connect_with()
- * is set early enough for all messages. On a connection of records the credentials are always on,
- * and must not be switched off, because they distinguish an empty record from the end.
+ * message. Another process may have connected the socket. Messages that were sent before this call
+ * have no credentials. The option `credentials` of edo_unix_listen_with() and
+ * edo_unix_connect_with() is set early enough for all messages. On a connection of records the
+ * credentials are always on, and must not be switched off, because they distinguish an empty record
+ * from the end.
  * Returns: 0; -ENOTSUP. */
 EDO_API int edo_unix_set_credentials(edo_io *io, bool on);
 

@@ -10,13 +10,14 @@
  *     edo_watcher_close(self->watcher);
  *
  * A file is watched by its name: the watch continues when the file is replaced by another one, as
- * editors do, and while no file has that name. A watched directory reports its entries; with
- * EDO_WATCH_TREE those of all directories below it, also of those that are made or moved in later.
+ * editors do, and while no file has that name. A watched directory reports changes of its entries.
+ * With EDO_WATCH_TREE, the watch also reports changes in all directories below, including
+ * directories that are made or moved in later.
  *
  * A watch ends when the watched directory, or the directory of the watched file, is removed or
- * renamed. EDO_FILE_REMOVED or EDO_FILE_MOVED_OUT of that directory reports this. The system does not
- * report a new path, also not when a directory above is renamed: then the watch continues with the
- * old path.
+ * renamed. EDO_FILE_REMOVED or EDO_FILE_MOVED_OUT of that directory reports the end. The system
+ * never reports the new path. If a directory further up is renamed, the system reports nothing, and
+ * the watch continues with the old path.
  *
  * The system merges equal consecutive events, so changes cannot be counted. A write is reported as
  * one or more EDO_FILE_CHANGED, and the close of the written file as one EDO_FILE_WRITTEN. If a
@@ -45,8 +46,8 @@ typedef enum edo_file_event_kind {
     EDO_FILE_METADATA,  // permissions, owner, times, links
     EDO_FILE_REMOVED,   // also the watched directory itself, which then is not watched any more
     EDO_FILE_RENAMED,   // from old_path to path
-    EDO_FILE_MOVED_OUT, // renamed to a place that is not watched; also the watched directory itself,
-                        // which then is not watched any more
+    EDO_FILE_MOVED_OUT, // renamed to a place that is not watched; also the watched directory
+                        // itself, which then is not watched any more
     EDO_FILE_MOVED_IN,  // renamed from a place that is not watched
     EDO_FILES_LOST,     // events were dropped; no path
 } edo_file_event_kind;
@@ -78,8 +79,8 @@ EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags);
 
-/* Ends a watch. Events that were read before may still be reported. Result: 0; -ENOENT: no such
- * watch. Cancel: prompt until it begins. */
+/* Ends a watch. Events that the library had already read from the system may still be reported.
+ * Result: 0; -ENOENT: no such watch. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_watcher_remove(edo_watcher *watcher, int watch);
 
 /* Takes the next event, or waits for one.
