@@ -48,6 +48,38 @@ async_test(records, edo_io *ends[2]; edo_task *task; letter out, in; char *sent,
     }
 }
 
+/* A socket that the program has made: an empty record is not the end, and descriptors that nobody
+ * asked for are not left open. */
+async_test(records_of_a_foreign_socket, edo_io *ends[2]; letter out, in; char byte; size_t before;)
+{
+    edo_body {
+        int64_t n;
+        int fds[2], sent = STDERR_FILENO;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+        assert_int_equal(edo_io_from_fd(fds[0], &self->ends[0]), 0);
+        assert_int_equal(edo_io_from_fd(fds[1], &self->ends[1]), 0);
+        self->before = open_descriptors();
+        edo_await(n, edo_unix_send_message(self->ends[0], prepare(&self->out, "", 0, 0)));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_unix_recv_message(self->ends[1], prepare(&self->in, &self->byte, 1, 0)));
+        assert_int_equal(n, 1);
+        assert_int_equal(self->in.message.size, 0);
+        sent = STDERR_FILENO;
+        prepare_with_fds(&self->out, "x", 1, &sent, 1);
+        edo_await(n, edo_unix_send_message(self->ends[0], &self->out.message));
+        assert_int_equal(n, 1);
+        edo_await(n, edo_unix_recv_message(self->ends[1], prepare(&self->in, &self->byte, 1, 0)));
+        assert_int_equal(n, 1);
+        assert_int_equal(self->byte, 'x');
+        assert_int_equal(open_descriptors(), self->before);
+        edo_close(self->ends[0]);
+        edo_await(n, edo_unix_recv_message(self->ends[1], prepare(&self->in, &self->byte, 1, 0)));
+        assert_int_equal(n, 0);
+        edo_close(self->ends[1]);
+        edo_return(0);
+    }
+}
+
 /* A record that waits is told from the end, too. */
 async_test(the_end_of_records, edo_io *ends[2]; edo_task *task; letter out, in; char byte;)
 {
