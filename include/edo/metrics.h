@@ -24,7 +24,7 @@
 
 EDO_BEGIN_DECLS
 
-/* ---- measurements beside the counters ---- */
+/* ---- measurements in addition to the counters ---- */
 
 typedef enum edo_histogram {
     EDO_POLL_TIME,        // duration of each poll of a task
@@ -77,7 +77,7 @@ typedef struct edo_metrics {
     uint64_t remote_schedules; // wakes and spawns by other threads, or for another worker
     uint64_t steals;           // batches of tasks taken from another worker's queue
     uint64_t stolen;           // tasks in these batches
-    uint64_t overflows;        // moves of a full queue's older half to the overflow list
+    uint64_t overflows;        // times a full queue moved its older half to the overflow list
     uint64_t parks;            // sleeps of workers
     uint64_t noops;            // sleeps after which the worker slept again without a poll
     uint64_t busy;             // nanoseconds in which workers were awake

@@ -149,9 +149,9 @@ enum { EDO_EXIT_SIGNAL = 256 }; // added to the signal in the result of a wait
  * for in the PATH of the child's environment. A relative path is relative to the child's directory.
  * If another process has the program open for writing (ETXTBSY), the start is tried again for about
  * 100 ms.
- * Returns: 0; a negative errno, and command->failed is the step: -EINVAL for a command without a
- * program, or with a target that is below 3 or used twice; -ENOENT; -EACCES; -EMFILE; -EAGAIN;
- * -ENOMEM; other errors of the system. After an error no process remains.
+ * Returns: 0, or a negative errno. After an error, command->failed is the step that failed, and no
+ * process remains. The errors are -EINVAL for a command without a program, or with a target that is
+ * below 3 or used twice; -ENOENT; -EACCES; -EMFILE; -EAGAIN; -ENOMEM; other errors of the system.
  * Thread: any. Blocks until the program is loaded: some hundred microseconds from a local disk. */
 EDO_API EDO_MUST_USE int edo_command_spawn(edo_command *command, edo_process **ret_process);
 
@@ -212,7 +212,7 @@ EDO_API void edo_process_close(edo_process *process);
 
 typedef struct edo_output {
     /* Set by the caller before the first call: (edo_output){ 0 } is the default. */
-    const void *input; // bytes for the child's input pipe, which is closed after them
+    const void *input; // bytes to write to the child's input pipe, which is then closed
     size_t input_size;
     size_t limit;    // greatest number of bytes kept of each output; 0: 16 MiB
     int64_t grace;   // ns from the child's end until open outputs are given up; 0: 1 s. A process

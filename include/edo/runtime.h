@@ -123,8 +123,8 @@ typedef struct edo_config {
     int64_t abort_limit;       // nanoseconds from the abort until tasks are given up; 0: 1 s
     uint64_t seed;             // seeds edo_select()'s choices, and the order of workers under a
                                // test clock; 0: random
-    const struct edo_metrics_config *metrics; // measurements beside the counters, see
-                                              // edo/metrics.h; NULL: none
+    const struct edo_metrics_config *metrics; // measurements in addition to the counters,
+                                              // see edo/metrics.h; NULL: none
     void *reserved[6];
 } edo_config;
 

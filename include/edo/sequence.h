@@ -54,8 +54,9 @@ typedef struct edo_stream_ops {
      * -ECANCELED if there is none. After any answer nothing is in flight. */
     int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
 
-    /* As `next`, with up to `most` items (> 0) that are in memory already. Returns: their number,
-     * > 0, or another answer of `next`. NULL: `next` is called instead. */
+    /* As `next`, but may also write further items that are already in memory. Writes at most `most`
+     * items in all; `most` is at least 1. Returns: the number of items written; otherwise 0, a
+     * negative errno or EDO_NEXT_WAITS, as `next` does. NULL: `next` is called instead. */
     int64_t (*next_many)(edo_stream *stream, edo_cx *cx, void *ret_items, size_t most);
     const void *reserved[1];
 } edo_stream_ops;

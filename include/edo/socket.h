@@ -19,7 +19,7 @@
 
 EDO_BEGIN_DECLS
 
-/* Makes a socket, by the numbers of socket(2).
+/* Makes a socket, with the numeric arguments of socket(2).
  * Returns: 0 with *ret_io; -EAFNOSUPPORT, -EPROTONOSUPPORT, -EPERM, -EMFILE, ...; -EINVAL; -ENOMEM.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_socket(int family, int type, int protocol, edo_io **ret_io);

@@ -7,7 +7,7 @@
  *     edo_close(self->body);
  *     edo_frames_deinit(&self->chunks);
  *
- * The reverse, a stream of the bytes that an edo_io reads, is an edo_frames with an edo_raw_codec.
+ * An edo_frames with an edo_raw_codec is the reverse: a stream of the bytes that an edo_io reads.
  */
 #pragma once
 

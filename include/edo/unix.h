@@ -91,7 +91,7 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect(const char *address, edo_io **ret_c
 
 /* A zeroed struct is the default. */
 typedef struct edo_unix_connect_options {
-    edo_unix_type type; // with DATAGRAM, the socket has no name, and the address is its only peer
+    edo_unix_type type; // a DATAGRAM socket has no name; `address` is its only peer
     bool credentials;   // see edo_unix_set_credentials()
     bool reserved[11];
 } edo_unix_connect_options;
@@ -206,7 +206,7 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
  * one. */
 #define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
-/* Adds descriptors to a message that will be sent, as one record. A message may have one such
+/* Adds descriptors, as one record, to a message that will be sent. A message may have one such
  * record.
  * count: 1 to 253. Returns: 0; -EINVAL; -ENOSPC for a control without room. */
 EDO_API int edo_control_add_fds(edo_control *control, const edo_fd *fds, size_t count);

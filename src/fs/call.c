@@ -17,7 +17,7 @@ int edo__file_enter(edo_file *file, const char *call)
 static edo_file *second_of(const edo_op *op)
 {
     bool has = edo__fs_kind_of(op)->has_two;
-    return has ? (edo_file *)(uintptr_t)op->length : NULL; // NOLINT: made from a pointer
+    return has ? (edo_file *)(uintptr_t)op->length : NULL; // NOLINT: `length` holds a pointer
 }
 
 static int enter(edo_op *op)

@@ -150,7 +150,7 @@ edo_op edo_file_set_owner(edo_file *file, uint32_t user, uint32_t group)
 static void describe_times(const edo_op *op, edo__file_call *call)
 {
     describe(op, call);
-    call->path2 = (const char *)(uintptr_t)call->size; // NOLINT: made from a pointer
+    call->path2 = (const char *)(uintptr_t)call->size; // NOLINT: `size` holds a pointer
 }
 
 edo_op edo_file_set_times(edo_file *file, const edo_file_time *access, const edo_file_time *change)
@@ -168,7 +168,7 @@ edo_op edo_file_set_times(edo_file *file, const edo_file_time *access, const edo
 static void describe_xattr(const edo_op *op, edo__file_call *call)
 {
     describe(op, call);
-    call->path = (const char *)(uintptr_t)call->offset; // NOLINT: made from a pointer
+    call->path = (const char *)(uintptr_t)call->offset; // NOLINT: `offset` holds a pointer
 }
 
 static edo_op xattr(const edo__fs_kind *kind, edo_file *file, const char *name, const void *data,

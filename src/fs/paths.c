@@ -23,7 +23,7 @@ static path_op *path_of(const edo_op *op)
 
 static void *pointer_of(uint64_t argument)
 {
-    return (void *)(uintptr_t)argument; // NOLINT: made from a pointer
+    return (void *)(uintptr_t)argument; // NOLINT: `argument` holds a pointer
 }
 
 enum { NO_FOLLOW = 1 << 8 }; // in edo_op.detail, whose first byte is the verb

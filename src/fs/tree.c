@@ -11,7 +11,8 @@ struct edo__level {
     edo_fd fd;              // -1: not open
     uint64_t device, inode; // identity, to find the directory again
     int64_t position;       // position in the directory, while the directory is closed
-    size_t path_size, name; // bytes of the directory's path; offset of its last part
+    size_t path_size;       // bytes of the directory's path
+    size_t name;            // offset of the path's last part
     size_t size, at;        // bytes of the batch, and bytes that were taken
     bool has_failed;        // the error of this level was reported
     uint64_t batch[BATCH_SIZE / sizeof(uint64_t)];

@@ -19,7 +19,7 @@
 
 enum {
     RAW_SIZE = 16 * 1024,
-    MOST_TEXT = 64 * 1024, // bytes of paths per visit; a listed tree may exceed this number
+    MOST_TEXT = 64 * 1024, // bytes of paths per visit; more if a change adds a whole tree
     MOVES = 16,            // greatest number of renames that wait for their second half
     NAMES_SIZE = 8 * 1024  // bytes; batch of a directory's entries
 };
@@ -54,7 +54,7 @@ struct edo_watcher {
     bool has_lost;      // a visit has failed
     int64_t now;        // ns of the runtime's clock at the start of the visit
     size_t raw_size, raw_at;
-    edo_buffer text, events; // `text`: paths with their NULs; `events`: structs event
+    edo_buffer text, events; // `text`: paths with their NULs; `events`: an array of struct event
     size_t taken;            // events that were taken
     move moves[MOVES];
     uint64_t *raw; // RAW_SIZE bytes

@@ -79,8 +79,8 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
 
 /* Refuses a socket that has connected to itself. The target is then a port of this machine without
  * a listener, and the system has chosen the same port for the socket. TCP connects such a socket
- * with itself (simultaneous open, RFC 9293, section 3.5). The reset at the close avoids the state
- * TIME-WAIT, which would occupy the port. */
+ * with itself (simultaneous open, RFC 9293, section 3.5). This function makes the close reset the
+ * connection. A normal close would leave the connection in TIME-WAIT, which occupies the port. */
 static int refuse_itself(edo_fd fd)
 {
     edo__address local, peer;

@@ -81,7 +81,8 @@ edo_fd edo_runtime_fd(edo_runtime *runtime)
 
 /* ---- until a task has ended ---- */
 
-/* Requeues KEPT tasks, because the owner may inspect any task between two turns. */
+/* Requeues KEPT tasks at the end of a run. A KEPT task cannot be inspected, but between two turns
+ * the owner may inspect any task. So no task may remain KEPT. */
 static void requeue_kept(edo__worker *worker)
 {
     for (edo_task *task = worker->local.first; task; task = task->queue_next)

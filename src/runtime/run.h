@@ -11,9 +11,9 @@ int edo__runtime_check_owner(const edo_runtime *runtime);
  * ready. */
 int edo__turn_once(edo__worker *worker, int64_t timeout);
 
-/* State of a plain thread that waits for a task. In edo_run(), a signal handler may interrupt the
- * wait for the program's function. The wait aborts the function when drain_limit has passed since
- * the interrupt. The wait gives up the function when abort_limit has passed since the abort. */
+/* State of a plain thread that waits for a task. In edo_run(), the task is the root, and a signal
+ * handler may interrupt the wait. The thread then aborts the root after drain_limit, and gives it
+ * up after a further abort_limit. */
 typedef struct edo__waiter {
     edo_user_wakeable base;
     edo_atomic(uint32_t) word; // EDO__WAITER_*; a futex

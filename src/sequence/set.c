@@ -138,7 +138,7 @@ static void note_waiting(edo__set *set, edo__input *input, const edo_cx *cx)
 }
 
 /* Pulls an input with the input's own waker, and stores the deadline that the input requests.
- * Returns: whether the input is to be pulled again in the next poll, because it has used up the
+ * Returns: true if the input is to be pulled again in the next poll, because it has used up the
  * budget or yields. */
 static bool pull(edo__set *set, edo__input *input, edo_cx *cx)
 {

@@ -161,9 +161,9 @@ static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
     return poll;
 }
 
-/* Whether to read directly into the user's buffer. The buffer must hold at least as many bytes as
- * fit into the reader's memory. The buffer doubles at each growth, so from that size on it has
- * enough room for large reads. */
+/* Whether to read directly into the user's buffer. This is done once the buffer contains as many
+ * bytes as the reader's memory has room for. The buffer doubles each time it grows, so from then on
+ * it grows by enough for large reads. */
 static bool goes_past(const edo_reader *reader, const edo_op *op)
 {
     const edo_buffer *buffer = op->data;

@@ -150,7 +150,7 @@ edo_poll edo__poll_try_all(void *memory, edo_cx *cx)
     return all ? EDO_READY : EDO_PENDING;
 }
 
-/* ---- the first ---- */
+/* ---- the first ready child ---- */
 
 static uint32_t count_children(const edo_future *first)
 {

@@ -12,8 +12,8 @@
  * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next
  * waiter if the side is still ready. So while a side is ready and has parked operations, there is a
  * woken operation that will either clear the readiness or wake the next waiter. No readiness is
- * left unused, and one event wakes one task. An operation that ends by its first try was not woken
- * and makes no side ready. So that operation need not wake a waiter.
+ * left unused, and one event wakes one task. An operation that ends in its first try was not woken,
+ * and makes no side ready. It therefore need not wake a waiter.
  *
  * epoll_source.c contains the registration and the end of sources.
  */

@@ -148,7 +148,7 @@ static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t
 static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
 {
     unsigned kind = tag & EDO__TAG_BITS;
-    edo_op *op = (edo_op *)(uintptr_t)(tag - kind); // NOLINT: made from this pointer
+    edo_op *op = (edo_op *)(uintptr_t)(tag - kind); // NOLINT: the op's address; unused for TAG_OWN
     if (kind == EDO__TAG_OWN)
         note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
     else if (kind == EDO__TAG_CALL)

@@ -36,7 +36,7 @@ edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists);
 /* The function of a submitted operation. Thread: the pool's. */
 static inline edo__files_fn *edo__files_function(const edo_op *op)
 {
-    return (edo__files_fn *)(intptr_t)op->base.result; // NOLINT: made from a pointer
+    return (edo__files_fn *)(intptr_t)op->base.result; // NOLINT: `result` holds a pointer
 }
 
 /* ---- detached jobs ----

@@ -339,9 +339,10 @@ void edo__worker_drain_inject(edo__worker *worker)
  *
  * A helper takes tasks of a ring only if its own ring is empty. So the tasks keep their order, and
  * the helper polls the first of these tasks before the helper itself can be found stuck. A worker
- * is not stuck by a mark that was set for an earlier turn (edo__worker_is_stuck()). Therefore, if n
- * tasks were queued before a task, the task is polled after at most n polls of the workers that
- * have it, even if helpers take the task several times.
+ * does not count as stuck because of a mark that was set for an earlier turn
+ * (edo__worker_is_stuck()). Therefore a task is polled after at most n polls of the workers that
+ * have it, where n is the number of tasks that were queued before it. This holds even if helpers
+ * take the task several times.
  *
  * Without this rule, a helper could queue the tasks behind a long task of its own. Another helper
  * could then take the tasks again before any of them has run. This could repeat without end. The

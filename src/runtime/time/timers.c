@@ -132,9 +132,10 @@ static edo_task *sort(edo_task *list)
 
 /* ---- firing ---- */
 
-/* Number of timers to fire. Timers whose tasks have no room in the ring remain in the wheel, in
- * order. So these timers keep their place ahead of tasks that become ready meanwhile. LEAST_FIRED
- * timers fire even if the ring is full, so that a full ring cannot delay timers. These few tasks
+/* Number of timers to fire. The other due timers remain in the wheel, in order. In a runtime with
+ * threads, as many timers fire as the ring has room for, because further tasks would go to the end
+ * of the overflow list. But at least LEAST_FIRED timers fire, so that a full ring cannot delay all
+ * timers. A current-thread runtime has no ring, and always fires LEAST_FIRED timers. So few tasks
  * are still in the caches when they are polled. */
 static size_t room_for(const edo__worker *worker)
 {

@@ -131,7 +131,7 @@ static int64_t earliest_in(edo__timer *const *lists)
 }
 
 /* Finds the moment of the next expiry. If the next slot is in the lowest level, the result is the
- * moment of the earliest timer. In a higher level, the result is the begin of the slot, because the
+ * moment of the earliest timer. In a higher level, the result is the start of the slot, because the
  * slot's timers must be spread over lower levels at that moment. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {

@@ -119,7 +119,8 @@ static bool is_fifo(int fd)
     return fstat(fd, &file) == 0 && S_ISFIFO(file.st_mode);
 }
 
-/* Whether a path that could not be opened for writing is a named pipe, and not a socket. */
+/* Whether a path is a named pipe. Called after an open has failed with ENXIO. This is the error for
+ * a named pipe without a reader, which may be opened later, but also for a socket. */
 static bool leads_to_fifo(const edo__file_call *call)
 {
     edo__file_call place = { .fd = call->fd, .path = call->path };
