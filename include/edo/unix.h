@@ -225,9 +225,12 @@ EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_
 /* Adds the sender's credentials to each received message. The sender is the process that wrote the
  * message. Another process may have connected the socket. Messages that were sent before this call
  * have no credentials. The option `credentials` of edo_unix_listen_with() and
- * edo_unix_connect_with() is set early enough for all messages. On a connection of records the
- * credentials are always on, and must not be switched off, because they distinguish an empty record
- * from the end.
+ * edo_unix_connect_with() is set early enough for all messages.
+ *
+ * On a connection of records the credentials are always on, and must not be switched off, because
+ * they distinguish an empty record from the end. They are left out of a control in which they do not
+ * fit beside the other data. A socket that was made elsewhere (edo_io_from_fd(),
+ * edo_listener_from_fd()) needs this call: before it, an empty record counts as the end.
  * Returns: 0; -ENOTSUP. */
 EDO_API int edo_unix_set_credentials(edo_io *io, bool on);
 

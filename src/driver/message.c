@@ -8,6 +8,7 @@
 
 #include "driver/driver.h"
 #include "sys/linux/address.h"
+#include "sys/sys.h"
 
 /* ---- one datagram ---- */
 
@@ -95,37 +96,79 @@ static int options_of(const edo_message *message)
            (message->options & EDO_MESSAGE_MORE ? MSG_MORE : 0);
 }
 
-/* ---- the end of a connection of records ----
+/* ---- connections of records ----
  *
  * A receive gets size 0 both for a record of no bytes and at the end of the connection. If the
  * socket has SO_PASSCRED, a record comes with credentials, and the end comes without. So a receive
- * whose caller has no room for credentials is given room for them. The credentials fill that room,
- * so the kernel drops descriptors that come with the record. */
+ * has room for credentials beside the caller's control. The ancillary data are then copied to the
+ * caller's control, without the credentials if they do not fit. */
 
-typedef struct credentials_room {
-    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct ucred))];
-} credentials_room;
+enum {
+    CREDENTIALS_SPACE = CMSG_SPACE(sizeof(struct ucred)),
+    MOST_CONTROL = CMSG_SPACE(253 * sizeof(int)) // for SCM_MAX_FD descriptors of Linux
+};
+
+static bool are_credentials(const struct cmsghdr *one)
+{
+    return one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_CREDENTIALS;
+}
 
 static bool has_credentials(struct msghdr *header)
 {
     for (struct cmsghdr *one = CMSG_FIRSTHDR(header); one; one = CMSG_NXTHDR(header, one))
-        if (one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_CREDENTIALS) return true;
+        if (are_credentials(one)) return true;
     return false;
+}
+
+/* Shortens ancillary data to `room` bytes. Closes the descriptors that have no room; data of other
+ * kinds are dropped as a whole. Returns: the remaining number of bytes. */
+static size_t shorten(struct cmsghdr *one, size_t room)
+{
+    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) return 0;
+    const unsigned char *fds = CMSG_DATA(one);
+    size_t count = (one->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    size_t kept = room > CMSG_LEN(0) ? (room - CMSG_LEN(0)) / sizeof(int) : 0;
+    for (size_t i = kept; i < count; i++) {
+        int fd;
+        memcpy(&fd, fds + i * sizeof fd, sizeof fd);
+        edo__sys_close(fd);
+    }
+    one->cmsg_len = CMSG_LEN(kept * sizeof(int));
+    return kept ? one->cmsg_len : 0;
+}
+
+/* Copies the received ancillary data to the caller's control, which may be NULL. */
+static void copy_control(struct msghdr *header, const edo_control *control)
+{
+    size_t capacity = control ? control->capacity : 0, at = 0;
+    bool fits = header->msg_controllen <= capacity;
+    for (struct cmsghdr *one = CMSG_FIRSTHDR(header); one; one = CMSG_NXTHDR(header, one)) {
+        if (!fits && are_credentials(one)) continue;
+        size_t size = one->cmsg_len, room = capacity - at;
+        if (size > room) {
+            header->msg_flags |= MSG_CTRUNC;
+            size = shorten(one, room);
+        }
+        if (!size) continue;
+        memcpy((char *)control->data + at, one, size);
+        at += CMSG_ALIGN(size) < room ? CMSG_ALIGN(size) : room;
+    }
+    header->msg_controllen = at;
 }
 
 static int64_t receive_record(const edo__source *source, edo_message *message, int flags)
 {
-    credentials_room room;
+    _Alignas(struct cmsghdr) char room[CREDENTIALS_SPACE + MOST_CONTROL];
     struct msghdr header = header_to_receive(message);
-    bool is_ours = header.msg_controllen < sizeof room;
+    bool is_ours = header.msg_controllen < MOST_CONTROL;
     if (is_ours) {
-        header.msg_control = room.bytes;
-        header.msg_controllen = sizeof room;
+        header.msg_control = room;
+        header.msg_controllen += CREDENTIALS_SPACE;
     }
     ssize_t n = recvmsg(source->fd, &header, flags | options_of(message));
     if (n < 0) return n;
     bool is_end = n == 0 && !(header.msg_flags & MSG_CTRUNC) && !has_credentials(&header);
-    if (is_ours) header.msg_controllen = 0;
+    if (is_ours) copy_control(&header, message->control);
     store(message, &header, (size_t)n);
     if (is_end) message->flags |= EDO_MESSAGE_AT_END;
     return 1;

@@ -1,7 +1,6 @@
 /* Streams on descriptors. */
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
-#include "sys/local.h"
 #include "sys/sockets.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)
@@ -95,8 +94,6 @@ edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits)
     bool connects = (traits & EDO__SOURCE_SOCKET) &&
                     (!(traits & EDO__SOURCE_DATAGRAM) || (traits & EDO__SOURCE_RECORDS));
     fd_io->io.ops = connects ? &socket_ops : &plain_ops;
-    // receive_record() relies on this; sockets of other families refuse the call
-    if (traits & EDO__SOURCE_RECORDS) (void)edo__local_set_credentials(fd, true);
     edo__source_init(&fd_io->source, fd, traits, release);
     fd_io->source.maker = edo__maker_create("stream", fd);
     return &fd_io->io;

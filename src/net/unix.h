@@ -28,5 +28,8 @@ edo__socket_type edo__unix_type(edo_unix_type type);
 /* Returns: the traits of a connection, without EDO__SOURCE_SOCKET. */
 uint32_t edo__unix_traits(edo_unix_type type, bool credentials);
 
+/* Sets the options of a new socket. Returns: 0 or a negative errno. */
+int edo__unix_prepare(edo_fd fd, edo_unix_type type, bool credentials);
+
 /* Makes a socket and its stream. */
 int edo__unix_open(edo_unix_type type, bool credentials, edo_io **ret_io);

@@ -94,7 +94,7 @@ static int open_listener(const listen_op *op, const edo_address *address)
     edo__local_rights rights = { op->mode, op->owner_plus_1, op->group_plus_1 };
     edo_fd fd = edo__socket_make(EDO__FAMILY_UNIX, edo__unix_type(type_of(op)));
     if (fd < 0) return fd;
-    int rc = op->state.detail & CREDENTIALS ? edo__local_set_credentials(fd, true) : 0;
+    int rc = edo__unix_prepare(fd, type_of(op), op->state.detail & CREDENTIALS);
     if (rc == 0) rc = edo__local_bind(fd, address, &rights);
     if (rc == 0) {
         bool owns_path = (op->state.detail & UNLINK_AT_CLOSE) && edo__local_path(address, path);

@@ -18,10 +18,17 @@ uint32_t edo__unix_traits(edo_unix_type type, bool credentials)
     return edo__socket_type_traits(edo__unix_type(type)) | (is_plain ? EDO__SOURCE_MADE : 0);
 }
 
+int edo__unix_prepare(edo_fd fd, edo_unix_type type, bool credentials)
+{
+    bool needs = credentials || type == EDO_UNIX_SEQPACKET; // of records, only the end has none:
+                                                            // receive_record() relies on this
+    return needs ? edo__local_set_credentials(fd, true) : 0;
+}
+
 /* Makes the stream of a new socket. On failure the socket still belongs to the caller. */
 static int wrap(edo_fd fd, edo_unix_type type, bool credentials, edo_io **ret_io)
 {
-    int rc = credentials ? edo__local_set_credentials(fd, true) : 0;
+    int rc = edo__unix_prepare(fd, type, credentials);
     if (rc < 0) return rc;
     uint32_t traits = edo__unix_traits(type, credentials);
     edo_io *io = edo__fd_io_create(fd, EDO__SOURCE_SOCKET | traits);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "sys/sockets.h"
-#include "sys/local.h"
 #include "sys/sys.h"
 
 #define WEAK __attribute__((weak)) // some models have their own
@@ -139,12 +138,6 @@ WEAK void edo__sys_put_back_status(int fd)
 }
 
 WEAK void edo__terminals_restore(void) {}
-
-WEAK int edo__local_set_credentials(edo_fd fd, bool on)
-{
-    (void)fd, (void)on;
-    return 0;
-}
 
 WEAK void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
 {

@@ -48,8 +48,8 @@ async_test(records, edo_io *ends[2]; edo_task *task; letter out, in; char *sent,
     }
 }
 
-/* A socket that the program has made: an empty record is not the end, and descriptors that nobody
- * asked for are not left open. */
+/* A socket that the program has made: descriptors without room are not left open, and an empty
+ * record is not the end if credentials are on. */
 async_test(records_of_a_foreign_socket, edo_io *ends[2]; letter out, in; char byte; size_t before;)
 {
     edo_body {
@@ -59,12 +59,6 @@ async_test(records_of_a_foreign_socket, edo_io *ends[2]; letter out, in; char by
         assert_int_equal(edo_io_from_fd(fds[0], &self->ends[0]), 0);
         assert_int_equal(edo_io_from_fd(fds[1], &self->ends[1]), 0);
         self->before = open_descriptors();
-        edo_await(n, edo_unix_send_message(self->ends[0], prepare(&self->out, "", 0, 0)));
-        assert_int_equal(n, 0);
-        edo_await(n, edo_unix_recv_message(self->ends[1], prepare(&self->in, &self->byte, 1, 0)));
-        assert_int_equal(n, 1);
-        assert_int_equal(self->in.message.size, 0);
-        sent = STDERR_FILENO;
         prepare_with_fds(&self->out, "x", 1, &sent, 1);
         edo_await(n, edo_unix_send_message(self->ends[0], &self->out.message));
         assert_int_equal(n, 1);
@@ -72,9 +66,49 @@ async_test(records_of_a_foreign_socket, edo_io *ends[2]; letter out, in; char by
         assert_int_equal(n, 1);
         assert_int_equal(self->byte, 'x');
         assert_int_equal(open_descriptors(), self->before);
+        assert_int_equal(edo_unix_set_credentials(self->ends[1], true), 0);
+        edo_await(n, edo_unix_send_message(self->ends[0], prepare(&self->out, "", 0, 0)));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_unix_recv_message(self->ends[1], prepare(&self->in, &self->byte, 1, 0)));
+        assert_int_equal(n, 1);
+        assert_int_equal(self->in.message.size, 0);
         edo_close(self->ends[0]);
         edo_await(n, edo_unix_recv_message(self->ends[1], prepare(&self->in, &self->byte, 1, 0)));
         assert_int_equal(n, 0);
+        edo_close(self->ends[1]);
+        edo_return(0);
+    }
+}
+
+/* A control of EDO_CONTROL_FDS_SIZE has room for its descriptors, although records come with
+ * credentials; more descriptors are closed. */
+enum { MOST_SENT = 5 };
+
+async_test(descriptors_of_records, edo_io *ends[2]; letter out, in; char byte; size_t before, room;)
+{
+    edo_body {
+        int64_t n;
+        int fds[MOST_SENT], got[MOST_SENT];
+        assert_int_equal(edo_unix_pair_of(EDO_UNIX_SEQPACKET, &self->ends[0], &self->ends[1]), 0);
+        self->before = open_descriptors();
+        for (self->room = 1; self->room <= MOST_SENT; self->room++) {
+            for (int i = 0; i < MOST_SENT; i++)
+                fds[i] = STDERR_FILENO;
+            prepare_with_fds(&self->out, "x", 1, fds, MOST_SENT);
+            edo_await(n, edo_unix_send_message(self->ends[0], &self->out.message));
+            assert_int_equal(n, 1);
+            prepare(&self->in, &self->byte, 1, EDO_CONTROL_FDS_SIZE(self->room));
+            edo_await(n, edo_unix_recv_message(self->ends[1], &self->in.message));
+            assert_int_equal(n, 1);
+            n = (int64_t)edo_control_take_fds(&self->in.control, got, MOST_SENT);
+            assert_in_range(n, (int64_t)self->room, MOST_SENT);
+            assert_int_equal(open_descriptors(), self->before + (size_t)n);
+            if (n < MOST_SENT) assert_true(self->in.message.flags & EDO_MESSAGE_CONTROL_TRUNCATED);
+            while (n > 0)
+                close(got[--n]);
+            assert_int_equal(open_descriptors(), self->before);
+        }
+        edo_close(self->ends[0]);
         edo_close(self->ends[1]);
         edo_return(0);
     }
