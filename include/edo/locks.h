@@ -76,10 +76,12 @@ EDO_API extern uint32_t edo__locks_traced; // atomic
 EDO_API void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count);
 EDO_API void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count,
                                   const char *call);
+EDO_API void edo__note_passed_slow(const void *semaphore, uint32_t count);
 
 #ifdef EDO_MODEL
 #define edo__note_taken(object, kind, count)       ((void)0)
 #define edo__note_given(object, kind, count, call) ((void)0)
+#define edo__note_passed(semaphore, count)         ((void)0)
 #else
 static inline void edo__note_taken(const void *object, uint32_t kind, uint32_t count)
 {
@@ -91,6 +93,11 @@ static inline void edo__note_given(const void *object, uint32_t kind, uint32_t c
 {
     if (__builtin_expect(edo__load_lock(&edo__locks_traced), 0))
         edo__note_given_slow(object, kind, count, call);
+}
+static inline void edo__note_passed(const void *semaphore, uint32_t count)
+{
+    if (__builtin_expect(edo__load_lock(&edo__locks_traced), 0))
+        edo__note_passed_slow(semaphore, count);
 }
 #endif
 
@@ -230,13 +237,13 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
 
 /* Declares that another task will release permits that the caller has taken: for instance, an accept
  * loop takes a permit for each connection, and the connection's task releases it. The permits do not
- * change. The records of holders no longer name the caller, so its wait for the next permit is not
- * reported as a deadlock.
+ * change. The records of holders no longer name the caller, so a wait for the next permit is not
+ * reported as a deadlock. Call this before the other task can release the permits.
  * Thread: the one that took the permits, in the same task. */
 static inline void edo_semaphore_pass_on(edo_semaphore *semaphore, uint32_t permits)
 {
     (void)semaphore, (void)permits; // without records
-    edo__note_given(semaphore, EDO__HELD_PERMITS, permits, "edo_semaphore_pass_on");
+    edo__note_passed(semaphore, permits);
 }
 
 /* Removes at most `permits` of the permits that are available now. The removed permits are not

@@ -36,8 +36,8 @@ typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
 
-    /* Takes an item, after `ready` has returned 0. Returns: 0; a negative errno, and the item is
-     * still the caller's. */
+    /* Takes an item, after `ready` has returned 0 in this poll or in an earlier one. Returns: 0; a
+     * negative errno, and the item is still the caller's. */
     int64_t (*put)(edo_sink *sink, const void *item);
 
     int64_t (*flush)(edo_sink *sink, edo_cx *cx);
@@ -147,6 +147,11 @@ typedef struct edo__pair_sink {
     edo_sink *first, *second;
     edo_sink_fn *test; // NULL: both sinks get each item
     void *context;
+    int32_t error;    // first error that was not answered yet; 0: none
+    uint8_t step;     // step in flight; 0: none
+    uint8_t answered; // sinks that have answered the step
+    uint8_t closed;   // sinks that have closed
+    uint8_t reserved[1];
 } edo__pair_sink;
 
 EDO_API void edo__function_sink_init(edo__function_sink *sink, edo_sink_fn *fn, void *context,
@@ -185,7 +190,7 @@ EDO_END_DECLS
                          edo__item_size(s)))
 
 /* Sends each item to both sinks. If the second sink refuses an item, the first sink has already
- * taken it. */
+ * taken it. An error of one sink is answered when the other sink no longer waits. */
 #define edo_both_sink_init(s, first, second)                                                       \
     (edo__check_end(first, s), edo__check_end(second, s),                                          \
      edo__pair_sink_init(&(s)->edo_impl, &(first)->sink, &(second)->sink, NULL, NULL,              \

@@ -229,6 +229,8 @@ struct edo_driver {
     edo__io_counters counters;
 };
 
+enum { EDO__FULL_TURN = 32 }; // events; after a turn with as many, there may be more
+
 /* Drivers outlive all operations of their runtime. Sources may outlive their driver, so other
  * threads find and pin the driver under the lock of the source. Owner: the thread that turns the
  * driver. With workers, the owner may change from turn to turn, and close is called after all
@@ -282,8 +284,8 @@ typedef struct edo_driver_ops {
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Fetches events and completes operations. Without an event, waits at most timeout nanoseconds
-     * (0: no wait; INT64_MAX: no limit). Runs no user code. Returns: the number of events. Thread:
-     * the owner. */
+     * (0: no wait; INT64_MAX: no limit). Runs no user code. Returns: the number of events. If it is
+     * less than EDO__FULL_TURN, no event is left. Thread: the owner. */
     int (*turn)(edo_driver *driver, int64_t timeout);
 
     /* Ends the wait of a turn, or of the next turn. Thread: any. Async-signal-safe. */

@@ -102,6 +102,15 @@ static void unlink_at(edo__view **at)
     edo__view_free(view);
 }
 
+bool edo__views_is_true(edo__views *views, const edo__view *view)
+{
+    edo__lock_take(&views->lock);
+    int number = edo__changes_add(views->fd, *view->path ? view->path : ".");
+    if (number >= 0 && !has_view(views, number)) edo__changes_remove(views->fd, number);
+    edo__lock_give(&views->lock);
+    return number == view->number;
+}
+
 /* Whether a path is `dir`, or lies below it. */
 static bool is_below(const char *path, const char *dir)
 {

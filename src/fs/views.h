@@ -41,6 +41,9 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
 int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy);
 void edo__view_free(edo__view *view);
 
+/* Whether the path of a view still leads to the view's directory. */
+bool edo__views_is_true(edo__views *views, const edo__view *view);
+
 /* Removes all views of a directory that the system does not watch any more. */
 void edo__views_end(edo__views *views, int number);
 

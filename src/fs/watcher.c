@@ -199,11 +199,13 @@ static int end_move(edo_watcher *self, move *m)
     return rc;
 }
 
-static move *oldest(edo_watcher *self)
+/* Finds the oldest pending move of a watch, or of all watches if `watch` is 0. */
+static move *oldest(edo_watcher *self, int watch)
 {
     move *found = NULL;
     for (move *m = self->moves; m < self->moves + MOVES; m++)
-        if (m->path && (!found || m->until < found->until)) found = m;
+        if (m->path && (!watch || m->watch == watch) && (!found || m->until < found->until))
+            found = m;
     return found;
 }
 
@@ -221,7 +223,7 @@ static int begin_move(edo_watcher *self, const edo__view *view, const edo__chang
     while (m < self->moves + MOVES && m->path)
         m++;
     if (m == self->moves + MOVES) {
-        m = oldest(self);
+        m = oldest(self, 0);
         int rc = end_move(self, m);
         if (rc < 0) return rc;
     }
@@ -266,9 +268,18 @@ static int end_earlier_move(edo_watcher *self, const edo__view *view, const edo_
 static int end_old_moves(edo_watcher *self)
 {
     int rc = 0;
-    for (move *m = oldest(self); rc == 0 && m && m->until <= self->now; m = oldest(self))
+    for (move *m = oldest(self, 0); rc == 0 && m && m->until <= self->now; m = oldest(self, 0))
         rc = end_move(self, m);
     return rc;
+}
+
+/* Reports the end of a watch, after the moves of the watch that are still pending. */
+static int report_end(edo_watcher *self, edo_file_event_kind kind, const edo__view *view)
+{
+    int rc = 0;
+    for (move *m; rc == 0 && (m = oldest(self, view->watch));)
+        rc = end_move(self, m);
+    return rc < 0 ? rc : report(self, kind, view->watch, view->path, NULL, true);
 }
 
 /* ---- one change ---- */
@@ -318,8 +329,7 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
 {
     size_t size;
     if (is_hidden(view, change)) return 0;
-    if (change->what & EDO__CHANGE_SELF_REMOVED)
-        return report(self, EDO_FILE_REMOVED, view->watch, view->path, NULL, true);
+    if (change->what & EDO__CHANGE_SELF_REMOVED) return report_end(self, EDO_FILE_REMOVED, view);
     char *path = join(view->path, change->name, &size);
     if (!path) return -ENOMEM;
     int rc = end_earlier_move(self, view, change, path);
@@ -329,7 +339,8 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
 }
 
 /* Ends the watches whose root was renamed. The system does not tell the new path, so the paths of
- * all further events would be wrong. */
+ * all further events would be wrong. A path that still leads to the directory is right: the watch
+ * was added after the rename, or the directory was renamed back. */
 static int end_moved(edo_watcher *self, const edo__change *change)
 {
     int rc = 0;
@@ -337,10 +348,10 @@ static int end_moved(edo_watcher *self, const edo__change *change)
         edo__view *view;
         int found = edo__views_copy(&self->views, change->number, i, &view);
         if (found <= 0) return found;
-        if (is_hidden(view, change)) {
+        if (is_hidden(view, change) || edo__views_is_true(&self->views, view)) {
             i++;
         } else {
-            rc = report(self, EDO_FILE_MOVED_OUT, view->watch, view->path, NULL, true);
+            rc = report_end(self, EDO_FILE_MOVED_OUT, view);
             edo__views_remove(&self->views, view->watch, NULL);
         }
         edo__view_free(view);
@@ -418,7 +429,7 @@ static bool take(edo_watcher *self, edo_file_event *ret_event)
  * the end of that wait. */
 static bool is_move_over(edo_watcher *self, edo_cx *cx)
 {
-    const move *m = oldest(self);
+    const move *m = oldest(self, 0);
     if (!m) return false;
     if (m->until <= cx->now) return true;
     edo_cx_deadline(cx, m->until);

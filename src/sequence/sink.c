@@ -150,34 +150,60 @@ static edo__pair_sink *pair_of(edo_sink *sink)
     return (edo__pair_sink *)(void *)sink;
 }
 
-/* Makes a step of both sinks, so that they proceed at the same time. Returns: 0: both steps are
- * done; EDO_NEXT_WAITS while one of them waits; an error of the first sink, or else of the second
- * sink. */
-static int64_t both(edo__pair_sink *pair, edo_cx *cx, int64_t (*step)(edo_sink *, edo_cx *))
+enum { READY = 1, FLUSH, CLOSE }; // steps
+
+enum { FIRST = 1, SECOND = 2, BOTH = FIRST | SECOND }; // sinks
+
+/* Makes a step of one of the sinks, unless it has answered. A closed sink must not be used: it
+ * counts as flushed, but not as ready. A close that answers -ECANCELED has not ended. */
+static void ask(edo__pair_sink *pair, edo_cx *cx, uint8_t step, uint8_t which)
 {
-    int64_t first = step(pair->first, cx), second = step(pair->second, cx);
-    if (first == EDO_NEXT_WAITS || second == EDO_NEXT_WAITS) return EDO_NEXT_WAITS;
-    return first < 0 ? first : second;
+    edo_sink *sink = which == FIRST ? pair->first : pair->second;
+    int64_t result = step == READY ? -EPIPE : 0;
+    if (pair->answered & which) return;
+    if (!(pair->closed & which))
+        result = step == READY   ? sink->ops->ready(sink, cx)
+                 : step == FLUSH ? flush(sink, cx)
+                                 : close(sink, cx);
+    if (result == EDO_NEXT_WAITS) return;
+    pair->answered |= which;
+    if (step == CLOSE && result == -ECANCELED) return;
+    if (step == CLOSE) pair->closed |= which;
+    if (result < 0 && (!pair->error || pair->error == -ECANCELED)) pair->error = (int32_t)result;
 }
 
-static int64_t ready(edo_sink *sink, edo_cx *cx)
+/* Makes a step of both sinks, so that they proceed at the same time. A sink that has answered is
+ * not asked again while the other one waits. An error is kept until it is answered, even if another
+ * kind of step follows meanwhile. Returns: 0: both steps are done; EDO_NEXT_WAITS while one of them
+ * waits; the first error; -ECANCELED while a cancelled close has not closed both sinks. */
+static int64_t both(edo_sink *sink, edo_cx *cx, uint8_t step)
 {
-    return sink->ops->ready(sink, cx);
+    edo__pair_sink *pair = pair_of(sink);
+    if (pair->step != step) pair->answered = 0;
+    pair->step = step;
+    ask(pair, cx, step, FIRST);
+    ask(pair, cx, step, SECOND);
+    if (pair->answered != BOTH) return EDO_NEXT_WAITS;
+    pair->step = 0;
+    if (step == CLOSE && pair->closed != BOTH) return -ECANCELED;
+    int64_t result = pair->error;
+    pair->error = 0;
+    return result;
 }
 
 static int64_t pair_ready(edo_sink *sink, edo_cx *cx)
 {
-    return both(pair_of(sink), cx, ready);
+    return both(sink, cx, READY);
 }
 
 static int64_t pair_flush(edo_sink *sink, edo_cx *cx)
 {
-    return both(pair_of(sink), cx, flush);
+    return both(sink, cx, FLUSH);
 }
 
 static int64_t pair_close(edo_sink *sink, edo_cx *cx)
 {
-    return both(pair_of(sink), cx, close);
+    return both(sink, cx, CLOSE);
 }
 
 static int64_t pair_put(edo_sink *sink, const void *item)

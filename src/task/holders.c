@@ -126,17 +126,46 @@ static void drop_stale(const void *object, uint32_t kind)
         if (is_exclusive(kind) && record->object == object && !record->op) remove_record(record);
 }
 
+/* Adds to the count in the record of this holder, or adds the record. */
+static void raise_count(const edo__record *holder)
+{
+    edo__record *held = find_holder(holder->object, holder->kind, holder->id);
+    if (held)
+        held->count += holder->count;
+    else
+        add_record(holder);
+}
+
+/* Lowers the count in a record, and removes the record at 0. held: may be NULL. Returns: the number
+ * by which the count was lowered. */
+static uint32_t lower_count(edo__record *held, uint32_t count)
+{
+    if (!held) return 0;
+    uint32_t lowered = held->count < count ? held->count : count;
+    held->count -= lowered;
+    if (!held->count) remove_record(held);
+    return lowered;
+}
+
 void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count)
 {
     edo__record new = describe(object, kind);
     new.count = count;
     edo__lock_take(&records_lock);
     drop_stale(object, kind);
-    edo__record *held = find_holder(object, kind, new.id);
-    if (held)
-        held->count += count;
-    else
-        add_record(&new);
+    raise_count(&new);
+    edo__lock_give(&records_lock);
+}
+
+/* Moves permits from the record of this task or thread to the record of permits that were passed
+ * on. */
+void edo__note_passed_slow(const void *semaphore, uint32_t count)
+{
+    edo__record passed = describe(semaphore, EDO__HELD_PERMITS);
+    edo__lock_take(&records_lock);
+    passed.count = lower_count(find_holder(semaphore, EDO__HELD_PERMITS, passed.id), count);
+    passed.id = EDO__RECORD_PASSED;
+    if (passed.count) raise_count(&passed);
     edo__lock_give(&records_lock);
 }
 
@@ -147,20 +176,27 @@ static _Noreturn void report_other_holder(const edo__record *holder, const char 
                 edo__record_describe_place(holder, where));
 }
 
-/* Lowers the count in the holder record of this task or thread. If there is no such record, lowers
- * the count in another holder's record, because any task or thread may release permits. Aborts if
- * the lock is exclusive, and only another task or thread has a record. */
+/* Finds the record that a release by this task or thread lowers: its own record; else that of
+ * permits that were passed on; else any, because any task or thread may release permits. */
+static edo__record *find_released(const void *object, uint32_t kind)
+{
+    edo__record *held = find_holder(object, kind, this_id());
+    if (!held) held = find_holder(object, kind, EDO__RECORD_PASSED);
+    return held ? held : find_holder(object, kind, 0);
+}
+
+/* Lowers the count in a holder record. Aborts if the lock is exclusive, and only another task or
+ * thread has a record. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record holder = { 0 };
     edo__lock_take(&records_lock);
-    edo__record *held = find_holder(object, kind, this_id());
-    if (!held) held = find_holder(object, kind, 0);
-    if (held && held->id != this_id() && is_exclusive(kind)) holder = *held;
-    if (held && !holder.object) {
-        held->count -= held->count < count ? held->count : count;
-        if (!held->count) remove_record(held);
-    }
+    edo__record *held = find_released(object, kind);
+    if (held && held->id != this_id() && is_exclusive(kind))
+        holder = *held;
+    else
+        count -= lower_count(held, count);
+    if (count) lower_count(find_holder(object, kind, EDO__RECORD_PASSED), count);
     edo__lock_give(&records_lock);
     if (holder.object) report_other_holder(&holder, call);
 }

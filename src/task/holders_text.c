@@ -14,7 +14,9 @@ static const char *const kinds[] = { [EDO__HELD_MUTEX] = "mutex",
 
 const char *edo__record_describe_who(const edo__record *record, char text[EDO__RECORD_TEXT])
 {
-    if (record->id & EDO__RECORD_THREAD)
+    if (record->id == EDO__RECORD_PASSED)
+        snprintf(text, EDO__RECORD_TEXT, "another task");
+    else if (record->id & EDO__RECORD_THREAD)
         snprintf(text, EDO__RECORD_TEXT, "thread %llu",
                  (unsigned long long)(record->id & ~EDO__RECORD_THREAD));
     else

@@ -10,7 +10,7 @@ typedef struct edo__record {
     const void *object; // NULL: unused
     edo_op *op;         // operation of a waiter; NULL: the record of a holder
     edo_task *task;     // task that waits; NULL: a plain thread, or a holder
-    uint64_t id;        // edo_task_id(), or EDO__RECORD_THREAD | the thread's id
+    uint64_t id;        // edo_task_id(); EDO__RECORD_THREAD | the thread's id; EDO__RECORD_PASSED
     const edo_runtime *runtime;
     const char *name, *function, *file; // static; may be NULL
     uint32_t line, kind, count;
@@ -22,6 +22,10 @@ typedef struct edo__record {
 } edo__record;
 
 #define EDO__RECORD_THREAD (UINT64_C(1) << 63)
+
+/* Id of the record of all permits of a semaphore that were passed on: the next holder is unknown.
+ * No task and no thread has this id, so the record never closes a cycle. */
+#define EDO__RECORD_PASSED UINT64_MAX
 
 /* The record of a waiter, and the record of the holder for which it waits. */
 typedef struct edo__record_edge {

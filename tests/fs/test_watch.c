@@ -124,6 +124,75 @@ watch_test(a_renamed_root_is_not_watched, int64_t file, tree; int seen;)
     }
 }
 
+/* A renamed directory, or a file in it, is watched under its new path before the rename is reported.
+ * The system has one number for both watches. */
+watch_test(a_renamed_root_is_watched_again, )
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+        watch("d", 0);
+        assert_int_equal(rename(fs_path("d"), fs_path("e")), 0);
+        edo_await(rc, edo_watcher_add(self->watcher, fs_path("e"), EDO_WATCH_TREE));
+        assert_int_equal(rc, 2);
+        touch("e/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "d");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "e/f");
+        assert_int_equal(self->event.watch, 2);
+        edo_watcher_close(self->watcher);
+        watch("e/f", 0);
+        assert_int_equal(rename(fs_path("e"), fs_path("g")), 0);
+        edo_await(rc, edo_watcher_add(self->watcher, fs_path("g/f"), 0));
+        assert_int_equal(rc, 2);
+        assert_int_equal(unlink(fs_path("g/f")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "e");
+        expect_event(self->watcher, &self->event, EDO_FILE_REMOVED, "g/f");
+        assert_int_equal(self->event.watch, 2);
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+watch_test(a_root_that_is_renamed_back_is_still_watched, int i;)
+{
+    edo_body {
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+        watch("d", EDO_WATCH_TREE);
+        for (self->i = 0; self->i < 2; self->i++) {
+            assert_int_equal(rename(fs_path("d"), fs_path("e")), 0);
+            assert_int_equal(rename(fs_path("e"), fs_path("d")), 0);
+        }
+        touch("d/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "d/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "d/f");
+        assert_int_equal(rename(fs_path("d"), fs_path("e")), 0);
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0); // another directory
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "d");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+/* A first half of a rename is reported before the end of its watch, not 50 ms later. */
+watch_test(the_end_of_a_root_is_its_last_event, int i;)
+{
+    edo_body {
+        for (self->i = 0; self->i < 2; self->i++) {
+            assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+            touch("d/a");
+            watch("d", 0);
+            assert_int_equal(rename(fs_path("d/a"), fs_path("out")), 0);
+            if (self->i == 0) assert_int_equal(rename(fs_path("d"), fs_path("e")), 0);
+            if (self->i == 1) assert_int_equal(rmdir(fs_path("d")), 0);
+            expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "d/a");
+            expect_event(self->watcher, &self->event,
+                         self->i == 0 ? EDO_FILE_MOVED_OUT : EDO_FILE_REMOVED, "d");
+            edo_watcher_close(self->watcher);
+        }
+        edo_return(0);
+    }
+}
+
 watch_test(halves_of_renames_are_reported_alone, )
 {
     edo_body {

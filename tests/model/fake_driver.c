@@ -18,6 +18,7 @@ typedef struct fake_driver {
 } fake_driver;
 
 unsigned fake_unparks;
+int fake_events;
 
 static int fake_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
                      const char **ret_reason);
@@ -40,7 +41,9 @@ static int fake_turn(edo_driver *driver, int64_t timeout)
     if (timeout) sleep_until(fake, edo__later(fake_now, timeout));
     while (model_try_wait(&fake->unparked))
         continue;
-    return 0;
+    int count = fake_events < EDO__FULL_TURN ? fake_events : EDO__FULL_TURN;
+    fake_events -= count;
+    return count;
 }
 
 static void fake_unpark(edo_driver *driver)
@@ -102,6 +105,7 @@ edo_runtime *fake_runtime_with(const edo_config *options)
     edo_runtime *runtime = NULL;
     edo_config config = *options;
     fake_unparks = 0;
+    fake_events = 0;
     fake_now = 0;
     fake_driver_ops = &fake_ops;
     if (!config.drain_limit) config.drain_limit = EDO_NEVER;

@@ -36,6 +36,7 @@ extern const struct edo_driver_ops *fake_driver_ops;
 
 /* Number of unparks in this execution. */
 extern unsigned fake_unparks;
+extern int fake_events; // events that turns of drivers have yet to fetch
 
 /* The time. When no thread can go on, it moves to the end of the first wait. Creating a runtime
  * resets it to zero. */

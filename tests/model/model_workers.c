@@ -863,6 +863,22 @@ MODEL(short_ones_are_kept,
     tear_down();
 }
 
+MODEL(help_while_turns_are_full,
+      "who helps turns the driver until a turn is not full, 8 times at most")
+{
+    set_up(2);
+    edo_store_relaxed(&s->workers[0]->stuck, EDO__STUCK_LONG);
+    be(1);
+    fake_events = 3 * EDO__FULL_TURN + 1;
+    edo__worker_help(s->workers[1]);
+    model_assert(fake_events == 0);
+    fake_events = 9 * EDO__FULL_TURN;
+    edo__worker_help(s->workers[1]);
+    model_assert(fake_events == EDO__FULL_TURN);
+    fake_events = 0;
+    tear_down();
+}
+
 /* ---- help against an owner that returns ---- */
 
 THREAD(help_first)

@@ -79,6 +79,148 @@ async_test(a_split_divides_and_both_doubles, edo_function_sink_of(int64_t) yes, 
     }
 }
 
+/* ---- two sinks, of which one waits ---- */
+
+enum { WAITS = EDO_NEXT_WAITS, MOST_ANSWERS = 4 };
+
+/* Answers each call of `ready`, `flush` or `close` with the next number of a list, and then with 0.
+ * A cancelled call answers -ECANCELED instead of a wait. */
+typedef struct listed {
+    edo_sink sink;
+    int64_t answers[MOST_ANSWERS];
+    int calls, closes, items;
+} listed;
+
+static int64_t listed_step(edo_sink *sink, edo_cx *cx)
+{
+    listed *self = (listed *)(void *)sink;
+    int64_t answer = self->calls < MOST_ANSWERS ? self->answers[self->calls] : 0;
+    self->calls++;
+    if (answer != WAITS) return answer;
+    if (edo_cx_fate(cx) != EDO_LIVE) return -ECANCELED;
+    edo_wake(edo_cx_waker(cx));
+    return EDO_NEXT_WAITS;
+}
+
+static int64_t listed_close(edo_sink *sink, edo_cx *cx)
+{
+    ((listed *)(void *)sink)->closes++;
+    return listed_step(sink, cx);
+}
+
+static int64_t listed_put(edo_sink *sink, const void *item)
+{
+    (void)item;
+    ((listed *)(void *)sink)->items++;
+    return 0;
+}
+
+#define listed_init(listed_sink, ...)                                                              \
+    do {                                                                                           \
+        static const edo_sink_ops ops_ = { .name = "listed",                                       \
+                                           .ready = listed_step,                                   \
+                                           .put = listed_put,                                      \
+                                           .flush = listed_step,                                   \
+                                           .close = listed_close };                                \
+        *(listed_sink) = (listed){ .sink = EDO_SINK_INIT(&ops_, sizeof(int64_t)),                  \
+                                   .answers = { __VA_ARGS__ } };                                   \
+    } while (0)
+
+#define pair_test(name, ...)                                                                       \
+    async_test(name, edo_pair_sink_of(int64_t) pair; listed a, b; int64_t item; cut cut;           \
+               __VA_ARGS__)
+
+static void pair_init(edo__pair_sink *pair, listed *a, listed *b)
+{
+    edo__pair_sink_init(pair, &a->sink, &b->sink, NULL, NULL, sizeof(int64_t));
+}
+
+pair_test(an_error_of_one_sink_outlasts_the_wait_of_the_other, )
+{
+    edo_body {
+        int rc;
+        listed_init(&self->a, -EIO);
+        listed_init(&self->b, WAITS, WAITS);
+        pair_init(&self->pair.edo_impl, &self->a, &self->b);
+        edo_await(rc, edo_sink_send(&self->pair, &self->item));
+        assert_int_equal(rc, -EIO);
+        assert_int_equal(self->a.calls, 1);
+        assert_int_equal(self->b.calls, 3);
+        assert_int_equal(self->a.items + self->b.items, 0);
+        edo_await(rc, edo_sink_send(&self->pair, &self->item));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->a.items, 1);
+        assert_int_equal(self->b.items, 1);
+        listed_init(&self->a, WAITS, -EPIPE);
+        listed_init(&self->b, -EIO);
+        edo_await(rc, edo_sink_flush(&self->pair));
+        assert_int_equal(rc, -EIO);
+        edo_await(rc, edo_sink_flush(&self->pair));
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
+pair_test(a_sink_that_has_closed_is_not_closed_again, )
+{
+    edo_body {
+        int rc;
+        listed_init(&self->a, 0);
+        listed_init(&self->b, WAITS, WAITS, WAITS, -EIO);
+        pair_init(&self->pair.edo_impl, &self->a, &self->b);
+        cut_init(&self->cut, edo_sink_close(&self->pair), 1);
+        edo_await_on(rc, &self->cut.base);
+        assert_int_equal(rc, -ECANCELED);
+        edo_await(rc, edo_sink_send(&self->pair, &self->item));
+        assert_int_equal(rc, -EPIPE); // one of the sinks has closed
+        edo_await(rc, edo_sink_flush(&self->pair));
+        assert_int_equal(rc, 0);
+        listed_init(&self->b, WAITS, -EIO);
+        edo_await(rc, edo_sink_close(&self->pair));
+        assert_int_equal(rc, -EIO);
+        assert_int_equal(self->a.closes, 1);
+        assert_int_equal(self->b.closes, 2);
+        edo_return(0);
+    }
+}
+
+/* The error of a close stays until the other sink has closed, too. */
+pair_test(an_error_of_a_cancelled_close_is_answered_later, )
+{
+    edo_body {
+        int rc;
+        listed_init(&self->a, -EIO);
+        listed_init(&self->b, WAITS, WAITS);
+        pair_init(&self->pair.edo_impl, &self->a, &self->b);
+        cut_init(&self->cut, edo_sink_close(&self->pair), 1);
+        edo_await_on(rc, &self->cut.base);
+        assert_int_equal(rc, -ECANCELED);
+        edo_await(rc, edo_sink_close(&self->pair));
+        assert_int_equal(rc, -EIO);
+        assert_int_equal(self->a.closes, 1);
+        edo_return(0);
+    }
+}
+
+/* A cancelled send has asked one sink whether it is ready. The flush asks both. */
+pair_test(another_step_asks_both_sinks, )
+{
+    edo_body {
+        int rc;
+        listed_init(&self->a, 0);
+        listed_init(&self->b, WAITS, WAITS);
+        pair_init(&self->pair.edo_impl, &self->a, &self->b);
+        cut_init(&self->cut, edo_sink_send(&self->pair, &self->item), 1);
+        edo_await_on(rc, &self->cut.base);
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(self->a.calls, 1);
+        edo_await(rc, edo_sink_flush(&self->pair));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->a.calls, 2);
+        edo_return(0);
+    }
+}
+
 /* ---- channels ---- */
 
 /* A cancelled send has sent nothing, at whatever poll, and the closed sink gives its place back. */

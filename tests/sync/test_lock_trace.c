@@ -270,6 +270,87 @@ log_test(permits_that_are_passed_on, edo_semaphore semaphore;)
     }
 }
 
+struct takes_and_passes_on {
+    edo_frame();
+    edo_args(edo_semaphore *semaphore;);
+};
+
+edo_async(takes_and_passes_on)
+{
+    edo_body {
+        int rc;
+        edo_acquire(rc, self->semaphore, 1);
+        edo_semaphore_pass_on(self->semaphore, 1);
+        edo_return(rc);
+    }
+}
+
+struct gives {
+    edo_frame();
+    edo_args(edo_semaphore *semaphore; bool passes_on;);
+};
+
+edo_async(gives)
+{
+    edo_body {
+        if (self->passes_on)
+            edo_semaphore_pass_on(self->semaphore, 1);
+        else
+            edo_semaphore_release(self->semaphore, 1);
+        edo_return(0);
+    }
+}
+
+#define run_task(rc, ...)                                                                          \
+    do {                                                                                           \
+        assert_int_equal(edo_spawn(&self->task, __VA_ARGS__), 0);                                  \
+        edo_await(rc, edo_join(self->task));                                                       \
+        assert_int_equal(rc, 0);                                                                   \
+    } while (0)
+
+/* The permit that was passed on will come back, so the holder of the other one does not wait for
+ * itself alone. After the release it does. */
+log_test(a_holder_beside_permits_that_were_passed_on, edo_semaphore semaphore; edo_task * task;)
+{
+    edo_body {
+        int rc;
+        self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(2);
+        edo_acquire(rc, &self->semaphore, 1);
+        run_task(rc, takes_and_passes_on, &self->semaphore);
+        edo_await_for(rc, edo_ms(1), edo_semaphore_acquire(&self->semaphore, 1));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(log_lines(NULL), 0);
+        run_task(rc, gives, &self->semaphore, false);
+        edo_await_for(rc, edo_ms(1), edo_semaphore_acquire(&self->semaphore, 2));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(log_lines("deadlock: "), 1);
+        run_task(rc, takes_and_passes_on, &self->semaphore);
+        edo_semaphore_release(&self->semaphore, 2); // an own one, and the one that was passed on
+        edo_acquire(rc, &self->semaphore, 1);
+        edo_await_for(rc, edo_ms(1), edo_semaphore_acquire(&self->semaphore, 2));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(log_lines("deadlock: "), 2);
+        edo_semaphore_release(&self->semaphore, 1);
+        edo_semaphore_deinit(&self->semaphore);
+        edo_return(0);
+    }
+}
+
+log_test(only_own_permits_are_passed_on, edo_semaphore semaphore; edo_task * task;)
+{
+    edo_body {
+        int rc;
+        self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(1);
+        edo_acquire(rc, &self->semaphore, 1);
+        run_task(rc, gives, &self->semaphore, true);
+        edo_await_for(rc, edo_ms(1), edo_semaphore_acquire(&self->semaphore, 1));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(log_lines("deadlock: "), 1);
+        edo_semaphore_release(&self->semaphore, 1);
+        edo_return(0);
+    }
+}
+
 struct leaves_locked {
     edo_frame();
     edo_args(edo_mutex *mutex; edo_semaphore *semaphore;);

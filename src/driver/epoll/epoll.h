@@ -9,7 +9,7 @@
 /* Number of events per turn; further events come with the next turn. Tasks are polled after their
  * batch. With hundreds of events, the first sources and tasks of a batch would have left the cache
  * by then. */
-enum { EDO__EPOLL_BATCH = 32 };
+enum { EDO__EPOLL_BATCH = EDO__FULL_TURN };
 
 typedef struct edo__epoll {
     edo_driver base;

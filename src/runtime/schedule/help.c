@@ -3,12 +3,23 @@
 #include "runtime/schedule/work.h"
 #include "runtime/time/timers.h"
 
+enum { MOST_TURNS = 8 };
+
+/* Turns the driver of a stuck worker until no event is left. The number of turns is bounded,
+ * because the owner may return and wait for the lock, and the helper has tasks of its own. */
+static void turn_driver(const edo__worker *victim)
+{
+    edo_driver *driver = victim->driver;
+    for (int i = 0; i < MOST_TURNS; i++)
+        if (driver->ops->turn(driver, 0) < EDO__FULL_TURN) return;
+}
+
 /* Helps one stuck worker. The owner of that worker may return from its poll at any moment. The
- * owner then waits until the helper has finished the turn of the driver or the use of the wheel. */
+ * owner then waits until the helper has finished its turns of the driver or its use of the wheel. */
 static void help(edo__worker *worker, edo__worker *victim)
 {
     if (edo__lock_try(&victim->turn_lock)) {
-        victim->driver->ops->turn(victim->driver, 0);
+        turn_driver(victim);
         edo__lock_give(&victim->turn_lock);
     }
     edo__fire_timers(worker, victim);
