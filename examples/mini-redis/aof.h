@@ -95,7 +95,7 @@ struct aof_rewrite {
     edo_args();
     edo_file *file;
     int64_t child;
-    uint64_t size;
+    uint64_t size, position;
 };
 edo_declare_async(aof_rewriter);
 struct aof_rewriter {

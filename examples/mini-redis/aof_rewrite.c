@@ -80,8 +80,9 @@ static void take_changes(edo_buffer *ret_changes)
 }
 
 /* Makes the new file the log. Bytes that wait for the old file are in the new one, except the
- * changes since the last take_changes(). With the file's lock. */
-static void switch_files(edo_file *file, uint64_t size)
+ * changes since the last take_changes(). With the file's lock. Returns: the position up to which
+ * the new file has all changes. */
+static uint64_t switch_files(edo_file *file, uint64_t size)
 {
     edo_thread_mutex_lock(&aof.lock);
     edo_buffer_deinit(&aof.pending);
@@ -93,13 +94,22 @@ static void switch_files(edo_file *file, uint64_t size)
     edo_thread_mutex_unlock(&aof.lock);
     edo_file_close(aof.file);
     aof.file = file;
-    aof_set(&aof.written, position);
-    aof_set(&aof.synced, position);
     aof_set(&aof.size, size);
     aof_set(&aof.base_size, size);
-    aof_set(&aof.rewrites, aof.rewrites + 1);
-    __atomic_store_n(&aof.sync_failed, false, __ATOMIC_RELAXED);
-    aof_fail(0);
+    return position;
+}
+
+/* Notes the result of the directory's sync after the switch. A failure lasts until the rename is on
+ * the disk: a crash may still bring the old file back. With the file's lock. */
+static void note_switched(int64_t rc, uint64_t position)
+{
+    aof_set(&aof.written, position);
+    if (rc >= 0) {
+        __atomic_store_n(&aof.sync_failed, false, __ATOMIC_RELAXED);
+        aof_set(&aof.rewrites, aof.rewrites + 1);
+        aof_fail(0);
+    }
+    aof_note_sync(rc, position);
     edo_notify_one(&aof.work);
     edo_notify_waiters(&aof.progress);
 }
@@ -165,11 +175,12 @@ edo_async(aof_rewrite)
         edo_try_or(unlock, edo_file_sync(self->file));
         edo_try_or(unlock, self->size, edo_file_seek(self->file, 0, EDO_SEEK_END));
         edo_try_or(unlock, edo_path_rename(AOF_NEW_NAME, AOF_NAME));
-        switch_files(self->file, self->size);
+        edo_shield(); // the directory is synced, even if the rewriter is cancelled
+        self->position = switch_files(self->file, self->size);
         edo_call(rc, aof_sync_directory);
-        aof_note_sync(rc, aof.synced);
+        note_switched(rc, self->position);
         edo_mutex_unlock(&aof.file_lock);
-        edo_return(0);
+        edo_return(rc);
 unlock:
         edo_mutex_unlock(&aof.file_lock);
 drop:

@@ -4,6 +4,7 @@
 usage: test_log.py MINI_REDIS [--rounds N]
 """
 import argparse
+import errno
 import os
 import pathlib
 import random
@@ -209,32 +210,78 @@ def failed_rewrite(command):
         check(client.call("STRLEN", "large") == 100001 and client.call("GET", "after") == b"1", "kept")
 
 
+class Disk:
+    """The disk of a server as fail_sync.c shows it: syncs fail or are held."""
+
+    def __init__(self, directory):
+        self.broken = pathlib.Path(directory, "broken")
+        self.environment = {"LD_PRELOAD": os.environ["FAIL_SYNC_LIBRARY"],
+                            "FAIL_SYNC": str(self.broken), "EDO_DRIVER": "epoll",
+                            "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+
+    def pipe(self, kind):
+        return pathlib.Path(f"{self.broken}.{kind}")
+
+    def hold(self, kind):
+        os.mkfifo(self.pipe(kind))
+
+    def wait_held(self, kind):
+        """Waits until a sync is held. Returns: a descriptor, whose closing continues the sync."""
+        held = []
+
+        def is_held():
+            try:
+                held.append(os.open(self.pipe(kind), os.O_WRONLY | os.O_NONBLOCK))
+            except OSError as error:
+                check(error.errno == errno.ENXIO, error)
+            return bool(held)
+        wait_for(is_held, "a sync of", kind)
+        return held[0]
+
+    def release(self, kind, held):
+        """Further syncs are not held."""
+        self.pipe(kind).unlink()
+        os.close(held)
+
+
+def is_refused(server):
+    reply = server.client().call("SET", "b", "1")
+    return isinstance(reply, Error) and reply.startswith("MISCONF")
+
+
 def failed_sync(command, policy):
     """When a sync fails, commands that write are refused until a rewrite has made a new file."""
-    library = os.environ.get("FAIL_SYNC_LIBRARY")
-    if not library:
-        print("SKIPPED: failed syncs (ctest names the library)", file=sys.stderr)
-        return
     with tempfile.TemporaryDirectory() as directory:
-        broken = pathlib.Path(directory, "broken")
-        environment = {"LD_PRELOAD": library, "FAIL_SYNC": str(broken), "EDO_DRIVER": "epoll",
-                       "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
-        with Server(command, *LOG, "--appendfsync", policy, environment=environment) as server:
+        disk = Disk(directory)
+        with Server(command, *LOG, "--appendfsync", policy, environment=disk.environment) as server:
             client = server.client()
             check(client.call("SET", "a", "1") == "OK", "before")
-            broken.touch()
-
-            def is_refused():
-                reply = server.client().call("SET", "b", "1")
-                return isinstance(reply, Error) and reply.startswith("MISCONF")
-            wait_for(is_refused, "refused")
+            disk.broken.touch()
+            wait_for(lambda: is_refused(server), "refused")
             check(client.call("GET", "a") == b"1", "reads are served")
-            broken.unlink()
+            disk.broken.unlink()
             wait_for(lambda: server.client().call("SET", "b", "2") == "OK", "recovery")
             check(b"aof_rewrites:0" not in server.client().call("INFO", "persistence"), "a new file")
             server.end(signal.SIGKILL if policy == "always" else signal.SIGTERM)
             server.start()
             check(server.client().call("MGET", "a", "b") == [b"1", b"2"], "after recovery")
+
+
+def late_directory(command):
+    """A failure of the log is over when the rename of its new file is on the disk, not before."""
+    with tempfile.TemporaryDirectory() as directory:
+        disk = Disk(directory)
+        with Server(command, *ALWAYS, environment=disk.environment) as server:
+            disk.hold("directory")
+            disk.broken.touch()
+            check(is_refused(server), "refused")
+            held = disk.wait_held("directory")
+            disk.broken.unlink()
+            info = server.client().call("INFO", "persistence")
+            check(b"aof_last_write_status:err" in info and b"aof_rewrites:0" in info, info)
+            check(is_refused(server), "refused until the rename is on the disk")
+            disk.release("directory", held)
+            wait_for(lambda: server.client().call("SET", "b", "2") == "OK", "recovery")
 
 
 def main():
@@ -250,8 +297,12 @@ def main():
     full_disk(command)
     every_second(command)
     failed_rewrite(command)
+    if "FAIL_SYNC_LIBRARY" not in os.environ:
+        print("SKIPPED: failed syncs (ctest names the library)", file=sys.stderr)
+        return
     for policy in ("always", "everysec"):
         failed_sync(command, policy)
+    late_directory(command)
 
 
 if __name__ == "__main__":
