@@ -7,8 +7,7 @@
 enum {
     MUCH_PENDING = 64 * 1024 * 1024, // bytes
     RETRY_PAUSE = 200,               // ms, after a failed write
-    LEAST_REWRITE = 64 * 1024 * 1024,
-    FINISH_LIMIT = 5, // s, to write the rest at the end
+    FINISH_LIMIT = 5,                // s, to write the rest at the end
 };
 
 struct aof aof;
@@ -58,7 +57,7 @@ void aof_fail(int error)
 
 bool aof_sync_has_failed(void)
 {
-    return __atomic_load_n(&aof.sync_failed, __ATOMIC_RELAXED);
+    return __atomic_load_n(&aof.sync_failed, __ATOMIC_SEQ_CST);
 }
 
 /* A failed sync may have lost bytes of the file, and no later sync brings them back: a rewrite makes
@@ -68,7 +67,7 @@ void aof_note_sync(int64_t rc, uint64_t position)
     if (rc >= 0) aof_set(&aof.synced, position);
     if (rc >= 0 || rc == -ECANCELED) return;
     aof_fail((int)rc);
-    if (!__atomic_exchange_n(&aof.sync_failed, true, __ATOMIC_RELAXED)) (void)aof_rewrite_start();
+    if (!__atomic_exchange_n(&aof.sync_failed, true, __ATOMIC_SEQ_CST)) (void)aof_rewrite_start();
 }
 
 /* ---- appending ---- */
@@ -165,7 +164,8 @@ static bool has_work(void)
 static bool has_grown(void)
 {
     uint64_t size = aof_size();
-    return size > LEAST_REWRITE && size > 2 * aof_get(&aof.base_size);
+    uint64_t least = (uint64_t)__atomic_load_n(&config.least_rewrite, __ATOMIC_RELAXED);
+    return size > least && size > 2 * aof_get(&aof.base_size);
 }
 
 static bool syncs_always(void)
@@ -194,13 +194,15 @@ edo_async(aof_write_batch)
     }
 }
 
-/* Writes all that is there. A failed write is tried again, until the function is cancelled. */
+/* Writes all that is there. A failed write is tried again, until the function is cancelled. Under a
+ * sustained load there is always more, so each batch may begin a rewrite. */
 edo_async(aof_write_all)
 {
     edo_body {
         int64_t rc;
         while (has_work()) {
             edo_call(rc, aof_write_batch);
+            if (has_grown()) (void)aof_rewrite_start();
             if (rc == -ECANCELED) edo_return(rc);
             if (rc == 0) continue;
             edo_try(edo_sleep(edo_ms(RETRY_PAUSE)));
@@ -216,7 +218,6 @@ edo_async_extern(aof_writer)
         do {
             edo_await_notified(rc, &aof.work);
             if (rc >= 0) edo_call(rc, aof_write_all);
-            if (has_grown()) (void)aof_rewrite_start();
         } while (rc >= 0);
         edo_shield();
         edo_call_for(rc, edo_s(FINISH_LIMIT), aof_write_all);

@@ -23,9 +23,13 @@ bool aof_rewrite_has_failed(void)
     return __atomic_load_n(&aof.rewrite_failed, __ATOMIC_RELAXED);
 }
 
+/* A request during a rewrite stores no permit, which would begin a second one. A request for a failed
+ * sync is not lost: it sets sync_failed before it reads is_due, and the rewriter clears is_due
+ * before it reads sync_failed, all in one order (SEQ_CST). So the request sees is_due cleared, or
+ * the rewriter sees the failure. */
 bool aof_rewrite_start(void)
 {
-    if (aof_is_rewriting()) return false;
+    if (__atomic_exchange_n(&aof.is_due, true, __ATOMIC_SEQ_CST)) return false;
     edo_notify_one(&aof.rewrite);
     return true;
 }
@@ -194,6 +198,7 @@ drop:
 /* After a failure, the log must grow again before a rewrite begins by itself. */
 static void note_end(int64_t rc)
 {
+    __atomic_store_n(&aof.is_due, false, __ATOMIC_SEQ_CST);
     __atomic_store_n(&aof.rewrite_failed, rc < 0, __ATOMIC_RELAXED);
     if (rc >= 0 || rc == -ECANCELED) return;
     fprintf(stderr, "mini-redis: rewrite of the log: %s\n", edo_strerror(rc));

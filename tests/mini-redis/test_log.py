@@ -238,9 +238,10 @@ class Disk:
         wait_for(is_held, "a sync of", kind)
         return held[0]
 
-    def release(self, kind, held):
-        """Further syncs are not held."""
+    def release(self, kind, held, holds_next=False):
         self.pipe(kind).unlink()
+        if holds_next:
+            self.hold(kind)  # another pipe: a writer cannot meet the released sync
         os.close(held)
 
 
@@ -284,6 +285,27 @@ def late_directory(command):
             wait_for(lambda: server.client().call("SET", "b", "2") == "OK", "recovery")
 
 
+def growth(command):
+    """A log that has grown is rewritten, even if the writer always has more to write."""
+    with tempfile.TemporaryDirectory() as directory:
+        disk = Disk(directory)
+        with Server(command, *ALWAYS, "--auto-aof-rewrite-min-size", 1000,
+                    environment=disk.environment) as server:
+            first, second, reader = server.client(), server.client(), server.client()
+            disk.hold("data")
+            first.send("SET", "large", "x" * 1000)
+            held = disk.wait_held("data")
+            second.send("SET", "a", "1")
+            wait_for(lambda: reader.call("GET", "a") == b"1", "the next batch")
+            disk.release("data", held, holds_next=True)
+            held = disk.wait_held("data")
+            wait_for(lambda: b"rewrite_in_progress:1" in reader.call("INFO", "persistence"),
+                     "a rewrite begins before the second batch ends")
+            disk.release("data", held)
+            check(first.read() == "OK" and second.read() == "OK", "replies")
+            wait_for(lambda: b"aof_rewrites:1" in reader.call("INFO", "persistence"), "a rewrite")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("mini")
@@ -303,6 +325,7 @@ def main():
     for policy in ("always", "everysec"):
         failed_sync(command, policy)
     late_directory(command)
+    growth(command)
 
 
 if __name__ == "__main__":
