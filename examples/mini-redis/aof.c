@@ -7,7 +7,6 @@
 enum {
     MUCH_PENDING = 64 * 1024 * 1024, // bytes
     RETRY_PAUSE = 200,               // ms, after a failed write
-    FINISH_LIMIT = 5,                // s, to write the rest at the end
 };
 
 struct aof aof;
@@ -211,6 +210,33 @@ edo_async(aof_write_all)
     }
 }
 
+/* Syncs what is written. */
+edo_async(aof_sync)
+{
+    edo_body {
+        int64_t rc;
+        edo_lock(rc, &aof.file_lock);
+        if (rc < 0) edo_return(rc);
+        self->written = aof.written;
+        if (aof.synced != self->written) {
+            edo_await(rc, edo_file_sync_data(aof.file));
+            aof_note_sync(rc, self->written);
+        }
+        edo_mutex_unlock(&aof.file_lock);
+        edo_return(rc < 0 ? rc : 0);
+    }
+}
+
+edo_async(aof_finish)
+{
+    edo_body {
+        int64_t rc;
+        edo_call(rc, aof_write_all);
+        if (rc >= 0) edo_call(rc, aof_sync);
+        edo_return(rc);
+    }
+}
+
 edo_async_extern(aof_writer)
 {
     edo_body {
@@ -220,8 +246,8 @@ edo_async_extern(aof_writer)
             if (rc >= 0) edo_call(rc, aof_write_all);
         } while (rc >= 0);
         edo_shield();
-        edo_call_for(rc, edo_s(FINISH_LIMIT), aof_write_all);
-        if (rc >= 0) edo_await(rc, edo_file_sync_data(aof.file));
+        edo_call_for(rc, edo_s(FINISH_LIMIT), aof_finish);
+        if (rc < 0) aof_fail((int)rc);
         edo_return(rc);
     }
 }
@@ -234,14 +260,16 @@ edo_async_extern(aof_syncer)
         for (;;) {
             edo_try(edo_interval_next(&self->interval, NULL));
             if (__atomic_load_n(&config.appendfsync, __ATOMIC_RELAXED) != FSYNC_EVERYSEC) continue;
-            edo_lock(rc, &aof.file_lock);
-            if (rc < 0) edo_return(rc);
-            self->written = aof.written;
-            if (aof.synced != self->written) {
-                edo_await(rc, edo_file_sync_data(aof.file));
-                aof_note_sync(rc, self->written);
-            }
-            edo_mutex_unlock(&aof.file_lock);
+            edo_call(rc, aof_sync);
+            if (rc == -ECANCELED) edo_return(rc);
         }
     }
+}
+
+int aof_end(void)
+{
+    int error = aof_error();
+    if (error < 0)
+        fprintf(stderr, "mini-redis: the log is not complete: %s\n", edo_strerror(error));
+    return error;
 }

@@ -3,6 +3,8 @@
 
 #include "aof.h"
 
+enum { FINISH_LIMIT = 5 }; // s, for the rest at the end; well within the runtime's drain_limit
+
 #define AOF_NAME     "appendonly.aof"
 #define AOF_NEW_NAME "appendonly.aof.new"
 

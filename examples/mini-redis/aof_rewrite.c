@@ -205,16 +205,24 @@ static void note_end(int64_t rc)
     aof_set(&aof.base_size, aof_size());
 }
 
+/* At the end, no client changes the database any more, so a last rewrite brings back what a failed
+ * sync has lost. */
 edo_async_extern(aof_rewriter)
 {
     edo_body {
         int64_t rc;
         for (;;) {
-            if (!aof_sync_has_failed()) edo_try(edo_notified(&aof.rewrite));
+            if (!aof_sync_has_failed()) edo_try_or(end, edo_notified(&aof.rewrite));
             edo_call(rc, aof_rewrite);
             note_end(rc);
-            if (rc == -ECANCELED) edo_return(rc);
-            if (aof_sync_has_failed()) edo_try(edo_sleep(edo_s(RETRY_PAUSE)));
+            if (rc == -ECANCELED) break;
+            if (aof_sync_has_failed()) edo_try_or(end, edo_sleep(edo_s(RETRY_PAUSE)));
         }
+end:
+        if (!aof_sync_has_failed()) edo_return(0);
+        edo_shield();
+        edo_call_for(rc, edo_s(FINISH_LIMIT), aof_rewrite);
+        note_end(rc);
+        edo_return(rc);
     }
 }

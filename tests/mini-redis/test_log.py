@@ -306,6 +306,30 @@ def growth(command):
             wait_for(lambda: b"aof_rewrites:1" in reader.call("INFO", "persistence"), "a rewrite")
 
 
+def end_in_a_failure(command, rewrites):
+    """The server's end during a failure of the log makes a last rewrite, and fails without it."""
+    with tempfile.TemporaryDirectory() as directory:
+        disk = Disk(directory)
+        with Server(command, *ALWAYS, environment=disk.environment) as server:
+            log = pathlib.Path(server.directory, "appendonly.aof")
+            server.client().call("SETRANGE", "large", 100000, "x")  # short in the log
+            before, everything = log.stat().st_ino, resource.RLIM_INFINITY
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (50000, everything))
+            disk.broken.touch()
+            check(is_refused(server), "refused")
+            wait_for(lambda: b"bgrewrite_status:err" in server.client().call("INFO", "persistence"),
+                     "the rewrite fails")
+            disk.broken.unlink()
+            if rewrites:
+                resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (everything, everything))
+            status = server.end()
+            check(status == (0 if rewrites else 1), "exit status", status, server.output())
+            check((log.stat().st_ino != before) == rewrites, "a new file")
+            check(("the log is not complete" in server.output()) != rewrites, server.output())
+            server.start()
+            check(server.client().call("STRLEN", "large") == 100001, "kept")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("mini")
@@ -326,6 +350,8 @@ def main():
         failed_sync(command, policy)
     late_directory(command)
     growth(command)
+    for rewrites in (True, False):
+        end_in_a_failure(command, rewrites)
 
 
 if __name__ == "__main__":
