@@ -63,7 +63,7 @@ bool aof_sync_has_failed(void)
  * a new file from memory. */
 void aof_note_sync(int64_t rc, uint64_t position)
 {
-    if (rc >= 0) aof_set(&aof.synced, position);
+    if (rc >= 0 && !aof_sync_has_failed()) aof_set(&aof.synced, position);
     if (rc >= 0 || rc == -ECANCELED) return;
     aof_fail((int)rc);
     if (!__atomic_exchange_n(&aof.sync_failed, true, __ATOMIC_SEQ_CST)) (void)aof_rewrite_start();
