@@ -223,6 +223,7 @@ edo_async(aof_sync)
             aof_note_sync(rc, self->written);
         }
         edo_mutex_unlock(&aof.file_lock);
+        edo_notify_waiters(&aof.progress);
         edo_return(rc < 0 ? rc : 0);
     }
 }
@@ -259,7 +260,7 @@ edo_async_extern(aof_syncer)
         edo_interval_init(&self->interval, edo_s(1), EDO_MISSED_SKIP);
         for (;;) {
             edo_try(edo_interval_next(&self->interval, NULL));
-            if (__atomic_load_n(&config.appendfsync, __ATOMIC_RELAXED) != FSYNC_EVERYSEC) continue;
+            if (__atomic_load_n(&config.appendfsync, __ATOMIC_RELAXED) == FSYNC_NO) continue;
             edo_call(rc, aof_sync);
             if (rc == -ECANCELED) edo_return(rc);
         }

@@ -66,7 +66,8 @@ struct aof_writer {
     edo_args();
 };
 
-/* Syncs once a second, if the policy says so. */
+/* Syncs once a second, unless the policy is "no". With "always", something is left to sync only after
+ * a change of the policy. */
 edo_declare_async(aof_syncer);
 struct aof_syncer {
     edo_frame(struct aof_sync sync;);

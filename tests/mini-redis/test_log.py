@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from resp import Error, LIMIT, Server, check
+from resp import Error, LIMIT, Server, check, encode
 
 LOG = ("--appendonly", "yes")
 ALWAYS = (*LOG, "--appendfsync", "always")
@@ -189,6 +189,22 @@ def every_second(command):
                 check(server.client().call("GET", f"key{n}") == b"value%d" % n, "after a kill", n)
 
 
+def policy_change(command):
+    """A client waits for a sync of changes that were written when no policy asked for one."""
+    with Server(command, *LOG, "--appendfsync", "no", "--workers", 2) as server:
+        client, keys = server.client(), 50000
+        client.socket.sendall(b"".join(encode(("SET", f"key{i}", "x")) for i in range(keys)))
+        for _ in range(keys):
+            check(client.read() == "OK", "SET")
+        # The walks give the writer the time to write before the policy changes.
+        client.socket.sendall(encode(("SET", "a", "1")) + encode(("KEYS", "none*")) * 20
+                              + encode(("CONFIG", "SET", "appendfsync", "always")))
+        check(client.read() == "OK", "SET")
+        for _ in range(20):
+            check(client.read() == [], "KEYS")
+        check(client.read() == "OK", "CONFIG")
+
+
 def failed_rewrite(command):
     """A rewrite that finds no room leaves the log as it is, and no file behind."""
     with Server(command, *ALWAYS) as server:
@@ -342,6 +358,7 @@ def main():
     torn_tail(command)
     full_disk(command)
     every_second(command)
+    policy_change(command)
     failed_rewrite(command)
     if "FAIL_SYNC_LIBRARY" not in os.environ:
         print("SKIPPED: failed syncs (ctest names the library)", file=sys.stderr)
