@@ -7,8 +7,6 @@
 enum {
     MUCH_PENDING = 64 * 1024 * 1024, // bytes
     RETRY_PAUSE = 200,               // ms, after a failed write
-    LEAST_REWRITE = 64 * 1024 * 1024,
-    FINISH_LIMIT = 5, // s, to write the rest at the end
 };
 
 struct aof aof;
@@ -58,17 +56,17 @@ void aof_fail(int error)
 
 bool aof_sync_has_failed(void)
 {
-    return __atomic_load_n(&aof.sync_failed, __ATOMIC_RELAXED);
+    return __atomic_load_n(&aof.sync_failed, __ATOMIC_SEQ_CST);
 }
 
 /* A failed sync may have lost bytes of the file, and no later sync brings them back: a rewrite makes
  * a new file from memory. */
 void aof_note_sync(int64_t rc, uint64_t position)
 {
-    if (rc >= 0) aof_set(&aof.synced, position);
+    if (rc >= 0 && !aof_sync_has_failed()) aof_set(&aof.synced, position);
     if (rc >= 0 || rc == -ECANCELED) return;
     aof_fail((int)rc);
-    if (!__atomic_exchange_n(&aof.sync_failed, true, __ATOMIC_RELAXED)) (void)aof_rewrite_start();
+    if (!__atomic_exchange_n(&aof.sync_failed, true, __ATOMIC_SEQ_CST)) (void)aof_rewrite_start();
 }
 
 /* ---- appending ---- */
@@ -165,7 +163,8 @@ static bool has_work(void)
 static bool has_grown(void)
 {
     uint64_t size = aof_size();
-    return size > LEAST_REWRITE && size > 2 * aof_get(&aof.base_size);
+    uint64_t least = (uint64_t)__atomic_load_n(&config.least_rewrite, __ATOMIC_RELAXED);
+    return size > least && size > 2 * aof_get(&aof.base_size);
 }
 
 static bool syncs_always(void)
@@ -194,18 +193,48 @@ edo_async(aof_write_batch)
     }
 }
 
-/* Writes all that is there. A failed write is tried again, until the function is cancelled. */
+/* Writes all that is there. A failed write is tried again, until the function is cancelled. Under a
+ * sustained load there is always more, so each batch may begin a rewrite. */
 edo_async(aof_write_all)
 {
     edo_body {
         int64_t rc;
         while (has_work()) {
             edo_call(rc, aof_write_batch);
+            if (has_grown()) (void)aof_rewrite_start();
             if (rc == -ECANCELED) edo_return(rc);
             if (rc == 0) continue;
             edo_try(edo_sleep(edo_ms(RETRY_PAUSE)));
         }
         edo_return(0);
+    }
+}
+
+/* Syncs what is written. */
+edo_async(aof_sync)
+{
+    edo_body {
+        int64_t rc;
+        edo_lock(rc, &aof.file_lock);
+        if (rc < 0) edo_return(rc);
+        self->written = aof.written;
+        if (aof.synced != self->written) {
+            edo_await(rc, edo_file_sync_data(aof.file));
+            aof_note_sync(rc, self->written);
+        }
+        edo_mutex_unlock(&aof.file_lock);
+        edo_notify_waiters(&aof.progress);
+        edo_return(rc < 0 ? rc : 0);
+    }
+}
+
+edo_async(aof_finish)
+{
+    edo_body {
+        int64_t rc;
+        edo_call(rc, aof_write_all);
+        if (rc >= 0) edo_call(rc, aof_sync);
+        edo_return(rc);
     }
 }
 
@@ -216,11 +245,10 @@ edo_async_extern(aof_writer)
         do {
             edo_await_notified(rc, &aof.work);
             if (rc >= 0) edo_call(rc, aof_write_all);
-            if (has_grown()) (void)aof_rewrite_start();
         } while (rc >= 0);
         edo_shield();
-        edo_call_for(rc, edo_s(FINISH_LIMIT), aof_write_all);
-        if (rc >= 0) edo_await(rc, edo_file_sync_data(aof.file));
+        edo_call_for(rc, edo_s(FINISH_LIMIT), aof_finish);
+        if (rc < 0) aof_fail((int)rc);
         edo_return(rc);
     }
 }
@@ -232,15 +260,17 @@ edo_async_extern(aof_syncer)
         edo_interval_init(&self->interval, edo_s(1), EDO_MISSED_SKIP);
         for (;;) {
             edo_try(edo_interval_next(&self->interval, NULL));
-            if (__atomic_load_n(&config.appendfsync, __ATOMIC_RELAXED) != FSYNC_EVERYSEC) continue;
-            edo_lock(rc, &aof.file_lock);
-            if (rc < 0) edo_return(rc);
-            self->written = aof.written;
-            if (aof.synced != self->written) {
-                edo_await(rc, edo_file_sync_data(aof.file));
-                aof_note_sync(rc, self->written);
-            }
-            edo_mutex_unlock(&aof.file_lock);
+            if (__atomic_load_n(&config.appendfsync, __ATOMIC_RELAXED) == FSYNC_NO) continue;
+            edo_call(rc, aof_sync);
+            if (rc == -ECANCELED) edo_return(rc);
         }
     }
+}
+
+int aof_end(void)
+{
+    int error = aof_error();
+    if (error < 0)
+        fprintf(stderr, "mini-redis: the log is not complete: %s\n", edo_strerror(error));
+    return error;
 }

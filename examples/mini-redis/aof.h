@@ -41,6 +41,12 @@ bool aof_is_congested(void);
  * A torn command at the end is cut off. */
 int aof_load(void);
 
+struct aof_sync {
+    edo_frame();
+    edo_args();
+    uint64_t written;
+};
+
 /* Writes the log until it is cancelled; then writes and syncs the rest. */
 struct aof_write_batch {
     edo_frame();
@@ -50,20 +56,28 @@ struct aof_write_all {
     edo_frame(struct aof_write_batch batch;);
     edo_args();
 };
+struct aof_finish {
+    edo_frame(struct aof_write_all all; struct aof_sync sync;);
+    edo_args();
+};
 edo_declare_async(aof_writer);
 struct aof_writer {
-    edo_frame(struct aof_write_all all;);
+    edo_frame(struct aof_write_all all; struct aof_finish finish;);
     edo_args();
 };
 
-/* Syncs once a second, if the policy says so. */
+/* Syncs once a second, unless the policy is "no". With "always", something is left to sync only after
+ * a change of the policy. */
 edo_declare_async(aof_syncer);
 struct aof_syncer {
-    edo_frame();
+    edo_frame(struct aof_sync sync;);
     edo_args();
     edo_interval interval;
-    uint64_t written;
 };
+
+/* The log's result after the end of its tasks. Returns: 0; negative: it lacks changes, and a line on
+ * stderr says why. */
+int aof_end(void);
 
 /* ---- rewriting ---- */
 
@@ -95,8 +109,11 @@ struct aof_rewrite {
     edo_args();
     edo_file *file;
     int64_t child;
-    uint64_t size;
+    uint64_t size, position;
 };
+
+/* Rewrites the log on request, and after a failed sync until a rewrite succeeds: once more when it
+ * is cancelled. */
 edo_declare_async(aof_rewriter);
 struct aof_rewriter {
     edo_frame(struct aof_rewrite rewrite;);

@@ -140,12 +140,12 @@ static int cut_tail(struct loader *loader)
     return ftruncate(loader->fd, (off_t)loader->consumed) < 0 ? -errno : 0;
 }
 
-static void sync_directory(void)
+static int sync_directory(void)
 {
     int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        fprintf(stderr, "mini-redis: sync of the log's directory: %s\n", edo_strerror(-errno));
+    int rc = fd < 0 || fsync(fd) < 0 ? -errno : 0;
     if (fd >= 0) close(fd);
+    return rc;
 }
 
 static int open_log(struct loader *loader)
@@ -154,9 +154,8 @@ static int open_log(struct loader *loader)
     (void)unlink(AOF_NEW_NAME); // of a rewrite that a crash has ended
     loader->fd = open(AOF_NAME, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (loader->fd < 0 || fstat(loader->fd, &info) < 0) return -errno;
-    if (info.st_size == 0) sync_directory(); // the file may be new
     loader->size = (uint64_t)info.st_size;
-    return 0;
+    return sync_directory(); // the file may be new, or a crash has ended a rewrite after its rename
 }
 
 int aof_load(void)

@@ -3,6 +3,8 @@
 
 #include "aof.h"
 
+enum { FINISH_LIMIT = 5 }; // s, for the rest at the end; well within the runtime's drain_limit
+
 #define AOF_NAME     "appendonly.aof"
 #define AOF_NEW_NAME "appendonly.aof.new"
 
@@ -11,6 +13,7 @@ struct aof {
     edo_buffer pending;  // the lock; bytes that the writer has not taken
     edo_buffer changes;  // the lock; bytes since the fork of a rewrite
     bool is_rewriting;   // atomic; written under the lock
+    bool is_due;         // atomic; a rewrite was asked for, and has not ended
     bool rewrite_failed; // atomic; of the last one
     bool is_on;          // constant while tasks run
     uint64_t appended;   // atomic; written under the lock

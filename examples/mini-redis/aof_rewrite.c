@@ -23,9 +23,13 @@ bool aof_rewrite_has_failed(void)
     return __atomic_load_n(&aof.rewrite_failed, __ATOMIC_RELAXED);
 }
 
+/* A request during a rewrite stores no permit, which would begin a second one. A request for a failed
+ * sync is not lost: it sets sync_failed before it reads is_due, and the rewriter clears is_due
+ * before it reads sync_failed, all in one order (SEQ_CST). So the request sees is_due cleared, or
+ * the rewriter sees the failure. */
 bool aof_rewrite_start(void)
 {
-    if (aof_is_rewriting()) return false;
+    if (__atomic_exchange_n(&aof.is_due, true, __ATOMIC_SEQ_CST)) return false;
     edo_notify_one(&aof.rewrite);
     return true;
 }
@@ -80,8 +84,9 @@ static void take_changes(edo_buffer *ret_changes)
 }
 
 /* Makes the new file the log. Bytes that wait for the old file are in the new one, except the
- * changes since the last take_changes(). With the file's lock. */
-static void switch_files(edo_file *file, uint64_t size)
+ * changes since the last take_changes(). With the file's lock. Returns: the position up to which
+ * the new file has all changes. */
+static uint64_t switch_files(edo_file *file, uint64_t size)
 {
     edo_thread_mutex_lock(&aof.lock);
     edo_buffer_deinit(&aof.pending);
@@ -93,13 +98,22 @@ static void switch_files(edo_file *file, uint64_t size)
     edo_thread_mutex_unlock(&aof.lock);
     edo_file_close(aof.file);
     aof.file = file;
-    aof_set(&aof.written, position);
-    aof_set(&aof.synced, position);
     aof_set(&aof.size, size);
     aof_set(&aof.base_size, size);
-    aof_set(&aof.rewrites, aof.rewrites + 1);
-    __atomic_store_n(&aof.sync_failed, false, __ATOMIC_RELAXED);
-    aof_fail(0);
+    return position;
+}
+
+/* Notes the result of the directory's sync after the switch. A failure lasts until the rename is on
+ * the disk: a crash may still bring the old file back. With the file's lock. */
+static void note_switched(int64_t rc, uint64_t position)
+{
+    aof_set(&aof.written, position);
+    if (rc >= 0) {
+        __atomic_store_n(&aof.sync_failed, false, __ATOMIC_RELAXED);
+        aof_set(&aof.rewrites, aof.rewrites + 1);
+        aof_fail(0);
+    }
+    aof_note_sync(rc, position);
     edo_notify_one(&aof.work);
     edo_notify_waiters(&aof.progress);
 }
@@ -165,11 +179,12 @@ edo_async(aof_rewrite)
         edo_try_or(unlock, edo_file_sync(self->file));
         edo_try_or(unlock, self->size, edo_file_seek(self->file, 0, EDO_SEEK_END));
         edo_try_or(unlock, edo_path_rename(AOF_NEW_NAME, AOF_NAME));
-        switch_files(self->file, self->size);
+        edo_shield(); // the directory is synced, even if the rewriter is cancelled
+        self->position = switch_files(self->file, self->size);
         edo_call(rc, aof_sync_directory);
-        aof_note_sync(rc, aof.synced);
+        note_switched(rc, self->position);
         edo_mutex_unlock(&aof.file_lock);
-        edo_return(0);
+        edo_return(rc);
 unlock:
         edo_mutex_unlock(&aof.file_lock);
 drop:
@@ -183,22 +198,31 @@ drop:
 /* After a failure, the log must grow again before a rewrite begins by itself. */
 static void note_end(int64_t rc)
 {
+    __atomic_store_n(&aof.is_due, false, __ATOMIC_SEQ_CST);
     __atomic_store_n(&aof.rewrite_failed, rc < 0, __ATOMIC_RELAXED);
     if (rc >= 0 || rc == -ECANCELED) return;
     fprintf(stderr, "mini-redis: rewrite of the log: %s\n", edo_strerror(rc));
     aof_set(&aof.base_size, aof_size());
 }
 
+/* At the end, no client changes the database any more, so a last rewrite brings back what a failed
+ * sync has lost. */
 edo_async_extern(aof_rewriter)
 {
     edo_body {
         int64_t rc;
         for (;;) {
-            if (!aof_sync_has_failed()) edo_try(edo_notified(&aof.rewrite));
+            if (!aof_sync_has_failed()) edo_try_or(end, edo_notified(&aof.rewrite));
             edo_call(rc, aof_rewrite);
             note_end(rc);
-            if (rc == -ECANCELED) edo_return(rc);
-            if (aof_sync_has_failed()) edo_try(edo_sleep(edo_s(RETRY_PAUSE)));
+            if (rc == -ECANCELED) break;
+            if (aof_sync_has_failed()) edo_try_or(end, edo_sleep(edo_s(RETRY_PAUSE)));
         }
+end:
+        if (!aof_sync_has_failed()) edo_return(0);
+        edo_shield();
+        edo_call_for(rc, edo_s(FINISH_LIMIT), aof_rewrite);
+        note_end(rc);
+        edo_return(rc);
     }
 }

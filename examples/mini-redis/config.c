@@ -17,6 +17,7 @@ struct config config = {
     .maxclients = 10000,
     .write_timeout = 30,
     .output_limit = 8 * 1024 * 1024,
+    .least_rewrite = 64 * 1024 * 1024,
     .appendfsync = FSYNC_EVERYSEC,
 };
 
@@ -43,6 +44,7 @@ static const struct option {
     { "timeout", NUMBER, true, &config.timeout, 0, INT_MAX },
     { "write-timeout", NUMBER, true, &config.write_timeout, 1, INT_MAX },
     { "output-limit", NUMBER, true, &config.output_limit, 1024, INT_MAX },
+    { "auto-aof-rewrite-min-size", NUMBER, true, &config.least_rewrite, 0, INT64_MAX },
     { "save", FIXED, true, (char *)(uintptr_t) "", 0, 0 },
     { "databases", FIXED, false, (char *)(uintptr_t) "1", 0, 0 },
     { "maxmemory", FIXED, false, (char *)(uintptr_t) "0", 0, 0 },

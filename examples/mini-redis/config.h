@@ -14,6 +14,7 @@ struct config {
         timeout; // s without a command until a client is cut off; 0: never; atomic, as all below
     int64_t write_timeout; // s for a write to a client that does not read
     int64_t output_limit;  // bytes of messages that wait for a subscriber
+    int64_t least_rewrite; // bytes of the log, until it is rewritten by itself
     int64_t appendfsync;   // enum fsync_policy; atomic
 };
 

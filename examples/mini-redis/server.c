@@ -193,6 +193,7 @@ end:
         edo_await_for(rc, edo_s(DRAIN_LIMIT), edo_scope_join(&self->clients));
         edo_scope_cancel(&self->log);
         edo_await(rc, edo_scope_join(&self->log));
-        edo_return(edo_failure());
+        rc = aof_end();
+        edo_return(edo_failure() < 0 ? edo_failure() : rc);
     }
 }

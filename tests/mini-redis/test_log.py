@@ -4,6 +4,7 @@
 usage: test_log.py MINI_REDIS [--rounds N]
 """
 import argparse
+import errno
 import os
 import pathlib
 import random
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from resp import Error, LIMIT, Server, check
+from resp import Error, LIMIT, Server, check, encode
 
 LOG = ("--appendonly", "yes")
 ALWAYS = (*LOG, "--appendfsync", "always")
@@ -188,6 +189,22 @@ def every_second(command):
                 check(server.client().call("GET", f"key{n}") == b"value%d" % n, "after a kill", n)
 
 
+def policy_change(command):
+    """A client waits for a sync of changes that were written when no policy asked for one."""
+    with Server(command, *LOG, "--appendfsync", "no", "--workers", 2) as server:
+        client, keys = server.client(), 50000
+        client.socket.sendall(b"".join(encode(("SET", f"key{i}", "x")) for i in range(keys)))
+        for _ in range(keys):
+            check(client.read() == "OK", "SET")
+        # The walks give the writer the time to write before the policy changes.
+        client.socket.sendall(encode(("SET", "a", "1")) + encode(("KEYS", "none*")) * 20
+                              + encode(("CONFIG", "SET", "appendfsync", "always")))
+        check(client.read() == "OK", "SET")
+        for _ in range(20):
+            check(client.read() == [], "KEYS")
+        check(client.read() == "OK", "CONFIG")
+
+
 def failed_rewrite(command):
     """A rewrite that finds no room leaves the log as it is, and no file behind."""
     with Server(command, *ALWAYS) as server:
@@ -209,32 +226,124 @@ def failed_rewrite(command):
         check(client.call("STRLEN", "large") == 100001 and client.call("GET", "after") == b"1", "kept")
 
 
+class Disk:
+    """The disk of a server as fail_sync.c shows it: syncs fail or are held."""
+
+    def __init__(self, directory):
+        self.broken = pathlib.Path(directory, "broken")
+        self.environment = {"LD_PRELOAD": os.environ["FAIL_SYNC_LIBRARY"],
+                            "FAIL_SYNC": str(self.broken), "EDO_DRIVER": "epoll",
+                            "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+
+    def pipe(self, kind):
+        return pathlib.Path(f"{self.broken}.{kind}")
+
+    def hold(self, kind):
+        os.mkfifo(self.pipe(kind))
+
+    def wait_held(self, kind):
+        """Waits until a sync is held. Returns: a descriptor, whose closing continues the sync."""
+        held = []
+
+        def is_held():
+            try:
+                held.append(os.open(self.pipe(kind), os.O_WRONLY | os.O_NONBLOCK))
+            except OSError as error:
+                check(error.errno == errno.ENXIO, error)
+            return bool(held)
+        wait_for(is_held, "a sync of", kind)
+        return held[0]
+
+    def release(self, kind, held, holds_next=False):
+        self.pipe(kind).unlink()
+        if holds_next:
+            self.hold(kind)  # another pipe: a writer cannot meet the released sync
+        os.close(held)
+
+
+def is_refused(server):
+    reply = server.client().call("SET", "b", "1")
+    return isinstance(reply, Error) and reply.startswith("MISCONF")
+
+
 def failed_sync(command, policy):
     """When a sync fails, commands that write are refused until a rewrite has made a new file."""
-    library = os.environ.get("FAIL_SYNC_LIBRARY")
-    if not library:
-        print("SKIPPED: failed syncs (ctest names the library)", file=sys.stderr)
-        return
     with tempfile.TemporaryDirectory() as directory:
-        broken = pathlib.Path(directory, "broken")
-        environment = {"LD_PRELOAD": library, "FAIL_SYNC": str(broken), "EDO_DRIVER": "epoll",
-                       "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
-        with Server(command, *LOG, "--appendfsync", policy, environment=environment) as server:
+        disk = Disk(directory)
+        with Server(command, *LOG, "--appendfsync", policy, environment=disk.environment) as server:
             client = server.client()
             check(client.call("SET", "a", "1") == "OK", "before")
-            broken.touch()
-
-            def is_refused():
-                reply = server.client().call("SET", "b", "1")
-                return isinstance(reply, Error) and reply.startswith("MISCONF")
-            wait_for(is_refused, "refused")
+            disk.broken.touch()
+            wait_for(lambda: is_refused(server), "refused")
             check(client.call("GET", "a") == b"1", "reads are served")
-            broken.unlink()
+            disk.broken.unlink()
             wait_for(lambda: server.client().call("SET", "b", "2") == "OK", "recovery")
             check(b"aof_rewrites:0" not in server.client().call("INFO", "persistence"), "a new file")
             server.end(signal.SIGKILL if policy == "always" else signal.SIGTERM)
             server.start()
             check(server.client().call("MGET", "a", "b") == [b"1", b"2"], "after recovery")
+
+
+def late_directory(command):
+    """A failure of the log is over when the rename of its new file is on the disk, not before."""
+    with tempfile.TemporaryDirectory() as directory:
+        disk = Disk(directory)
+        with Server(command, *ALWAYS, environment=disk.environment) as server:
+            disk.hold("directory")
+            disk.broken.touch()
+            check(is_refused(server), "refused")
+            held = disk.wait_held("directory")
+            disk.broken.unlink()
+            info = server.client().call("INFO", "persistence")
+            check(b"aof_last_write_status:err" in info and b"aof_rewrites:0" in info, info)
+            check(is_refused(server), "refused until the rename is on the disk")
+            disk.release("directory", held)
+            wait_for(lambda: server.client().call("SET", "b", "2") == "OK", "recovery")
+
+
+def growth(command):
+    """A log that has grown is rewritten, even if the writer always has more to write."""
+    with tempfile.TemporaryDirectory() as directory:
+        disk = Disk(directory)
+        with Server(command, *ALWAYS, "--auto-aof-rewrite-min-size", 1000,
+                    environment=disk.environment) as server:
+            first, second, reader = server.client(), server.client(), server.client()
+            disk.hold("data")
+            first.send("SET", "large", "x" * 1000)
+            held = disk.wait_held("data")
+            second.send("SET", "a", "1")
+            wait_for(lambda: reader.call("GET", "a") == b"1", "the next batch")
+            disk.release("data", held, holds_next=True)
+            held = disk.wait_held("data")
+            wait_for(lambda: b"rewrite_in_progress:1" in reader.call("INFO", "persistence"),
+                     "a rewrite begins before the second batch ends")
+            disk.release("data", held)
+            check(first.read() == "OK" and second.read() == "OK", "replies")
+            wait_for(lambda: b"aof_rewrites:1" in reader.call("INFO", "persistence"), "a rewrite")
+
+
+def end_in_a_failure(command, rewrites):
+    """The server's end during a failure of the log makes a last rewrite, and fails without it."""
+    with tempfile.TemporaryDirectory() as directory:
+        disk = Disk(directory)
+        with Server(command, *ALWAYS, environment=disk.environment) as server:
+            log = pathlib.Path(server.directory, "appendonly.aof")
+            server.client().call("SETRANGE", "large", 100000, "x")  # short in the log
+            before, everything = log.stat().st_ino, resource.RLIM_INFINITY
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (50000, everything))
+            disk.broken.touch()
+            check(is_refused(server), "refused")
+            wait_for(lambda: b"bgrewrite_status:err" in server.client().call("INFO", "persistence"),
+                     "the rewrite fails")
+            disk.broken.unlink()
+            if rewrites:
+                resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (everything, everything))
+            status = server.end()
+            check(status == (0 if rewrites else 1), "exit status", status, server.output())
+            check((log.stat().st_ino != before) == rewrites, "a new file")
+            check(("the log is not complete" in server.output()) != rewrites, server.output())
+            server.start()
+            check(server.client().call("STRLEN", "large") == 100001, "kept")
 
 
 def main():
@@ -249,9 +358,17 @@ def main():
     torn_tail(command)
     full_disk(command)
     every_second(command)
+    policy_change(command)
     failed_rewrite(command)
+    if "FAIL_SYNC_LIBRARY" not in os.environ:
+        print("SKIPPED: failed syncs (ctest names the library)", file=sys.stderr)
+        return
     for policy in ("always", "everysec"):
         failed_sync(command, policy)
+    late_directory(command)
+    growth(command)
+    for rewrites in (True, False):
+        end_in_a_failure(command, rewrites)
 
 
 if __name__ == "__main__":
