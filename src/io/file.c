@@ -90,14 +90,27 @@ void edo__file_stream_keep(edo__file_stream *stream)
     stream->from = appends ? -1 : seek_to(stream, 0, EDO_SEEK_CURRENT);
 }
 
-/* Moves the position behind the transferred bytes, if these may be only a part. */
+static uint64_t bytes_of(const edo__file_call *call)
+{
+    const edo_slice *slices = call->data;
+    if (call->verb != EDO__FILE_READV && call->verb != EDO__FILE_WRITEV) return call->size;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < call->size; i++)
+        sum += slices[i].size;
+    return sum;
+}
+
+/* Moves the position behind the transferred bytes, if these are only a part and the kernel has not
+ * moved it. A position that has changed remains: the kernel has moved it, and since then another
+ * writer at the same position perhaps has, too. */
 static void settle_position(const edo__file_stream *stream, const edo_op *op)
 {
     edo__file_call call;
+    int64_t n = op->base.result;
+    if (n <= 0 || stream->from < 0) return;
     describe(op, &call);
-    bool is_whole = edo__request_of(op) < EDO__READV && (uint64_t)op->base.result == call.size;
-    if (op->base.result <= 0 || stream->from < 0 || is_whole) return;
-    seek_to(stream, stream->from + op->base.result, EDO_SEEK_SET);
+    if ((uint64_t)n == bytes_of(&call)) return;
+    if (seek_to(stream, 0, EDO_SEEK_CURRENT) == stream->from) seek_to(stream, n, EDO_SEEK_CURRENT);
 }
 
 static edo_poll end_step(edo_op *op, int64_t result)

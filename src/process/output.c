@@ -185,8 +185,9 @@ static int64_t end(edo_output *output, int64_t result)
     return result;
 }
 
-/* Polls the operation. Returns: the result; -EAGAIN if the operation waits. */
-static int64_t step(edo_output *output, edo_cx *cx)
+/* Polls the operation. *ret_result: the result of an operation that has ended. It may be any errno,
+ * also -EAGAIN. */
+static edo_poll step(edo_output *output, edo_cx *cx, int64_t *ret_result)
 {
     bool had_failed;
     do { // a second round after a failure cancels the other operations
@@ -198,11 +199,12 @@ static int64_t step(edo_output *output, edo_cx *cx)
     check_deadline(output, cx);
     bool is_ending = cx->fate != EDO_LIVE || output->has_failed;
     bool waits = edo__inner_is_set(&output->waiting);
-    if (!are_ways_idle(output, is_ending) || waits) return -EAGAIN;
-    if (output->ended < output->count && !is_ending) return -EAGAIN;
+    if (!are_ways_idle(output, is_ending) || waits) return EDO_PENDING;
+    if (output->ended < output->count && !is_ending) return EDO_PENDING;
     bool is_complete = output->ended == output->count && are_ways_idle(output, false);
-    if (output->has_failed || is_complete) return end(output, output->result);
-    return end(output, -ECANCELED);
+    bool has_result = output->has_failed || is_complete;
+    *ret_result = end(output, has_result ? output->result : -ECANCELED);
+    return EDO_READY;
 }
 
 typedef struct EDO__OVERLAY output_op {
@@ -252,13 +254,13 @@ static int enter(edo_op *op, const edo_cx *cx)
     return 0;
 }
 
-/* Waits for the spawn of a command. Returns: 0; -EAGAIN: the operation waits; an error. */
-static int64_t begin_command(edo_output *output, edo_cx *cx)
+/* Waits for the spawn of a command. *ret_result: 0, or the error of the spawn, which may be
+ * -EAGAIN. */
+static edo_poll begin_command(edo_output *output, edo_cx *cx, int64_t *ret_result)
 {
-    int64_t rc;
-    if (edo__inner_poll(&output->waiting, cx, &rc) == EDO_PENDING) return -EAGAIN;
-    if (rc == 0) begin(output, &output->own, 1);
-    return rc;
+    if (edo__inner_poll(&output->waiting, cx, ret_result) == EDO_PENDING) return EDO_PENDING;
+    if (*ret_result == 0) begin(output, &output->own, 1);
+    return EDO_READY;
 }
 
 static edo_poll output_poll(edo_future *future, edo_cx *cx)
@@ -268,9 +270,8 @@ static edo_poll output_poll(edo_future *future, edo_cx *cx)
     if (!edo__has_budget(cx)) return EDO_PENDING;
     int64_t result = enter(op, cx);
     if (result < 0) return edo__op_finish(op, cx, result);
-    if (!output->has_begun) result = begin_command(output, cx);
-    if (result == 0) result = step(output, cx);
-    if (result == -EAGAIN) return EDO_PENDING;
+    if (!output->has_begun && begin_command(output, cx, &result) == EDO_PENDING) return EDO_PENDING;
+    if (result == 0 && step(output, cx, &result) == EDO_PENDING) return EDO_PENDING;
     return edo__user_ends(&output->user, op, cx, result);
 }
 

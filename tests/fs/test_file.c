@@ -291,6 +291,74 @@ fs_test(lines_of_a_file_are_read, edo_file *file; edo_reader reader; char memory
     }
 }
 
+/* ---- two writers at one position ---- */
+
+/* An operation on a file. As soon as the operation has moved the file's position, another writer
+ * writes through the same open file, before the operation is polled again. */
+typedef struct overtaken {
+    edo_future base;
+    edo_op op;
+    int fd;
+    off_t from;
+    bool is_written;
+} overtaken;
+
+static edo_poll overtaken_poll(edo_future *future, edo_cx *cx)
+{
+    overtaken *self = (overtaken *)(void *)future;
+    if (!self->is_written && lseek(self->fd, 0, SEEK_CUR) != self->from) {
+        assert_int_equal(write(self->fd, "other", 5), 5);
+        self->is_written = true;
+    }
+    if (edo_poll_future(&self->op.base, cx) == EDO_PENDING) return EDO_PENDING;
+    self->base.result = self->op.base.result;
+    return EDO_READY;
+}
+
+static overtaken overtake(edo_op op, int fd)
+{
+    static const edo_future_ops ops = { .name = "overtaken",
+                                        .poll = overtaken_poll,
+                                        .kind = EDO_KIND_OWNER };
+    return (overtaken){ .base.ops = &ops, .op = op, .fd = fd, .from = lseek(fd, 0, SEEK_CUR) };
+}
+
+/* Whole vectors, and a read of fewer bytes than its buffer has. */
+fs_test(another_writer_at_the_position_is_not_overwritten, edo_file *file; overtaken transfer;
+        edo_slice parts[2]; char buffer[16]; int fd;)
+{
+    edo_body {
+        int64_t n;
+        const uint32_t both = EDO_OPEN_READ | EDO_OPEN_WRITE | EDO_OPEN_CREATE;
+        edo_await(n, edo_file_open(fs_path("f"), both, &self->file));
+        assert_int_equal(n, 0);
+        self->fd = dup(edo_file_fd(self->file));
+        self->parts[0] = (edo_slice){ "ab", 2 };
+        self->parts[1] = (edo_slice){ "cd", 2 };
+        self->transfer = overtake(edo_writev(edo_file_io(self->file), self->parts, 2), self->fd);
+        edo_await_on(n, &self->transfer.base);
+        assert_int_equal(n, 4);
+        if (!self->transfer.is_written) assert_int_equal(write(self->fd, "other", 5), 5);
+        edo_await(n, edo_write(edo_file_io(self->file), "ef", 2));
+        assert_int_equal(n, 2);
+        fs_expect("f", "abcdotheref", 11);
+        edo_await(n, edo_file_seek(self->file, 6, EDO_SEEK_SET));
+        assert_int_equal(n, 6);
+        edo_await(n, edo_file_sync(self->file));
+        edo_await(n, edo_file_advise(self->file, 0, 0, EDO_ADVICE_DONT_NEED)); // for the ring
+        self->transfer = overtake(edo_read(edo_file_io(self->file), self->buffer, 16), self->fd);
+        edo_await_on(n, &self->transfer.base);
+        assert_int_equal(n, 5);
+        if (!self->transfer.is_written) assert_int_equal(write(self->fd, "other", 5), 5);
+        edo_await(n, edo_write(edo_file_io(self->file), "gh", 2));
+        assert_int_equal(n, 2);
+        fs_expect("f", "abcdotherefothergh", 18);
+        close(self->fd);
+        edo_file_close(self->file);
+        edo_return(0);
+    }
+}
+
 /* ---- given-up rights ---- */
 
 enum { NOBODY = 65534 };

@@ -59,6 +59,7 @@ struct a_write_counts_what_the_disk_took {
     edo_args();
     edo_file *file;
     edo_op write;
+    edo_slice parts[2];
     edo_info info;
     int i;
 };
@@ -71,7 +72,10 @@ edo_async(a_write_counts_what_the_disk_took)
         for (self->i = 0; self->i < FILLS; self->i++) {
             edo_await(n, edo_file_open(fs_path("f"), flags, &self->file));
             assert_int_equal(n, 0);
-            self->write = edo_write_all(edo_file_io(self->file), data, DATA_SIZE);
+            self->parts[0] = (edo_slice){ data, DISK_SIZE / 4 };
+            self->parts[1] = (edo_slice){ data + DISK_SIZE / 4, DATA_SIZE - DISK_SIZE / 4 };
+            self->write = self->i % 2 ? edo_writev_all(edo_file_io(self->file), self->parts, 2)
+                                      : edo_write_all(edo_file_io(self->file), data, DATA_SIZE);
             edo_await_on(n, &self->write.base);
             assert_int_equal(n, -ENOSPC);
             assert_in_range(edo_op_progress(&self->write), DISK_SIZE / 2, DISK_SIZE);

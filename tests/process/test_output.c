@@ -2,6 +2,7 @@
 #include "process/children.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static const char *const cat[] = { "cat", NULL };
@@ -132,7 +133,31 @@ async_test(errors_of_the_spawn, edo_command command; edo_output output;)
     }
 }
 
-/* A cancelled call closes the process, with the fate of the command. */
+/* A spawn that fails with EAGAIN: the limit allows the child's user no process, and the user has
+ * one. Only the superuser can change the user. */
+async_test(spawn_that_fails_with_eagain, edo_command command; edo_output output;
+           edo_process *other;)
+{
+    edo_body {
+        int64_t rc;
+        static const edo_process_ids ids = { .uid = 23456, .gid = 23456 };
+        static const edo_process_limit limit = { RLIMIT_NPROC, 0, 0 };
+        if (geteuid() != 0) edo_return(0);
+        self->command = (edo_command){ .argv = cat, .in.kind = EDO_STDIO_PIPE, .ids = &ids };
+        self->other = spawn_command(&self->command);
+        self->output = (edo_output){ 0 };
+        self->command.limits = &limit;
+        self->command.limit_count = 1;
+        edo_await(rc, edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, -EAGAIN);
+        assert_int_equal(self->command.failed, EDO_STEP_EXEC);
+        edo_await(rc, edo_process_wait(self->other, NULL)); // closes the input
+        assert_int_equal(rc, 0);
+        edo_process_close(self->other);
+        edo_return(0);
+    }
+}
+
 /* The spawn does not hold up the thread of the task. */
 async_test(spawned_on_the_pool, edo_command command; edo_output output; edo_pool * pool;
            edo_pool_stats stats;)
@@ -154,6 +179,7 @@ async_test(spawned_on_the_pool, edo_command command; edo_output output; edo_pool
     }
 }
 
+/* A cancelled call closes the process, with the fate of the command. */
 async_test(cancelled, edo_command command; edo_output output; int64_t began;)
 {
     edo_body {
