@@ -138,6 +138,8 @@ edo_async(write_replies)
 
 /* ---- blocked ---- */
 
+/* A command that was cancelled has no reply. So its client is closed: the client would take the next
+ * reply for that of this command. */
 static void take_reply(struct client *client, int64_t rc)
 {
     struct waiter *waiter = &client->waiter;
@@ -146,6 +148,8 @@ static void take_reply(struct client *client, int64_t rc)
         put(&client->reply.bytes, waiter->reply.bytes.data, waiter->reply.bytes.size);
     else if (rc >= 0)
         reply_null_array(&client->reply);
+    else
+        client->closes = true;
     if (waiter->is_served) client->log_position = waiter->log_position;
     waiter_release(waiter);
 }

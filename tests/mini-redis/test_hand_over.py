@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from resp import Client, Error, LIMIT, Server, check, encode
+from resp import Client, Error, LIMIT, Server, check, encode, until_blocked
 
 HAND_OVERS = 3
 LARGE = 12 * 1024 * 1024  # bytes, more than the buffers of a connection hold
@@ -121,6 +121,26 @@ def large_replies(command):
         check(reader.file.read() == b"", "the end")
 
 
+def blocked(command):
+    """Blocked clients are closed, also those whose command is completed during the hand-over."""
+    with Server(command, "--workers", 2, "--appendonly", "yes") as server:
+        waiter, late, pusher = server.client(), server.client(), server.client()
+        waiter.send("BLPOP", "none", 0)
+        until_blocked(server.client(), 1)
+        blpop, rpush = encode(["BLPOP", "k", 0]), encode(["RPUSH", "k", "x"])
+        for client, data in (late, blpop), (pusher, rpush):
+            client.socket.sendall(encode(["PING"]) + data[:-4])
+            check(client.read() == "PONG", "half a command has come")
+        stop_clients(server, signal.SIGUSR2)
+        late.socket.sendall(blpop[-4:] + encode(["BLPOP", "other", 0]))
+        check(late.file.read() == b"", "a client that blocks during the hand-over is closed")
+        pusher.socket.sendall(rpush[-4:])
+        check(pusher.read() == 1, "RPUSH")
+        check(waiter.file.read() == b"", "a blocked client is closed")
+        check(pusher.call("LLEN", "k") == 1, "no closed client has got the element")
+        check(server.end() == 0, "exit status", server.output())
+
+
 def busy_clients(command):
     # A relative path of the program, which changes its directory.
     with Server([os.path.relpath(command[0])], "--workers", 2, "--appendonly", "yes") as server:
@@ -159,7 +179,7 @@ def without_log(command):
 
 
 def main():
-    for test in busy_clients, large_replies, without_log:
+    for test in busy_clients, large_replies, blocked, without_log:
         test([sys.argv[1]])
 
 
