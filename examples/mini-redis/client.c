@@ -120,11 +120,16 @@ void client_forget_watches(struct client *client)
     table_deinit(&client->watches, NULL);
 }
 
-/* Nobody can reach the client once the subscriptions and the list have lost it. */
+/* No other task can reach the client once the subscriptions, the waiters and the list have lost
+ * it. */
 void client_destroy(struct client *client)
 {
     if (!client) return;
     pubsub_forget(client);
+    if (client->waiter.client) {
+        waiter_end(client);
+        waiter_release(&client->waiter);
+    }
     delist(client);
     client_forget_queue(client);
     client_forget_watches(client);

@@ -11,7 +11,7 @@ enum {
     KEPT_BUFFER = 64 * 1024,     // bytes of a buffer that an idle client keeps
     BLOCKED_INPUT = 1024 * 1024, // bytes that are read ahead while a client is blocked
     WRITE_PIECE = 1024 * 1024,   // bytes that must be written within the time limit
-    LAST_WRITE = 1,              // s, for the last replies
+    LAST_REPLIES = 2,            // s, for the last commands and replies, less than the server waits
 };
 
 /* ---- reading ---- */
@@ -83,12 +83,16 @@ static void refuse_replies(struct client *client)
     client->closes = true;
 }
 
-static void forget_replies(struct client *client)
+/* Drops the replies that were written. A cancelled write leaves a rest, for the last write. */
+static void forget_replies(struct client *client, size_t written)
 {
-    if (client->reply.bytes.capacity > KEPT_BUFFER)
-        edo_buffer_deinit(&client->reply.bytes);
+    edo_buffer *bytes = &client->reply.bytes;
+    if (written < bytes->size)
+        edo_buffer_advance(bytes, written);
+    else if (bytes->capacity > KEPT_BUFFER)
+        edo_buffer_deinit(bytes);
     else
-        edo_buffer_truncate(&client->reply.bytes, 0);
+        edo_buffer_truncate(bytes, 0);
     if (client->input.size == 0 && client->input.capacity > KEPT_BUFFER)
         edo_buffer_deinit(&client->input);
 }
@@ -100,13 +104,11 @@ static int64_t write_limit(void)
 
 /* The next part of the replies: a client that reads a large reply slowly is not one that does not
  * read. */
-static edo_op write_piece(const struct client *client, size_t *at)
+static edo_op write_piece(const struct client *client, size_t at)
 {
     const edo_buffer *bytes = &client->reply.bytes;
-    size_t start = *at, rest = bytes->size - start;
-    size_t size = rest < WRITE_PIECE ? rest : WRITE_PIECE;
-    *at = start + size;
-    return edo_write_all(client->conn, bytes->data + start, size);
+    size_t rest = bytes->size - at;
+    return edo_write_all(client->conn, bytes->data + at, rest < WRITE_PIECE ? rest : WRITE_PIECE);
 }
 
 /* Writes all replies, when the log has the changes that they confirm. */
@@ -125,15 +127,19 @@ edo_async(write_replies)
         if (client->log_position && aof_is_safe(client->log_position) < 0) refuse_replies(client);
         client->log_position = 0;
         self->written = 0;
-        while (rc >= 0 && self->written < self->client->reply.bytes.size)
-            edo_await_for(rc, write_limit(), write_piece(self->client, &self->written));
-        forget_replies(self->client);
+        while (rc >= 0 && self->written < self->client->reply.bytes.size) {
+            edo_await_for(rc, write_limit(), write_piece(self->client, self->written));
+            self->written += edo_op_progress(edo_last_op());
+        }
+        forget_replies(self->client, self->written);
         edo_return(rc);
     }
 }
 
 /* ---- blocked ---- */
 
+/* A command that was cancelled has no reply. So its client is closed: the client would take the next
+ * reply for that of this command. */
 static void take_reply(struct client *client, int64_t rc)
 {
     struct waiter *waiter = &client->waiter;
@@ -142,6 +148,8 @@ static void take_reply(struct client *client, int64_t rc)
         put(&client->reply.bytes, waiter->reply.bytes.data, waiter->reply.bytes.size);
     else if (rc >= 0)
         reply_null_array(&client->reply);
+    else
+        client->closes = true;
     if (waiter->is_served) client->log_position = waiter->log_position;
     waiter_release(waiter);
 }
@@ -173,28 +181,44 @@ edo_async(wait_blocked)
 
 /* ---- the connection ---- */
 
-/* The last commands of a client before the server's end: those that have arrived are answered. */
-static void execute_rest(struct client *client)
+/* Killed, or too slow for its messages: such a client gets no further replies. */
+static bool is_cut_off(const struct client *client)
 {
-    int64_t n;
-    if (hand_over_is_on()) return; // the next program reads the rest
-    if (client->shown.is_killed || client->mailbox.is_full) return;
-    make_room(client);
-    n = edo_try_read(client->conn, edo_buffer_tail(&client->input),
-                     edo_buffer_room(&client->input));
-    if (n > 0) (void)note_read(client, n);
-    if (client_execute(client) == IS_BLOCKED) take_reply(client, -ECANCELED);
+    return client->shown.is_killed || client->mailbox.is_full;
 }
 
-/* Reads until the client is between two commands. */
-edo_async(finish_input)
+/* Input that has come before the server's end. */
+static void read_rest(struct client *client)
+{
+    make_room(client);
+    int64_t n = edo_try_read(client->conn, edo_buffer_tail(&client->input),
+                             edo_buffer_room(&client->input));
+    if (n > 0) (void)note_read(client, n);
+}
+
+/* Executes commands without waiting for any. Returns: whether there are replies or more commands. */
+static bool execute_last(struct client *client)
+{
+    enum outcome outcome = client_execute(client);
+    if (outcome == IS_BLOCKED) take_reply(client, -ECANCELED);
+    return outcome != NEEDS_INPUT || client->reply.bytes.size;
+}
+
+/* The last commands of a client before the server's end: those that have arrived are answered.
+ * Before a hand-over the next program reads the rest, but a command of which a part has come is
+ * awaited. A reply of which a part was written comes first: refuse_replies() must not find it. */
+edo_async(finish_client)
 {
     edo_body {
-        int64_t rc = 0;
-        while (rc >= 0 && self->client->input.size) {
-            edo_call(rc, read_input, .client = self->client);
-            if (rc < 0 || client_execute(self->client) == CLOSES) break;
+        int64_t rc;
+        if (!hand_over_is_on()) read_rest(self->client);
+        for (;;) {
             edo_call(rc, write_replies, .client = self->client);
+            if (rc < 0 || self->client->closes) break;
+            if (execute_last(self->client)) continue;
+            if (!hand_over_is_on() || self->client->input.size == 0) break;
+            edo_call(rc, read_input, .client = self->client);
+            if (rc < 0) break;
         }
         edo_return(rc);
     }
@@ -213,21 +237,17 @@ edo_async_extern(connection)
                 edo_call(rc, write_replies, .client = self->client);
             else
                 rc = 0;
-            if (rc < 0 || self->client->closes || self->outcome == CLOSES) break;
+            if (rc < 0 || self->client->closes) break;
             if (self->outcome == IS_BLOCKED)
                 edo_call(rc, wait_blocked, .client = self->client);
             else if (self->outcome == NEEDS_INPUT)
                 edo_call(rc, read_input, .client = self->client);
         } while (rc >= 0);
         if (self->client->waiter.client) take_reply(self->client, rc);
-        if (rc == -ECANCELED) {
+        if (rc == -ECANCELED && !is_cut_off(self->client)) {
             edo_shield();
-            execute_rest(self->client);
-            edo_call_for(rc, edo_s(LAST_WRITE), write_replies, .client = self->client);
-            if (hand_over_is_on()) {
-                edo_call_for(rc, edo_s(LAST_WRITE), finish_input, .client = self->client);
-                (void)hand_over_client(self->client);
-            }
+            edo_call_for(rc, edo_s(LAST_REPLIES), finish_client, .client = self->client);
+            if (rc >= 0 && hand_over_is_on()) (void)hand_over_client(self->client);
         }
         client_destroy(self->client);
         server_slot_free();

@@ -20,7 +20,7 @@ struct wait_blocked {
     edo_op read, served, limit;
 };
 
-struct finish_input {
+struct finish_client {
     edo_frame(struct read_input read; struct write_replies write;);
     edo_args(struct client *client;);
 };
@@ -28,7 +28,7 @@ struct finish_input {
 edo_declare_async(connection);
 struct connection {
     edo_frame(struct read_input read; struct write_replies write; struct wait_blocked wait;
-              struct finish_input finish;);
+              struct finish_client finish;);
     edo_args(edo_io *conn; bool is_unix; bool is_resp3;);
     struct client *client;
     enum outcome outcome;

@@ -96,6 +96,7 @@ static enum outcome execute_next(struct client *client, size_t *used)
     if (rc == 0) return NEEDS_INPUT;
     if (rc < 0) {
         reply_error(&client->reply, "ERR %s", parser->error);
+        client->closes = true; // the input cannot be read any further
         return CLOSES;
     }
     if (parser->count) execute(client, parser->spans, (int)parser->count);

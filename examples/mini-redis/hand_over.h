@@ -6,7 +6,7 @@
  * connection is refused or closed: the system queues connections and input meanwhile.
  *
  * Clients in another state are closed: blocked, subscribed, in MULTI or WATCH, or in the middle of a
- * command for more than a second. Without a log there would be no data, so SIGUSR2 is ignored. */
+ * command or of a reply for more than two seconds. Without a log there would be no data, so SIGUSR2 is ignored. */
 #pragma once
 
 #include "client.h"

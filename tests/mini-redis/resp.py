@@ -131,3 +131,9 @@ def check(condition, *what):
     if not condition:
         print("failed:", *what, file=sys.stderr)
         raise AssertionError(what)
+
+
+def until_blocked(client, count):
+    deadline = time.monotonic() + LIMIT
+    while b"blocked_clients:%d\r\n" % count not in client.call("INFO", "clients"):
+        check(time.monotonic() < deadline, "blocked clients:", count)

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """SIGUSR2: a new process image takes over listeners and clients. No connection is refused or closed,
-and no command is lost, while clients send all the time.
+and no command is lost, while clients send all the time. A client that cannot be handed over is
+closed, so it never takes a later reply for the rest of an earlier one.
 
 usage: test_hand_over.py MINI_REDIS
 """
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 
-from resp import Error, LIMIT, Server, check, encode
+from resp import Client, Error, LIMIT, Server, check, encode, until_blocked
 
 HAND_OVERS = 3
+LARGE = 12 * 1024 * 1024  # bytes, more than the buffers of a connection hold
 
 
 class Counter(threading.Thread):
@@ -61,9 +64,86 @@ def ready(server, times):
         time.sleep(0.01)
 
 
-def main():
+class SlowClient(Client):
+    """A client whose socket holds little, so that large replies are not written at once."""
+
+    def __init__(self, port):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        self.socket.settimeout(LIMIT)
+        self.socket.connect(("127.0.0.1", port))
+        self.file = self.socket.makefile("rb")
+
+
+def begin_large_reply(server):
+    """Returns: a client to which a part of a reply of LARGE bytes was written. It has read one byte of
+    it, and has sent another command, too."""
+    server.client().call("SET", "large", b"x" * LARGE)
+    client = SlowClient(server.port)
+    client.socket.sendall(encode(["GET", "large"]) + encode(["ECHO", "behind"]))
+    check(client.socket.recv(1) == b"$", "the beginning of the reply")
+    return client
+
+
+def stop_clients(server, number):
+    """Returns when the server has cancelled its clients: one in MULTI is closed."""
+    witness = server.client()
+    witness.call("MULTI")
+    server.process.send_signal(number)
+    check(witness.file.read() == b"", "a client in MULTI is closed")
+
+
+def read_large_reply(client):
+    check(client.file.readline() == b"%d\r\n" % LARGE, "the size")
+    check(client.file.read(LARGE + 2) == b"x" * LARGE + b"\r\n", "the whole reply")
+    check(client.read() == b"behind", "the reply behind it")
+
+
+def large_replies(command):
+    """A reply of which a part was written is written to its end, or the client is closed."""
+    with Server(command, "--workers", 2, "--appendonly", "yes") as server:
+        reader, sleeper = begin_large_reply(server), begin_large_reply(server)
+        stop_clients(server, signal.SIGUSR2)
+        read_large_reply(reader)
+        ready(server, 2)
+        check(reader.call("PING") == "PONG", "handed over")
+        sleeper.send("PING")
+        try:
+            rest = sleeper.file.read()
+        except ConnectionResetError:
+            rest = b""
+        check(b"PONG" not in rest and len(rest) < LARGE, "closed within the reply")
+        check(server.end() == 0, "exit status", server.output())
+    with Server(command, "--workers", 2) as server:
+        reader = begin_large_reply(server)
+        stop_clients(server, signal.SIGTERM)
+        read_large_reply(reader)
+        check(reader.file.read() == b"", "the end")
+
+
+def blocked(command):
+    """Blocked clients are closed, also those whose command is completed during the hand-over."""
+    with Server(command, "--workers", 2, "--appendonly", "yes") as server:
+        waiter, late, pusher = server.client(), server.client(), server.client()
+        waiter.send("BLPOP", "none", 0)
+        until_blocked(server.client(), 1)
+        blpop, rpush = encode(["BLPOP", "k", 0]), encode(["RPUSH", "k", "x"])
+        for client, data in (late, blpop), (pusher, rpush):
+            client.socket.sendall(encode(["PING"]) + data[:-4])
+            check(client.read() == "PONG", "half a command has come")
+        stop_clients(server, signal.SIGUSR2)
+        late.socket.sendall(blpop[-4:] + encode(["BLPOP", "other", 0]))
+        check(late.file.read() == b"", "a client that blocks during the hand-over is closed")
+        pusher.socket.sendall(rpush[-4:])
+        check(pusher.read() == 1, "RPUSH")
+        check(waiter.file.read() == b"", "a blocked client is closed")
+        check(pusher.call("LLEN", "k") == 1, "no closed client has got the element")
+        check(server.end() == 0, "exit status", server.output())
+
+
+def busy_clients(command):
     # A relative path of the program, which changes its directory.
-    with Server([os.path.relpath(sys.argv[1])], "--workers", 2, "--appendonly", "yes") as server:
+    with Server([os.path.relpath(command[0])], "--workers", 2, "--appendonly", "yes") as server:
         stop = threading.Event()
         ready(server, 1)
         idle, half, busy = server.client(), server.client(), server.client()
@@ -88,11 +168,19 @@ def main():
         check(idle.call("GET", "n0") == b"%d" % threads[0].count, "no increment is lost")
         check(busy.file.read() == b"", "a client in MULTI is closed")
         check(server.end() == 0, "exit status", server.output())
-    with Server([sys.argv[1]]) as server:
+
+
+def without_log(command):
+    with Server(command) as server:
         client = server.client()
         client.call("PING")
         server.process.send_signal(signal.SIGUSR2)
         check(not isinstance(client.call("SET", "a", "1"), Error), "without a log it is ignored")
+
+
+def main():
+    for test in busy_clients, large_replies, blocked, without_log:
+        test([sys.argv[1]])
 
 
 if __name__ == "__main__":

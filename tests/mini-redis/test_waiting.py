@@ -8,13 +8,7 @@ import signal
 import sys
 import time
 
-from resp import Error, LIMIT, Server, check
-
-
-def until_blocked(client, count):
-    deadline = time.monotonic() + LIMIT
-    while b"blocked_clients:%d\r\n" % count not in client.call("INFO", "clients"):
-        check(time.monotonic() < deadline, "blocked clients:", count)
+from resp import Error, LIMIT, Server, check, until_blocked
 
 
 def blocking(server):
@@ -134,6 +128,7 @@ def shutdown(command, how):
             client.call("PING")
         waiter = server.client()
         waiter.send("BLPOP", "nothing", 0)
+        waiter.send("PING")  # whose reply must not come in place of that to BLPOP
         until_blocked(clients[0], 1)
         for client in clients:
             client.socket.sendall(b"PING\r\n" * 100)
