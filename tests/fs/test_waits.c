@@ -1,8 +1,10 @@
 /* Calls that wait: named pipes, uncached files, full pools, signals, limits. */
 #include "support/files.h"
+#include "support/pty.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -153,6 +155,47 @@ fs_test(a_read_that_waits_is_cancelled, edo_task *task; edo_bytes bytes; edo_fil
     }
 }
 
+struct filler {
+    edo_frame();
+    edo_args(edo_file *file;);
+    char data[3000]; // so that the last write does not fill the terminal exactly
+};
+
+edo_async(filler)
+{
+    edo_body {
+        int64_t n;
+        memset(self->data, 'x', sizeof self->data);
+        do
+            edo_await(n, edo_write(edo_file_io(self->file), self->data, sizeof self->data));
+        while (n > 0);
+        edo_return(n);
+    }
+}
+
+/* A terminal whose output nobody reads takes a part of a write, and then nothing. */
+fs_test(a_write_to_a_full_terminal_is_cancelled, edo_file *file; edo_task * task;
+        int master, slave;)
+{
+    edo_body {
+        int64_t n;
+        open_pty(&self->master, &self->slave);
+        edo_await(n, edo_file_open(ptsname(self->master), EDO_OPEN_WRITE, &self->file));
+        assert_int_equal(n, 0);
+        assert_int_equal(edo_spawn(&self->task, filler, .file = self->file), 0);
+        do
+            edo_await(n, edo_yield());
+        while (poll(&(struct pollfd){ .fd = self->slave, .events = POLLOUT }, 1, 0) > 0);
+        edo_task_cancel(self->task);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, -ECANCELED);
+        edo_file_close(self->file);
+        close(self->master);
+        close(self->slave);
+        edo_return(0);
+    }
+}
+
 /* A writer that has opened the pipe and writes nothing ends the wait of the open; so does one that has
  * come and gone. */
 fs_test(an_open_finds_silent_writers, edo_file *file; pid_t writer; char byte; int i;)
@@ -208,6 +251,11 @@ fs_test(files_are_piped, edo_file *file; pid_t other; edo_bytes bytes; char *dat
         assert_memory_equal(self->bytes.data, self->data, PIPED);
         edo_bytes_deinit(&self->bytes);
         assert_int_equal(end_other_end(self->other), 0);
+        self->other = start_other_end("cat %1$s > %1$s.third");
+        edo_await(n, edo_file_write_whole(fs_path("pipe"), self->data, PIPED));
+        assert_int_equal(n, 0);
+        assert_int_equal(end_other_end(self->other), 0);
+        fs_expect("pipe.third", self->data, PIPED);
         free(self->data);
         edo_return(0);
     }

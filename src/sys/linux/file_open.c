@@ -225,9 +225,7 @@ bool edo__file_end_open(edo_fd fd)
     if (has_position(fd)) return true;
     int status = fcntl(fd, F_GETFL);
     bool only_reads = (status & (O_ACCMODE | O_PATH)) == O_RDONLY;
-    if (only_reads && (status & O_NONBLOCK) && is_fifo(fd) && !has_had_writer(fd)) return false;
-    edo__file_clear_nonblocking(fd);
-    return true;
+    return !only_reads || !(status & O_NONBLOCK) || !is_fifo(fd) || has_had_writer(fd);
 }
 
 int edo__file_open_place(const edo__file_call *call)
