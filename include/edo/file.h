@@ -29,7 +29,9 @@
  *
  * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
  * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
- * Operations in flight answer their results, and the descriptor is closed after the last of them.
+ * Operations in flight answer their results, and the descriptor is closed after the last of them. A
+ * read or write that waits for a named pipe or a terminal ends with -ECANCELED, as after a
+ * cancellation.
  *
  * Paths are bytes, and end with a NUL. They must be valid until the operation is ready, as must all
  * memory that is given to operations. The functions with _at take a directory, to which a relative

@@ -134,7 +134,7 @@ edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx)
         if (begins) describe(op, &call);
         if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
         begins = true;
-    } while (op->base.result == EDO__NOT_YET && cx->fate == EDO_LIVE);
+    } while (op->base.result == EDO__NOT_YET && !edo__io_is_ending(io, cx));
     if (op->base.result == EDO__NOT_YET) op->base.result = -ECANCELED;
     if (is_in_ring) settle_position(stream, op);
     edo_store_release(&stream->mover, NULL); // partner: take_position
