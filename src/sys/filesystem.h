@@ -80,7 +80,9 @@ int64_t edo__file_try(const edo__file_call *call);
  * edo__file_clear_nonblocking() clears the flag before a use that the flag would change.
  *
  * If EDO__FILE_OPEN opens a named pipe for writing only, and the pipe has no reader,
- * edo__file_make() returns EDO__NOT_YET. The caller tries again later. Each open ends with
+ * edo__file_make() returns EDO__NOT_YET. So does an open with a resolve option, such as
+ * EDO_OPEN_BENEATH, if another process has a lease on the file, or changes a name on the path
+ * meanwhile. The caller tries again later. Each open ends with
  * edo__file_end_open(). */
 #define EDO__NOT_YET (-EINPROGRESS) // calls on files never fail with it; -EAGAIN means no threads
 int64_t edo__file_try_open(const edo__file_call *call);

@@ -20,14 +20,14 @@
 
 struct opener {
     edo_frame();
-    edo_args(const char *path; uint32_t flags; edo_file **ret_file;);
+    edo_args(const char *path; uint32_t flags; edo_file **ret_file; edo_file * dir;);
 };
 
 edo_async(opener)
 {
     edo_body {
         int64_t rc;
-        edo_await(rc, edo_file_open(self->path, self->flags, self->ret_file));
+        edo_await(rc, edo_file_open_at(self->dir, self->path, self->flags, 0600, self->ret_file));
         edo_return(rc);
     }
 }
@@ -60,6 +60,59 @@ fs_test(an_open_that_waits_stops_no_worker, edo_task *task; edo_file * in; edo_i
         assert_int_equal(self->byte, 'z');
         close(self->out);
         edo_file_close(self->in);
+        edo_return(0);
+    }
+}
+
+static edo_pool_stats files_stats(void)
+{
+    edo_pool *pool;
+    edo_pool_stats stats;
+    assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &pool), 0);
+    edo_pool_read(pool, &stats);
+    return stats;
+}
+
+/* Whether a thread of the pool "files" runs a job. */
+static bool is_running(void)
+{
+    return files_stats().running;
+}
+
+/* An open with a resolve option waits for the end of a lease without a thread: it is cancelled, and
+ * the next one succeeds when the lease has ended. */
+fs_test(an_open_waits_for_the_end_of_a_lease, edo_file *dir, *file; edo_task * task; int fd, i;)
+{
+    edo_body {
+        int64_t rc;
+        fs_write("f", "x", 1);
+        signal(SIGIO, SIG_IGN); // tells the holder of the lease that it is wanted
+        edo_await(rc, edo_file_open(fs_path(""), EDO_OPEN_READ, &self->dir));
+        assert_int_equal(rc, 0);
+        for (self->i = 0; self->i < 2; self->i++) {
+            self->fd = open(fs_path("f"), O_RDONLY | O_CLOEXEC);
+            if (fcntl(self->fd, F_SETLEASE, F_RDLCK) < 0) { // a file system without leases
+                close(self->fd);
+                break;
+            }
+            assert_int_equal(edo_spawn(&self->task, opener, .dir = self->dir, .path = "f",
+                                       .flags = EDO_OPEN_WRITE | EDO_OPEN_BENEATH,
+                                       .ret_file = &self->file),
+                             0);
+            do
+                edo_await(rc, edo_yield());
+            while (fcntl(self->fd, F_GETLEASE) == F_RDLCK || files_stats().queued);
+            if (self->i == 0)
+                edo_task_cancel(self->task);
+            else
+                assert_int_equal(fcntl(self->fd, F_SETLEASE, F_UNLCK), 0);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, self->i == 0 ? -ECANCELED : 0);
+            if (self->i == 1) edo_file_close(self->file);
+            close(self->fd);
+        }
+        edo_file_close(self->dir);
+        signal(SIGIO, SIG_DFL);
         edo_return(0);
     }
 }
@@ -115,16 +168,6 @@ edo_async(whole)
         edo_await(n, edo_file_read_whole(self->path, self->ret_bytes));
         edo_return(n);
     }
-}
-
-/* Whether a thread of the pool "files" runs a job. */
-static bool is_running(void)
-{
-    edo_pool *pool;
-    edo_pool_stats stats;
-    assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &pool), 0);
-    edo_pool_read(pool, &stats);
-    return stats.running;
 }
 
 /* Reads that wait are cancelled: without a writer, and with one that is silent. */
