@@ -22,12 +22,16 @@
  * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
  * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
  * for its end, and answers the result. So no result and no byte is lost. A read or write of a named
- * pipe or a terminal that is not ready ends within 16 ms of its cancellation. The streams of
- * edo/pipe.h and edo/terminal.h need no thread for such waits.
+ * pipe or a terminal that is not ready ends within 16 ms of its cancellation. This needs
+ * O_NONBLOCK, which edo_file_open() sets, and which edo_file_fd() clears: after that, a call that
+ * another process has overtaken waits for its end. The streams of edo/pipe.h and edo/terminal.h
+ * need no thread for such waits.
  *
  * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
  * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
- * Operations in flight answer their results, and the descriptor is closed after the last of them.
+ * Operations in flight answer their results, and the descriptor is closed after the last of them. A
+ * read or write that waits for a named pipe or a terminal ends with -ECANCELED, as after a
+ * cancellation.
  *
  * Paths are bytes, and end with a NUL. They must be valid until the operation is ready, as must all
  * memory that is given to operations. The functions with _at take a directory, to which a relative

@@ -126,7 +126,8 @@ typedef struct edo_command {
     int64_t grace;             // ns from SIGTERM to SIGKILL; 0: 5 s
     edo_spawn_step failed;     // set by the spawn
     edo_process **ret_process; // private
-    void *reserved[4];
+    uint64_t mask;             // private
+    void *reserved[3];
 } edo_command;
 
 /* Status of a child that has ended. */

@@ -174,6 +174,7 @@ int64_t edo__place_write(edo_fd fd, const void *data, uint64_t size)
                             .offset = EDO__AT_POSITION };
     while (call.size) {
         int64_t n = edo__file_make(&call);
+        if (n == -EAGAIN && edo__file_wait(fd, true, -1) != 0) continue; // a full pipe
         if (n < 0) return n;
         call.data = (char *)call.data + n;
         call.size -= (uint64_t)n;

@@ -252,7 +252,6 @@ static int64_t run_write(edo_op *op)
                             .mode = 0666 };
     int64_t fd = edo__file_make(&call);
     if (fd < 0) return fd;
-    edo__file_end_open((edo_fd)fd);
     int64_t rc = edo__place_write((edo_fd)fd, self->data, self->size);
     edo__sys_close((edo_fd)fd);
     return rc;

@@ -30,14 +30,17 @@ void edo__file_stream_block(edo__file_stream *stream)
 }
 
 /* Passes a call to the ring. Clears O_NONBLOCK before that, because the ring answers EAGAIN for a
- * file with this flag instead of waiting for the disk. */
+ * file with this flag instead of waiting for the disk. A file without a position is left to the
+ * pool. The kernel would make a call on a ready pipe or terminal in the thread that submits it, and
+ * block this thread if the call has to wait nevertheless. */
 static edo_poll to_ring(edo_op *op, edo_cx *cx, edo__file_stream *stream,
                         const edo__file_call *call)
 {
     edo_driver *driver = cx->worker->driver;
     if (!call || !driver->ops->call) return end_with(op, -EAGAIN);
+    if (stream && call->offset == EDO__AT_POSITION && !edo__file_stream_keep(stream))
+        return end_with(op, -EAGAIN);
     if (stream) edo__file_stream_block(stream);
-    if (stream && call->offset == EDO__AT_POSITION) edo__file_stream_keep(stream);
     return driver->ops->call(driver, op, call, cx->waker);
 }
 

@@ -50,7 +50,9 @@ enum { WAIT = 16 }; // ms per visit to the pool, for a pipe or a terminal that i
 
 /* Waits up to WAIT ms for a pipe or a terminal to become ready, and then makes the call. If the
  * file is still not ready, returns EDO__NOT_YET without a call. So the thread becomes free for
- * other jobs, and a cancellation takes effect. */
+ * other jobs, and a cancellation takes effect. A ready file may still make a call wait: another
+ * reader or writer may be faster, and a terminal may have room for a part of a write. Such a call
+ * ends at once with EAGAIN, or with the part, if the file has O_NONBLOCK. */
 static int64_t run_transfer(edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -60,7 +62,7 @@ static int64_t run_transfer(edo_op *op)
     if (ready < 0) return ready;
     if (ready > 0 && writes) cut_write(&call);
     int64_t n = edo__file_make(&call);
-    return ready > 0 && n == -EAGAIN ? EDO__NOT_YET : n; // another reader was faster
+    return ready > 0 && n == -EAGAIN ? EDO__NOT_YET : n;
 }
 
 /* Takes the file's position for one operation. This acquire, and the release at the end of a step,
@@ -75,7 +77,7 @@ static bool take_position(edo__file_stream *stream, const edo_op *op)
  *
  * The kernel does not move the position if a call of the ring transfers a part and then meets an
  * error, such as a full disk. The result of the call is that part, so the next call would transfer
- * it again. A file that appends, and a terminal, have no position that counts. */
+ * it again. A file that appends has no position that counts. */
 
 static int64_t seek_to(const edo__file_stream *stream, int64_t offset, uint32_t from)
 {
@@ -84,10 +86,12 @@ static int64_t seek_to(const edo__file_stream *stream, int64_t offset, uint32_t 
     return edo__file_make(&seek);
 }
 
-void edo__file_stream_keep(edo__file_stream *stream)
+bool edo__file_stream_keep(edo__file_stream *stream)
 {
     bool appends = stream->flags & EDO_OPEN_APPEND;
-    stream->from = appends ? -1 : seek_to(stream, 0, EDO_SEEK_CURRENT);
+    int64_t at = seek_to(stream, 0, EDO_SEEK_CURRENT);
+    stream->from = appends ? -1 : at;
+    return at != -ESPIPE;
 }
 
 static uint64_t bytes_of(const edo__file_call *call)
@@ -130,7 +134,7 @@ edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx)
         if (begins) describe(op, &call);
         if (edo__call_drive(op, cx, stream, &call, run_transfer) == EDO_PENDING) return EDO_PENDING;
         begins = true;
-    } while (op->base.result == EDO__NOT_YET && cx->fate == EDO_LIVE);
+    } while (op->base.result == EDO__NOT_YET && !edo__io_is_ending(io, cx));
     if (op->base.result == EDO__NOT_YET) op->base.result = -ECANCELED;
     if (is_in_ring) settle_position(stream, op);
     edo_store_release(&stream->mover, NULL); // partner: take_position

@@ -70,8 +70,9 @@ static inline edo__file_stream *edo__file_stream_of(edo_io *io)
 /* Step function for kinds whose streams begin with an edo__file_stream. */
 edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx);
 
-/* Stores the file's position in `from`, before a call of the ring at that position. */
-void edo__file_stream_keep(edo__file_stream *stream);
+/* Stores the file's position in `from`, before a call of the ring at that position. Returns: whether
+ * the file has a position. Pipes and terminals have none. */
+bool edo__file_stream_keep(edo__file_stream *stream);
 
 /* Clears O_NONBLOCK, before a use on which the flag would have an effect. */
 void edo__file_stream_block(edo__file_stream *stream);

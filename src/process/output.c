@@ -234,7 +234,7 @@ static int64_t spawn(void *arg)
     if (piped.err.kind == EDO_STDIO_INHERIT) piped.err.kind = EDO_STDIO_PIPE;
     if (piped.in.kind == EDO_STDIO_INHERIT)
         piped.in.kind = output->input_size ? EDO_STDIO_PIPE : EDO_STDIO_NULL;
-    int rc = edo_command_spawn(&piped, &output->own);
+    int rc = edo__command_spawn(&piped, &output->own);
     output->command->failed = piped.failed;
     return rc;
 }
@@ -284,6 +284,7 @@ edo_op edo_command_output(edo_command *command, edo_output *output)
     edo__check_memory("edo_command_output", output, "output");
     if (!command || !output || (output->input_size && !output->input))
         return edo__op_refuse(-EINVAL);
+    edo__command_keep_mask(command);
     return edo__op(&command_ops, command, output, 0, 0);
 }
 

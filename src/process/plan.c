@@ -248,7 +248,7 @@ int edo__plan_init(edo__plan *plan, const edo_command *command, edo_spawn_step *
     if (rc < 0) return rc;
     *ret_step = EDO_STEP_STDIO;
     plan->spawn.command = command;
-    if (command->options & EDO_COMMAND_KEEP_SIGNALS) plan->spawn.mask = edo__sys_signal_mask();
+    if (command->options & EDO_COMMAND_KEEP_SIGNALS) plan->spawn.mask = command->mask;
     rc = fill_moves(plan, command);
     if (rc < 0) edo__plan_deinit(plan);
     return rc;

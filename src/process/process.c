@@ -111,12 +111,16 @@ static void begin(edo_process *process, const edo__spawned *child)
     }
 }
 
-int edo_command_spawn(edo_command *command, edo_process **ret_process)
+void edo__command_keep_mask(edo_command *command)
+{
+    if (command->options & EDO_COMMAND_KEEP_SIGNALS) command->mask = edo__sys_signal_mask();
+}
+
+int edo__command_spawn(edo_command *command, edo_process **ret_process)
 {
     edo__plan plan;
     edo__spawned child;
     edo_process *process = NULL;
-    if (!command || !ret_process) return -EINVAL;
     int rc = edo__plan_init(&plan, command, &command->failed);
     if (rc < 0) return rc;
     rc = create(&plan, &process);
@@ -133,10 +137,17 @@ int edo_command_spawn(edo_command *command, edo_process **ret_process)
     return 0;
 }
 
+int edo_command_spawn(edo_command *command, edo_process **ret_process)
+{
+    if (!command || !ret_process) return -EINVAL;
+    edo__command_keep_mask(command);
+    return edo__command_spawn(command, ret_process);
+}
+
 static int64_t start(void *arg)
 {
     edo_command *command = arg;
-    return edo_command_spawn(command, command->ret_process);
+    return edo__command_spawn(command, command->ret_process);
 }
 
 edo_op edo_command_start(edo_command *command, edo_process **ret_process)
@@ -145,6 +156,7 @@ edo_op edo_command_start(edo_command *command, edo_process **ret_process)
     edo__check_memory("edo_command_start", ret_process, "output");
     if (!command || !ret_process) return edo__op_refuse(-EINVAL);
     command->ret_process = ret_process;
+    edo__command_keep_mask(command);
     return edo_blocking(start, command);
 }
 

@@ -33,6 +33,13 @@ struct edo_process {
     int64_t kill_at;  // time of SIGKILL, ns of edo__sys_now(), or EDO_NEVER; guarded like `reaped`
 };
 
+/* Stores the mask of the calling thread in the command, if the child gets it. Called by the thread
+ * that calls the library, because a thread of a pool may spawn the child. */
+void edo__command_keep_mask(edo_command *command);
+
+/* As edo_command_spawn(), with the mask that is stored in the command. */
+int edo__command_spawn(edo_command *command, edo_process **ret_process);
+
 void edo__process_unref(edo_process *process);
 
 /* Takes the status if the child has ended. Returns: 1: the status was taken; 0: the child runs;

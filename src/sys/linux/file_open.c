@@ -134,7 +134,9 @@ static bool leads_to_fifo(const edo__file_call *call)
 
 /* Opens a file, with O_NONBLOCK unless the flags have EDO_OPEN_PATH. If another process has a lease
  * on the file, this open fails with EWOULDBLOCK, and is repeated without O_NONBLOCK. The second
- * open waits for the end of the lease. The system bounds that wait. */
+ * open waits for the end of the lease. The system bounds that wait. An open with a resolve option
+ * fails with the same number if a name on its path is changed meanwhile. The file may then be a
+ * named pipe, whose open nothing bounds, so the caller tries again later. */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
@@ -143,6 +145,7 @@ int64_t edo__file_open(const edo__file_call *call)
     int fd = open_once(call, &how);
     if (is_path || (fd != -EWOULDBLOCK && fd != -ENXIO)) return fd;
     if (fd == -ENXIO) return leads_to_fifo(call) ? EDO__NOT_YET : -ENXIO;
+    if (how.resolve) return EDO__NOT_YET;
     how.flags &= ~(uint64_t)O_NONBLOCK;
     return open_once(call, &how);
 }
@@ -225,9 +228,7 @@ bool edo__file_end_open(edo_fd fd)
     if (has_position(fd)) return true;
     int status = fcntl(fd, F_GETFL);
     bool only_reads = (status & (O_ACCMODE | O_PATH)) == O_RDONLY;
-    if (only_reads && (status & O_NONBLOCK) && is_fifo(fd) && !has_had_writer(fd)) return false;
-    edo__file_clear_nonblocking(fd);
-    return true;
+    return !only_reads || !(status & O_NONBLOCK) || !is_fifo(fd) || has_had_writer(fd);
 }
 
 int edo__file_open_place(const edo__file_call *call)
