@@ -132,7 +132,8 @@ edo_async(cancel_writes)
             if (n >= 0) continue;
             assert_int_equal(n, -ETIMEDOUT);
             self->cancelled++;
-            edo_await(n, edo_read(self->in, self->part, sizeof self->part));
+            edo_await_for(n, edo_ms(1), edo_read(self->in, self->part, sizeof self->part));
+            if (n == -ETIMEDOUT) continue; // all was read; the system has yet to report the room
             assert_true(n > 0 && is_pattern(self->part, (size_t)n, 1, self->got));
             self->got += (size_t)n;
         }
@@ -140,7 +141,8 @@ edo_async(cancel_writes)
             edo_await_for(n, edo_ms(1), edo_flush(&self->writer));
             if (n == 0) edo_close(self->out);
             if (n == 0) self->out = NULL;
-            edo_await(n, edo_read(self->in, self->part, sizeof self->part));
+            edo_await_for(n, edo_ms(1), edo_read(self->in, self->part, sizeof self->part));
+            if (n == -ETIMEDOUT) continue; // as before
             assert_true(n >= 0 && is_pattern(self->part, (size_t)n, 1, self->got));
             self->got += (size_t)n;
         } while (self->out);
