@@ -304,8 +304,9 @@ edo_async(vector_in_parts)
             if (n >= 0) assert_int_equal(n, edo_op_progress(edo_last_op()));
             self->written += edo_op_progress(edo_last_op());
             if (n >= 0) assert_int_equal(self->written, self->size);
-            edo_await(n, edo_read(self->in, self->part, sizeof self->part));
-            assert_true(n > 0 && is_pattern(self->part, (size_t)n, 1, self->got));
+            edo_await_for(n, edo_ms(1), edo_read(self->in, self->part, sizeof self->part));
+            if (n == -ETIMEDOUT) n = 0; // as for cancel_writes
+            assert_true(n >= 0 && is_pattern(self->part, (size_t)n, 1, self->got));
         }
         edo_await(n, edo_writev_all(self->out, self->slices, PARTS)); // nothing is left
         assert_int_equal(n, 0);
@@ -352,8 +353,9 @@ edo_async(write_chains)
             assert_true(n >= 0 || n == -ETIMEDOUT);
             self->written += edo_op_progress(edo_last_op());
             assert_int_equal(self->written, self->size - edo_chain_size(&self->chain));
-            edo_await(n, edo_read(self->in, self->part, sizeof self->part));
-            assert_true(n > 0 && is_pattern(self->part, (size_t)n, 1, self->got));
+            edo_await_for(n, edo_ms(1), edo_read(self->in, self->part, sizeof self->part));
+            if (n == -ETIMEDOUT) n = 0; // as for cancel_writes
+            assert_true(n >= 0 && is_pattern(self->part, (size_t)n, 1, self->got));
         }
         edo_await(n, edo_write_chain(self->out, &self->chain));
         assert_int_equal(n, 0);
