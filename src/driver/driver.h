@@ -284,8 +284,8 @@ typedef struct edo_driver_ops {
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Fetches events and completes operations. Without an event, waits at most timeout nanoseconds
-     * (0: no wait; INT64_MAX: no limit). Runs no user code. Returns: the number of events. If it is
-     * less than EDO__FULL_TURN, no event is left. Thread: the owner. */
+     * (0: no wait; INT64_MAX: no limit). Runs no user code. Returns: the number of events; at least
+     * EDO__FULL_TURN if the bound of a turn has left events behind. Thread: the owner. */
     int (*turn)(edo_driver *driver, int64_t timeout);
 
     /* Ends the wait of a turn, or of the next turn. Thread: any. Async-signal-safe. */

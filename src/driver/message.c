@@ -160,10 +160,11 @@ static int64_t receive_record(const edo__source *source, edo_message *message, i
 {
     _Alignas(struct cmsghdr) char room[CREDENTIALS_SPACE + MOST_CONTROL];
     struct msghdr header = header_to_receive(message);
-    bool is_ours = header.msg_controllen < MOST_CONTROL;
+    bool is_ours = header.msg_controllen < sizeof room;
     if (is_ours) {
+        size_t size = header.msg_controllen + CREDENTIALS_SPACE;
         header.msg_control = room;
-        header.msg_controllen += CREDENTIALS_SPACE;
+        header.msg_controllen = size < sizeof room ? size : sizeof room;
     }
     ssize_t n = recvmsg(source->fd, &header, flags | options_of(message));
     if (n < 0) return n;

@@ -253,18 +253,25 @@ static int64_t begin_copying(copying *self)
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
 }
 
-/* Sets the owner and the times of a symlink, which has no permissions. */
-static int64_t copy_link_metadata(const copying *self)
+/* Inspects the present entry of the source. Does not follow a symlink. */
+static int64_t inspect_entry(const copying *self, edo_info *ret_info)
 {
-    edo_info info;
     edo__file_call call = { .verb = EDO__FILE_INFO,
                             .fd = edo__tree_dir(&self->tree),
                             .path = edo__tree_name(&self->tree),
                             .flags = EDO__PATH_NO_FOLLOW,
-                            .data = &info };
-    int64_t rc = edo__file_make(&call);
-    call.fd = self->target.fd;
-    call.path = edo__tree_name(&self->tree);
+                            .data = ret_info };
+    return edo__file_make(&call);
+}
+
+/* Sets the owner and the times of a symlink, which has no permissions. */
+static int64_t copy_link_metadata(const copying *self)
+{
+    edo_info info;
+    int64_t rc = inspect_entry(self, &info);
+    edo__file_call call = { .fd = self->target.fd,
+                            .path = edo__tree_name(&self->tree),
+                            .flags = EDO__PATH_NO_FOLLOW };
     if (rc >= 0 && (self->flags & EDO_COPY_OWNER)) {
         call.verb = EDO__FILE_OWNER;
         call.size = info.user;
@@ -311,19 +318,15 @@ static void copy_link(copying *self)
 static void enter_dir(copying *self)
 {
     edo_info info;
-    edo__file_call call = { .verb = EDO__FILE_INFO,
-                            .fd = edo__tree_dir(&self->tree),
-                            .path = edo__tree_name(&self->tree),
-                            .flags = EDO__PATH_NO_FOLLOW,
-                            .data = &info };
-    bool is_copy = edo__file_make(&call) >= 0 && info.inode == self->target_info.inode &&
+    const char *name = edo__tree_name(&self->tree);
+    bool is_copy = inspect_entry(self, &info) >= 0 && info.inode == self->target_info.inode &&
                    info.device == self->target_info.device;
     if (is_copy) {
         self->tree.enters = false;
         return;
     }
-    int64_t rc = make_dir(self, self->target.fd, call.path);
-    if (rc >= 0) rc = edo__target_open(&self->target, call.path);
+    int64_t rc = make_dir(self, self->target.fd, name);
+    if (rc >= 0) rc = edo__target_open(&self->target, name);
     self->tree.enters = rc >= 0;
     note_copy(self, rc);
 }

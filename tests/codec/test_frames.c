@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codec/codecs.h"
+#include "codec/frames.h"
 #include "sequence/cut.h"
 #include "support/files.h"
 
@@ -254,19 +255,6 @@ async_test(empty_frames_do_not_keep_the_thread, edo_io *near, *far; edo_task *wr
 }
 
 /* Frames in memory are cheap, not free: others run after a bounded number of them. */
-struct run_once {
-    edo_frame();
-    edo_args(bool *has_run;);
-};
-
-edo_async(run_once)
-{
-    edo_body {
-        *self->has_run = true;
-        edo_return(0);
-    }
-}
-
 enum { MANY_FRAMES = 100000, MOST_IN_A_POLL = 128 * 8 }; // default budget, frames per unit
 
 current_thread_only("the other task runs when this one yields")

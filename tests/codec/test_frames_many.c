@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "codec/codecs.h"
+#include "codec/frames.h"
 #include "sequence/cut.h"
 
 /* ---- reading ---- */
@@ -100,19 +101,6 @@ async_test(other_streams_give_one_item, edo_range in; int64_t items[4]; int64_t 
             edo_await(rc, edo_next_many(&self->in, self->items, 4));
             assert_int_equal(rc, 0);
         }
-        edo_return(0);
-    }
-}
-
-struct run_once {
-    edo_frame();
-    edo_args(bool *has_run;);
-};
-
-edo_async(run_once)
-{
-    edo_body {
-        *self->has_run = true;
         edo_return(0);
     }
 }
