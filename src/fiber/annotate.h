@@ -1,7 +1,6 @@
-/* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols. So the
- * functions are found if the program has a sanitizer, even if edo was built without a sanitizer.
- * The reports are inlined into the functions that switch, because ThreadSanitizer counts the
- * returns of each context. */
+/* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols, so they are
+ * found if the program has a sanitizer, even if edo was built without one. The reports are inlined,
+ * because ThreadSanitizer counts the returns of each context. */
 #pragma once
 
 #include <stdbool.h>
@@ -53,8 +52,8 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
 }
 
 /* These functions report the caller's side of the switches, before and after a run of the fiber.
- * With flags of 0, ThreadSanitizer counts accesses before the switch as earlier than accesses after
- * it. This is right, because both sides run on one thread. */
+ * With flags of 0, ThreadSanitizer counts a switch as synchronisation. This is right, because both
+ * sides run on one thread. */
 static edo__always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom,
                                                    size_t size)
 {

@@ -30,9 +30,8 @@ static int take_stack(const edo_fiber_options *options, edo__stack **ret_stack)
 
 static void run(void *memory);
 
-/* Clears the members that may be read before they are written. The creation, or each entry, writes
- * all other members. To clear the whole struct would take 4 ns more, because compilers use
- * `rep stos` for that. */
+/* Clears the members that may be read before they are written. Compilers would clear the whole
+ * struct with `rep stos`, which takes 4 ns more. */
 static void clear(edo__fiber *fiber)
 {
     fiber->frame = NULL;
@@ -106,16 +105,14 @@ void edo__fiber_destroy(edo__fiber *fiber)
 /* ---- into the fiber and back ----
  *
  * The processor remembers the latest calls, and predicts from them where each return goes. After a
- * switch, the remembered calls are those of the other stack, so the predictions are wrong.
- * Therefore the switch is the last action of a poll and of a wait. The compiler then emits a jump
- * to the switch instead of a call, and the switch returns directly to the caller on the other side.
- * So neither side can do any work after its own switch. The other side does that work, before it
- * switches back. */
+ * switch of stacks, these predictions are wrong. Therefore the switch is the last action of a poll
+ * and of a wait: the compiler emits a jump, and the switch returns directly to the caller on the
+ * other side. Work that follows a switch is done by the other side, before it switches back. */
 
-/* Each fiber has an errno of its own, and a record of the C++ exceptions that it is handling. The
- * runtime's side needs no errno. Before and after each run of the fiber, exchange_exceptions()
- * swaps the record in the fiber with the record of the thread, both times on the same thread.
- * __cxa_get_globals() of the C++ runtime returns the address of the thread's record. */
+/* Each fiber has an errno of its own, and a record of the C++ exceptions that it is handling.
+ * exchange_exceptions() swaps this record with the thread's record before each run of the fiber,
+ * and back after the run. __cxa_get_globals() of the C++ runtime returns the address of the
+ * thread's record. */
 __attribute__((weak)) void *__cxa_get_globals(void);
 
 static void exchange_exceptions(edo__fiber *fiber)
@@ -128,9 +125,9 @@ static void exchange_exceptions(edo__fiber *fiber)
     fiber->exceptions[1] = was[1];
 }
 
-/* Prepares the thread on the caller's side, before the fiber runs. Sets edo__self.stack to 0, which
- * turns off the check for memory on the stack. The check is not needed, because locals of a fiber
- * live during its waits, so operations may point to these locals. */
+/* Prepares the thread on the caller's side, before the fiber runs. A value of 0 in edo__self.stack
+ * turns off the check for memory on the stack. Operations may point to a fiber's locals, because
+ * these locals live during the fiber's waits. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -277,11 +274,10 @@ __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
     return edo__self.cx;
 }
 
-/* Begins the first poll of a wait. This poll is made on the fiber's stack, so that a ready
- * operation needs no switch. An async function may run inside this poll. In that function,
- * edo__check_memory() refuses memory on the poll's stack, and edo_wait() aborts. A wait preserves
- * errno. This function is inlined, because the frame address that it takes must be the frame
- * address of the polling function.
+/* Begins the first poll of a wait, on the fiber's stack, so that a ready operation needs no switch.
+ * If the poll runs an async function, that function must neither call edo_wait() nor use memory on
+ * the poll's stack. A wait preserves errno. Inlined, because this function takes the frame address
+ * of the polling function.
  * Returns: the context for the poll. */
 static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
 {
@@ -355,9 +351,8 @@ static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
     return end_poll(fiber, waiting->poll(fiber->frame, cx));
 }
 
-/* Waits for several futures. The futures of a wait are in the frame of a function that returns only
- * after the wait. So only the futures that edo_wait_any() keeps could outlive the fiber (see
- * check_end, check_kept). */
+/* Waits for several futures, which lie in the frames of functions that return only after the wait.
+ * Only a future that edo_wait_any() keeps could outlive its frame (see check_end, check_kept). */
 static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
 {
     edo__fiber *fiber = (edo__fiber *)(void *)parker;

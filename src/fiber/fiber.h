@@ -2,10 +2,10 @@
  *
  *     poll: caller's stack --- enter ---> fiber's stack --- wait or end ---> caller's stack
  *
- * The fiber's stack is in use only during polls of the fiber's frame. The state word of the task
- * (task/state.h) passes the frame from one thread to another. So the state word passes the stack,
- * too. If a wake arrives before the fiber has left its stack, the wake finds the task running. The
- * poller then queues the task after the fiber has left the stack.
+ * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the task
+ * (task/state.h) passes the stack from thread to thread, together with the frame. If a wake arrives
+ * before the fiber has left its stack, the wake finds the task running. The poller then queues the
+ * task after the fiber has left the stack.
  *
  * Only the poller uses the members of edo__fiber, unless a comment says otherwise. */
 #pragma once

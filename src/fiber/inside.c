@@ -67,8 +67,8 @@ size_t edo_fiber_stack_peak(void)
     return (size_t)(end - edo__sys_stack_lowest((char *)fiber->parker.low, end));
 }
 
-/* Trims the stack below this frame, except for RESERVE bytes. The calls that this function makes
- * need these bytes. */
+/* Trims the stack below this frame, except for RESERVE bytes, which the calls of this function
+ * need. */
 void edo_fiber_trim(void)
 {
     enum { RESERVE = 4096 };
@@ -119,8 +119,8 @@ void edo__fiber_scope_close(edo_scope *scope)
     if (unlink_kept(fiber, &scope->base)) edo__scope_leave(&scope->base);
 }
 
-/* Cancels an operation that is still running, and waits for its end. An operation that the fiber
- * has not waited for was never polled, and has had no effect. */
+/* Cancels an operation that is still running, and waits for its end. An operation that is EDO_NEW
+ * was never polled, and has had no effect. */
 void edo__fiber_end_op(edo_op *op)
 {
     edo__fiber *fiber = edo__fiber_here("EDO_ENDS");

@@ -1,7 +1,6 @@
 /* Watermarks of stacks, one per function. A measured fiber begins on a cleared stack. At the end of
  * the fiber, the lowest word that is not zero shows how deep the stack has been. The search for
- * this word runs after the return of the fiber's function, when the stack is again as shallow as at
- * the start of the fiber. */
+ * this word runs after the fiber's function has returned, when the stack is shallow again. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

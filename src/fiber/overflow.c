@@ -1,7 +1,7 @@
 /* Report of a stack overflow. An access to the guard faults. The handler of edo runs on a signal
- * stack and prints a line that names the fiber. After this, the handler that the program had
- * installed earlier runs, or the default action of the signal is taken. If the program installs a
- * handler later, that handler replaces the handler of edo. */
+ * stack and prints a line that names the fiber. Then the program's earlier handler runs, or the
+ * default action of the signal is taken. A handler that the program installs later replaces edo's
+ * handler. */
 #include <string.h>
 
 #include "base/base.h"

@@ -2,9 +2,9 @@
  *
  * Each thread keeps the stacks of ended fibers with their memory, because that memory is warm in
  * the caches. A thread with too many stacks moves half of its stacks to the pools of the process.
- * These pools keep only the uppermost page of a stack in memory. If the fibers of a thread end on
- * other threads, the stacks of those fibers return to the thread through these pools. When a thread
- * ends, it unmaps the stacks that it keeps. */
+ * These pools keep only the uppermost page of a stack in memory. A stack whose fiber has ended on
+ * another thread returns through these pools. When a thread ends, it unmaps the stacks that it
+ * keeps. */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -78,9 +78,8 @@ static edo__stack *pop(list *from)
 
 /* ---- mapping ---- */
 
-/* Returns: the offset of a stack's start in its page. The distance between two stacks is a multiple
- * of the page size. If all offsets were equal, all stacks would share a few sets of the caches, and
- * a thousand yielding fibers would cost ten times as much. */
+/* Returns: the offset of a stack's start in its page. With equal offsets, all stacks would share a
+ * few sets of the caches, and a thousand yielding fibers would cost ten times as much. */
 static uintptr_t next_color(void)
 {
     static edo_atomic(uint32_t) count;
@@ -297,8 +296,8 @@ void edo__stack_give(edo__stack *stack)
     }
 }
 
-/* Releases the current stack. Memory that the user has lent belongs to the user again when the task
- * has ended, so this module keeps no pointer to such memory. */
+/* Releases the current stack. Lent memory belongs to the user again when the task has ended, so
+ * this module keeps no pointer to it. */
 void edo__stack_give_last(edo__stack *stack)
 {
     give_left(&own);
