@@ -64,10 +64,10 @@ static void release(edo_runtime *runtime)
     edo_runtime_unref(runtime);
 }
 
-/* Closes the copy of a runtime in the child of a fork. The tasks belong to the parent, so this
- * function does not free their copies. It marks the workers as notified, because a notified worker
- * is not unparked. So a later wake of such a task, for example by the close of a stream, does not
- * use a closed driver. */
+/* Closes the copy of a runtime in the child of a fork. The tasks belong to the parent, so their
+ * copies are not freed. A later wake of a copied task, for example by the close of a stream, must
+ * not use a closed driver. So all workers are marked as notified: a notified worker is not
+ * unparked. */
 static int destroy_inherited(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);

@@ -2,10 +2,10 @@
  * that kind, including workers that are made later.
  *
  * The config or EDO_DRIVER names the kind. If the system refuses a driver to one of the first
- * workers, edo_runtime_create() changes to the fallback kind and makes all workers again. The
- * reason is that drivers of one kind cannot serve operations that are parked with another kind.
- * Only edo_runtime_create() changes the kind, before any thread of the runtime runs. A helper that
- * is made later gets the same kind of driver. If the system refuses this driver, the helper is not
+ * workers, edo_runtime_create() changes to the fallback kind and makes all workers again, because
+ * drivers of one kind cannot serve operations that are parked with another kind. Only
+ * edo_runtime_create() changes the kind, before any thread of the runtime runs. A helper that is
+ * made later gets the same kind of driver. If the system refuses this driver, the helper is not
  * made, and the monitor tries again at its next inspection.
  *
  * edo_runtime_create() also opens and keeps the driver of the first helper, because the process may

@@ -30,9 +30,9 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* Cancels the root. Called in a signal handler. In a current-thread runtime, also notifies the
- * worker, because a root that is already queued is not pushed again. So the thread that turns the
- * runtime does not sleep before it has computed the limits of its wait (next_limit in run.c). */
+/* Cancels the root. Called in a signal handler. A root that is already queued is not pushed again.
+ * So the worker of a current-thread runtime is also notified: its thread must compute the limits of
+ * its wait (next_limit in run.c) before it sleeps. */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);
@@ -44,8 +44,8 @@ static void cancel_root(program *p)
 }
 
 /* Handles SIGINT and SIGTERM. The first signal cancels the root, and the second signal ends the
- * process. Streams of the signal (edo/signal.h) come first, because this subscription has the flag
- * EDO__SIGNAL_LAST. While the program has such a stream, this function is not called. */
+ * process. This function is not called while the program has a stream of the signal (edo/signal.h),
+ * because the subscription has the flag EDO__SIGNAL_LAST. */
 static edo__signal_answer interrupt(void *context, const edo_signal_event *event)
 {
     (void)event;
@@ -258,9 +258,9 @@ static __attribute__((noinline)) int64_t block_for(edo_future *future)
     return block(&(edo__waiting){ .poll = edo__poll_one, .children = &future, .count = 1 });
 }
 
-/* Keeps a function that parks from being inlined, even by link-time optimisation. An inlined
- * function could use the address of a thread-local variable both before and after the wait,
- * although the fiber may run on another thread after the wait. */
+/* Keeps a function that parks from being inlined, even by link-time optimisation. The fiber may run
+ * on another thread after the wait, so the caller must not keep the address of a thread-local
+ * variable across the wait. */
 #define PARKS __attribute__((noinline))
 
 /* After a switch of stacks, the processor mispredicts each return. So this function makes only tail

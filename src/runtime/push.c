@@ -30,8 +30,8 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task)
 }
 
 /* Pushes to the inject stack of the worker to which the task is pinned, or else of the first
- * worker. The inject queue is not used, because a signal handler must not take the lock of that
- * queue. The count of visitors keeps the runtime in memory until the last access. */
+ * worker. A signal handler must not take the lock of the inject queue. The count of visitors keeps
+ * the runtime in memory until the last access. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);

@@ -27,10 +27,10 @@ static edo__shard *shard_of(const edo_task *task)
 
 /* ---- entering and leaving ---- */
 
-/* Adds a task to a worker's shard. The lock orders this step and the close of the shard. If the
- * close comes first, the task is refused. Otherwise the task is in the registry when the drain
- * begins, and the runtime cannot end before the task. A late call can still take the lock, because
- * the worker's memory is not freed while there are references to the runtime. */
+/* Adds a task to a worker's shard. After the close of the shard, the task is refused. A task that
+ * was added before the close is found by the drain, so the runtime cannot end before the task. A
+ * late call can still take the lock, because a reference to the runtime keeps the worker's
+ * memory. */
 static int enlist(edo__worker *worker, edo_task *task)
 {
     edo__shard *shard = &worker->shard;
@@ -123,10 +123,10 @@ static void close_shard(edo__shard *shard)
     edo__lock_give(&shard->lock);
 }
 
-/* Closes the shards of all workers. A worker may be added during the close. This function writes
+/* Closes the shards of all workers, even of a worker that is added meanwhile. This function writes
  * `is_closed`, and then reads `worker_total`. edo__runtime_add_worker() writes `worker_total`, and
- * then reads `is_closed`. Both functions have a fence between the write and the read. So at least
- * one of the two functions closes the shard of the new worker. */
+ * then reads `is_closed`. Both have a fence in between, so at least one of them closes the new
+ * worker's shard. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);

@@ -18,7 +18,6 @@ extern edo__runtimes_list edo__runtimes;
 void edo__runtimes_add(edo_runtime *runtime);
 void edo__runtimes_remove(edo_runtime *runtime);
 
-/* Finds the first runtime whose serial is greater than *serial, and stores that runtime's serial in
- * *serial. If *serial is 0, finds the oldest runtime. Returns: the runtime with a reference for the
- * caller, or NULL. */
+/* Finds the next runtime after the serial *serial, and stores its serial in *serial. A caller
+ * begins with 0. Returns: the runtime with a reference for the caller, or NULL. */
 edo_runtime *edo__runtimes_next(uint64_t *serial);

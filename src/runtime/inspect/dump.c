@@ -4,9 +4,9 @@
  * without the lock (edo_task_trace), and reported after the inspection. So while the user's write
  * function runs, no lock is held, and no task is kept from running.
  *
- * At first, each worker's thread reports the task that it runs. A running task that no thread has
- * reported has just begun to run, or yields repeatedly and is KEPT (state.h). Such a task is marked
- * WANTED. The dump tries to inspect the task repeatedly, for at most PATIENCE. */
+ * First, each worker's thread reports the task that it runs. A running task that no thread has
+ * reported may be KEPT (state.h). The dump marks the task as WANTED, and tries to inspect it for at
+ * most PATIENCE. */
 #include <edo/dump.h>
 
 #include <stdio.h>
@@ -43,8 +43,8 @@ static size_t report_each(dump *d, edo_task **tasks, size_t count)
 }
 
 /* Reports the tasks. After the deadline, only names the remaining tasks. A WANTED task can be
- * inspected only while it is QUEUED, that is, during a round of its queue. A round takes only a few
- * microseconds. So this thread spins, and yields the processor only once per SPIN. */
+ * inspected only while it waits in its queue, often for only a few microseconds. So this thread
+ * spins, and yields the processor only once per SPIN. */
 static void report_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = report_each(d, tasks, count);

@@ -121,8 +121,8 @@ static void exchange(block *one, uint32_t place)
 }
 
 /* Puts memory into the quarantine, and frees the oldest memory in the quarantine. A block that is
- * larger than EDO__CLOSED_SIZE is freed at once. So is every block if the process has no runtime,
- * because only the end of a runtime empties the quarantine. */
+ * larger than EDO__CLOSED_SIZE is freed at once. If the process has no runtime, every block is
+ * freed at once, because only the end of a runtime empties the quarantine. */
 void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };

@@ -1,10 +1,10 @@
-/* Makers of streams and listeners, for edo_config.report_leaks. Also the quarantine for the memory
- * of closed streams and listeners. A maker is the task, function and line that made the object.
- * Thread: any.
+/* Makers of streams and listeners, for edo_config.report_leaks. A maker is the function and line
+ * that made a stream or listener. Also the quarantine for the memory of closed streams and
+ * listeners. Thread: any.
  *
  * A stale pointer to a closed stream may point to memory of another stream, and a call would act on
  * that stream. So the memory of an ended stream, listener or handle stays in the quarantine until
- * EDO__CLOSED_BLOCKS others have ended. In this memory, the word with the claims
+ * EDO__CLOSED_BLOCKS further objects have ended. In this memory, the word with the claims
  * (edo__source.state) still shows that the stream was closed. The quarantine of a release build is
  * small enough for the first-level cache of a core. Sanitizer builds have no quarantine, because
  * the sanitizer checks freed memory itself, and the quarantine's lock would hide races from the

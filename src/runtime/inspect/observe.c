@@ -10,8 +10,8 @@ static void record(edo__worker *worker, unsigned kind, int64_t duration)
     edo_add_counter(&histogram[bucket], 1);
 }
 
-/* Notes the begin of a poll. Notes no delay if `queued_at` is 0, because the task was then woken
- * during an inspection. */
+/* Notes that a poll begins. If `queued_at` is 0, the task was woken during an inspection, and its
+ * delay is unknown. */
 static void note_begin(edo__worker *worker, edo__task_counts *counts, int64_t start)
 {
     edo_add_counter(&counts->polls, 1);
@@ -32,8 +32,7 @@ int64_t edo__observe_begin(edo__worker *worker, edo_task *task)
     return start;
 }
 
-/* Notes the end of a poll. If the task has yielded, `end` is also the moment at which its poller
- * queues it again. */
+/* Notes that a poll ends. If the task has yielded, its poller queues it again at `end`. */
 static void note_end(const edo__worker *worker, edo__task_counts *counts, int64_t start,
                      int64_t end)
 {

@@ -5,7 +5,7 @@
 #include "runtime/runtime.h"
 
 /* Called by the poller before and after the poll of a task, if the worker is observed or the task
- * is counted. edo__observe_begin() returns the moment of the poll's begin, for edo__observe_end();
- * or 0 if the poll is not measured. */
+ * is counted. edo__observe_begin() returns the time at which the poll begins, for
+ * edo__observe_end(); 0 if the poll is not measured. */
 int64_t edo__observe_begin(edo__worker *worker, edo_task *task);
 void edo__observe_end(edo__worker *worker, edo_task *task, int64_t start);

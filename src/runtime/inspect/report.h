@@ -48,8 +48,8 @@ void edo__report_runtime(edo__reporter *t);
  * reports all running tasks. */
 void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count);
 
-/* Reports a task, unless the task is running or being inspected. Returns: false if the task is
- * running or being inspected. If true, this function has dropped the caller's reference. */
+/* Reports a task, and drops the caller's reference. Returns: false if the task is running or being
+ * inspected; the caller then keeps its reference. */
 bool edo__report_task(edo__reporter *t, edo_task *task);
 
 /* Reports a task that was running at each attempt to inspect it. Drops the caller's reference. */

@@ -40,8 +40,8 @@ static void drop_own_frames(edo__snapshot *s)
     memmove(s->stack, s->stack + own, s->stack_count * sizeof *s->stack);
 }
 
-/* Fills the snapshot. Called on the worker's thread. Called in a signal handler, unless the
- * worker's thread itself takes the snapshot. */
+/* Fills the snapshot. Called on the worker's thread: in a signal handler if another thread takes
+ * the snapshot, else directly. */
 static void capture(void *context)
 {
     edo__snapshot *s = context;

@@ -38,11 +38,10 @@ static void call_hooks(const edo__snapshot *s, int64_t duration)
     edo__hooks_each(runtime, stall, &stall);
 }
 
-/* Reports a stall. A thread that does not respond may still respond later. On a busy machine, the
- * thread may get no processor. In an uninterruptible system call, the thread cannot handle a
- * signal. Each attempt occupies the monitor for a while, so the interval between attempts is
- * doubled. If the thread is between two polls, the monitor repeats the attempt at its next
- * inspection. */
+/* Reports a stall. A thread that does not respond may be waiting for a processor, or for an
+ * uninterruptible system call. Each attempt occupies the monitor for a while, so the interval
+ * between attempts is doubled. If the thread is between two polls, the monitor tries again at its
+ * next inspection. */
 int64_t edo__stall_report(edo__worker *worker, int64_t duration)
 {
     edo__snapshot s;

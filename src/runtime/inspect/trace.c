@@ -3,10 +3,10 @@
 #include "task/handle.h"
 #include "task/trace.h"
 
-/* Causes a KEPT task to be requeued, so that the task can be inspected. If this thread turns the
- * current-thread runtime of the task, the task is requeued at once. Otherwise the task is marked
- * WANTED, and its next yields requeue the task. This function does not requeue a task that this
- * thread is polling, or for which this thread is calling a hook (`in_hand`). */
+/* Causes a KEPT task to be requeued, so that the task can be inspected. On the thread that turns
+ * the task's current-thread runtime, the task is requeued at once. On any other thread, the task is
+ * marked WANTED, and its next yields requeue it. A task that this thread is polling, or for which
+ * it is calling a hook (`in_hand`), is not KEPT and not requeued. */
 static void requeue_if_kept(edo_task *task)
 {
     if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;

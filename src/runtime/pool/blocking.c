@@ -11,10 +11,9 @@
 
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
-/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use.
- * Their number is limited so that memory suffices even if all of them block because the server of a
- * network file system hangs. "dns" has few threads, because a program makes few look-ups at a
- * time. */
+/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. If
+ * the server of a network file system hangs, all of these threads may block, so their number is
+ * limited to save memory. "dns" has few threads, because a program makes few look-ups at a time. */
 enum { USER, FILES, DNS };
 
 static const edo_pool_config usual_pools[] = {

@@ -77,9 +77,9 @@ typedef struct edo__detached {
 void edo__detached_init(edo__detached *job, edo_blocking_fn run,
                         void (*release)(edo__detached *job));
 
-/* Polls a job. The first poll submits the job. The operation that made the job calls this function
- * in each of its polls. The call uses no budget. `pool` is a pool of the runtime, and must be the
- * same in all polls. Returns: EDO_PENDING; or EDO_READY with the result in *ret_result. After
- * EDO_READY the caller frees *job. If the operation was cancelled before the job's end, the result
- * is -ECANCELED, *job is set to NULL, and the pool releases the job. */
+/* Polls a job, and submits it in the first poll. The operation that made the job calls this
+ * function in each of its polls. The call uses no budget. `pool` is a pool of the runtime, and must
+ * be the same in all polls. Returns: EDO_PENDING; or EDO_READY with the result in *ret_result.
+ * After EDO_READY the caller frees *job. If the operation was cancelled before the job's end, the
+ * result is -ECANCELED, *job is set to NULL, and the pool releases the job. */
 edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result);

@@ -57,8 +57,8 @@ static uint32_t stage_of(const edo_op *job)
 }
 
 /* Changes the stage of a job. The store is atomic, because a poll of the job's operation may read
- * the other bytes of `detail` at the same time, without the lock. All other accesses to `detail`
- * are plain. So the store is that of a figure, which is no step of a model. */
+ * the other bytes of `detail` at the same time, without the lock. The stage itself is read under
+ * the lock, so the store is that of a figure. */
 static void set_stage(edo_op *job, uint32_t stage)
 {
     edo_store_figure(&job->detail, (job->detail & ~(uint32_t)EDO__JOB_STAGE) | stage);
@@ -90,7 +90,7 @@ static void unlink_job(edo_pool *pool, edo_op *job)
 }
 
 /* Ends a job. After the last store, the job's operation may end, so the pool no longer uses the
- * job. The store releases. Its partner is the load in edo__pool_poll. */
+ * job. The store's release is the partner of the load in edo__pool_poll. */
 static void end_job(edo_op *job, int64_t result, edo__wakes *wakes)
 {
     edo_plain_write(&job->base.result);
@@ -105,9 +105,8 @@ static bool has_place(const edo_pool *pool)
     return pool->queued < pool->config.max_queue;
 }
 
-/* Moves jobs that wait for a place into the queue, while the queue has places. Ends at most one
- * edo_pool_room() per call, and then stops. An edo_pool_room() takes no place, but the task that
- * waited for it will probably submit a job. The next call continues. */
+/* Moves waiting jobs into the queue, while the queue has places. Stops after it has ended one
+ * edo_pool_room(), because the woken task will probably use the place. The next call continues. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
     bool found_room = false;
@@ -204,8 +203,7 @@ void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
 /* ---- jobs and polls ---- */
 
 /* Adds a new job to the queue, or to the list of jobs that wait for a place. If the queue has a
- * place, an edo_pool_room() ends at once. The poll that has submitted this edo_pool_room() then
- * finds it ended. */
+ * place, an edo_pool_room() ends at once, in the poll that submits it. */
 static void enter(edo_pool *pool, edo_op *job)
 {
     bool at_once = has_place(pool) && !pool->waiters;

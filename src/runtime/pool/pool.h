@@ -132,7 +132,7 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker);
  * cancelled detached job is ready at once even if it has begun. If *ret_gone is true, a detached
  * job was cancelled: its result is -ECANCELED, the pool releases the job, and the caller must not
  * use the job.
- * Returns: EDO_PENDING; or EDO_READY with the result in base.result (unless *ret_gone is true). */
+ * Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone);
 
 /* ---- called under the lock ---- */

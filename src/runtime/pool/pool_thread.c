@@ -19,8 +19,8 @@ static void arrive(edo__pool_thread *self)
 }
 
 /* Decides the next step of a thread that has found no job. Called under the lock. There may still
- * be work, because edo__pool_take() ends at most one edo_pool_room(), and others may wait behind
- * it. Returns: AGAIN if there is work; END if the pool is closed; SLEEP otherwise. */
+ * be work, because edo__pool_take() ends at most one edo_pool_room(), and jobs may wait behind it.
+ * Returns: AGAIN if there is work; END if the pool is closed; SLEEP otherwise. */
 static step without_job(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -58,8 +58,8 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 
 /* ---- sleeping ---- */
 
-/* Frees a thread's struct, after all callers have finished their use of the struct. A caller needs
- * only a few more instructions. The partner of the acquire is the release in edo__pool_after. */
+/* Frees a thread's struct, after all callers have finished their use of the struct, which takes
+ * them only a few instructions. The partner of the acquire is the release in edo__pool_after. */
 static void free_thread(edo__pool_thread *thread)
 {
     uint32_t tries = 0;
@@ -75,9 +75,9 @@ static void join_thread(edo__pool_thread *thread)
     free_thread(thread);
 }
 
-/* Ends an idle thread after keep_alive, unless there is work. Called under the lock. Stores the
- * thread that ended before in *ret_before. The caller must join that thread. Returns: END; AGAIN if
- * there is work. */
+/* Ends an idle thread after keep_alive, unless there is work. Called under the lock. *ret_before is
+ * the thread that ended before this one; the caller must join it. Returns: END; AGAIN if there is
+ * work. */
 static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 {
     edo_pool *pool = self->pool;
@@ -152,8 +152,8 @@ static void leave_thread(edo__pool_thread *self)
     edo__pool_unref(pool);
 }
 
-/* Runs the function of a job. The flag EDO__JOB_OPERATION is constant while the job is in the
- * pool. */
+/* Runs the function of a job. The read needs no lock, because the flag EDO__JOB_OPERATION is
+ * constant while the job is in the pool. */
 static int64_t run_job(edo_op *job)
 {
     if (job->detail & EDO__JOB_OPERATION) return edo__files_function(job)(job);

@@ -17,7 +17,7 @@ typedef struct edo__blocking {
 } edo__blocking;
 
 /* Whether a task of the runtime waits for a job. While a task waits, a test clock must not advance
- * automatically. The count decreases only when the task has taken the job's result. */
+ * automatically. A job counts until its task has taken the result. */
 static inline bool edo__blocking_is_busy(const edo__blocking *blocking)
 {
     return edo_load_relaxed(&blocking->jobs) > 0;

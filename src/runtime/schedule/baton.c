@@ -70,8 +70,8 @@ static edo__worker *draw_next(edo_runtime *runtime)
     return drawn;
 }
 
-/* Gives the baton to a worker. Also seeds the worker's random numbers. The worker uses them to
- * choose the workers to steal from. The worker's tasks use them too. */
+/* Gives the baton to a worker, and seeds the random numbers that the worker uses to steal, and that
+ * its tasks use. */
 static void give_to(edo__worker *worker)
 {
     edo__baton *baton = &worker->runtime->baton;
@@ -139,8 +139,8 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* Enters the gate. The first worker at the gate wakes the other workers. The `park` word of a
- * worker that is not yet asleep stores the wake, so that worker does not fall asleep. */
+/* Enters the gate. The first worker at the gate wakes the other workers. If another worker is not
+ * asleep yet, the wake is stored in its `park` word, and keeps it awake. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -211,9 +211,9 @@ static void send_outside(edo__worker *worker, uint32_t state)
         begin_lap(runtime); // the other workers may have waited for this worker
 }
 
-/* Takes the baton from a stuck worker. Before each poll, a worker checks under the same lock that
- * it holds the baton (edo__baton_is_held). So if this function takes the baton, the worker polls no
- * further task in this turn. If the poll `beat` has already ended, the worker keeps the baton. */
+/* Takes the baton from a stuck worker. Before each poll, a worker checks under the baton's lock
+ * that it holds the baton (edo__baton_is_held). So a worker that has lost the baton polls no
+ * further task in its turn. If the poll `beat` has already ended, the worker keeps the baton. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;

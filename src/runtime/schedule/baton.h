@@ -7,10 +7,9 @@
  * was made and no driver had an event.
  *
  * One quiet lap is not enough. The kernel completes an io_uring operation on the thread that
- * submitted the operation, even if the ring belongs to another worker. So the driver's turn of one
- * worker may post an event to a worker that has had its turn in this lap. When the first quiet lap
- * ends, the driver of each thread has had a turn. So the second lap finds all events that were
- * posted this way.
+ * submitted it, even if the ring belongs to another worker. So the driver's turn of one worker may
+ * post an event to a worker that has had its turn in this lap. In one quiet lap, the driver of each
+ * thread has a turn. So the second lap finds all events that were posted this way.
  *
  * If the clock cannot advance after two quiet laps, all workers sleep in their drivers. The first
  * worker that wakes up wakes the other workers. Each worker then waits at the *gate* for its turn.

@@ -14,8 +14,8 @@ static void turn_driver(const edo__worker *victim)
         if (driver->ops->turn(driver, 0) < EDO__FULL_TURN) return;
 }
 
-/* Helps one stuck worker. The owner of that worker may return from its poll at any moment. The
- * owner then waits until the helper has finished its turns of the driver or its use of the wheel. */
+/* Helps one stuck worker. Its owner may return from the poll at any moment, and then waits until
+ * the helper has finished with the driver or the wheel. */
 static void help(edo__worker *worker, edo__worker *victim)
 {
     if (edo__lock_try(&victim->turn_lock)) {

@@ -110,9 +110,8 @@ static bool enter_list(edo__worker *worker)
 }
 
 /* Enters the worker into the list of sleepers, unless there is work. The partner of the fence is
- * the fence in edo__worker_consider_waking (work.c). Because of the two fences, either this worker
- * sees the pushed task, or the pusher sees this worker among the sleepers and no longer as a
- * searcher. */
+ * the fence in edo__worker_consider_waking (work.c). Either this worker sees the pushed task, or
+ * the pusher sees this worker asleep and not searching. */
 bool edo__idle_enter(edo__worker *worker)
 {
     if (worker->is_spare) return !edo_load_relaxed(&worker->runtime->is_stopping); // never listed
@@ -145,9 +144,9 @@ bool edo__idle_begin_search(edo__worker *worker)
     return true;
 }
 
-/* Ends a search. A push to the inject queue wakes no worker during a search. So the end of the
- * search wakes a worker for the remaining tasks. The lock orders the end of the search with pushes.
- * This function sees the task of an earlier push, and a later push finds no searcher. */
+/* Ends a search. During a search, a push to the inject queue wakes no worker. So the end of the
+ * search wakes a worker for the remaining tasks. Under the lock, this function sees the task of an
+ * earlier push, and a later push finds no searcher. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

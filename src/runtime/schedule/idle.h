@@ -3,9 +3,8 @@
  * One lock guards the queue and the list, so no wake is lost. Before a sleep, a worker inspects the
  * queue and enters the list under the lock. A pusher appends to the queue and takes a sleeper out
  * of the list under the lock. So either the worker finds the task, or the pusher finds the worker.
- * Pushes from foreign threads take the lock. A worker takes the lock to take a share of the queue,
- * to wake another worker, to enter or leave the list, and to end a search. Apart from this, spawns,
- * wakes and polls on workers do not take the lock.
+ * Pushes from foreign threads take the lock. A worker takes the lock only to take a share of the
+ * queue, to wake another worker, to enter or leave the list, or to end a search.
  *
  * Tasks in a worker's own queues need no wake of another worker, because a worker does not sleep
  * before these tasks have run. Wakes for these tasks only improve speed (work.c).

@@ -39,9 +39,8 @@ enum {
 /* Time between two inspections. */
 #define PERIOD edo_ms(3)
 
-/* Time between two inspections while long polls are recent and there is no watcher. There is no
- * watcher if all workers have work. When the monitor then finds the first stuck worker, it wakes a
- * spare worker, which becomes the watcher. */
+/* Time between two inspections while long polls are recent and no worker watches, because all
+ * workers have work. */
 #define CLOSE_PERIOD edo_us(500)
 
 /* Longest time that counts as the time between two inspections; see elapsed(). */
@@ -67,9 +66,9 @@ struct edo__monitor {
 
 /* ---- marks ---- */
 
-/* Marks a worker as stuck. The thread that sets the first bit of `stuck` increments the count of
- * stuck workers, and the thread that clears the last bit decrements the count. So each stuck worker
- * is counted once. The writes are relaxed, because the wake of a helper orders the mark. */
+/* Marks a worker as stuck. The thread that sets the first bit of `stuck` counts the worker, so each
+ * stuck worker is counted once. The writes are relaxed, because the wake of a helper orders the
+ * mark. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -87,8 +86,8 @@ static void kick(edo__monitor *monitor)
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* Marks a worker as stuck in a turn. A helper may read the new mark together with an older value of
- * stuck_turn. Such a helper does not help before it reads stuck_turn again. */
+/* Marks a worker as stuck in a turn. A helper that reads the new mark together with an older
+ * stuck_turn helps later, when it reads stuck_turn again. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -190,9 +189,8 @@ static void report(edo__worker *worker, seen *before)
     before->report_after = edo__stall_report(worker, before->held);
 }
 
-/* Updates the mark for long polls. The watcher may have set the mark for this turn, for an ended
- * turn, or at the moment when the worker fell asleep. This function clears the marks for an ended
- * turn and for a worker that is asleep. */
+/* Updates the mark for long polls. The watcher may have set the mark just after the turn had ended,
+ * or when the worker fell asleep. This function clears such a mark. */
 static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
     if (is_long)
@@ -202,9 +200,8 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* Time since the last inspection, at most MOST_COUNTED. The time is limited because the process may
- * have been stopped. Because of this limit, a stall is reported late if the monitor had no
- * processor while the worker ran. */
+/* Time since the last inspection, at most MOST_COUNTED, because the process may have been stopped.
+ * If only the monitor had no processor, this limit delays the report of a stall. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
     int64_t since = now - monitor->inspected_at;

@@ -9,9 +9,9 @@
 #include "task/future.h"
 #include "task/op.h"
 
-/* The functions of a poll are inlined into their loop, for two reasons. First, support for observed
- * polls then costs the other polls only one test. Second, after a fiber has run, the processor
- * mispredicts each return up to the loop (docs/internals/fiber.md). */
+/* The functions of a poll are inlined into their loop, for two reasons. First, an unobserved poll
+ * then costs only one test more. Second, after a fiber has run, the processor mispredicts each
+ * return up to the loop (docs/internals/fiber.md). */
 
 /* Applies a cancellation or abort of the task, and the deadline of the task's context. */
 static edo__always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
@@ -122,9 +122,9 @@ static bool was_long(edo__worker *worker)
     return is_long;
 }
 
-/* Polls a task that is observed or timed. If the poll was long and the task is already ready again,
- * the task is requeued behind the tasks that the next events and timers make ready. Otherwise those
- * tasks would have to wait until every task with long polls had been polled once. */
+/* Polls a task that is observed or timed. If the task is ready again after a long poll, the tasks
+ * that the next events and timers make ready come first. Otherwise those tasks would have to wait
+ * for one long poll of each yielding task. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {

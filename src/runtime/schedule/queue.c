@@ -1,8 +1,8 @@
 #include "runtime/schedule/queue.h"
 
-/* Reads the head, and then the tail. Because the head only grows, the tail that is read later is
- * not below the head. If the tail is more than one ring above the head, the head is stale, and its
- * compare-and-swap would fail. */
+/* Reads the head, and then the tail. The head only grows, so the tail is not below the head that
+ * was read. If the tail is more than one ring above it, the head is stale, and a compare-and-swap
+ * of the head would fail. */
 static uint64_t snapshot(edo__queue *queue, uint64_t *ret_head)
 {
     *ret_head = edo_load_acquire(&queue->head);

@@ -57,9 +57,8 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Prefetches the task in the slot with the index `at`, which is probably the next task. Does
- * nothing if `at` is the tail. Does not read the task, because a thief may take the task at any
- * time. Thread: the owner. */
+/* Prefetches the task in the slot with the index `at`, which is probably the next task. Does not
+ * read the task, because a thief may take it at any time. Thread: the owner. */
 static inline void edo__queue_prefetch(const edo__queue *queue, uint64_t at, uint64_t tail)
 {
     if (at != tail) edo__task_prefetch(edo_load_figure(&queue->slots[at % EDO__QUEUE_SLOTS]));
@@ -78,8 +77,8 @@ static inline edo_task *edo__queue_pop(edo__queue *queue)
     return NULL;
 }
 
-/* A list of tasks, linked through queue_next. Overflow lists, yielded lists and the inject queue
- * are such lists. A lock of the list's user guards the list. */
+/* A list of tasks, linked through queue_next: an overflow list, a yielded list or the inject queue.
+ * Guarded by a lock of the list's user. */
 typedef struct edo__backlog {
     edo_task *first, *last;     // NULL: empty
     edo_atomic(uint64_t) count; // changed under the lock

@@ -61,9 +61,8 @@ static void ask_to_leave(edo_runtime *runtime)
         edo__worker_notify(runtime->workers[i]);
 }
 
-/* Waits for the end of a worker's thread. A worker's thread does not end if the worker is stuck in
- * user code. A worker may get stuck during the wait, so the worker is inspected from time to
- * time. */
+/* Waits for the end of a worker's thread. A worker that is stuck in user code does not end. A
+ * worker may also get stuck during the wait, so the worker is inspected from time to time. */
 static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {

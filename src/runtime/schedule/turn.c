@@ -39,10 +39,8 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
 }
 
 /* Decides whether the worker shares its tasks with other workers. Tasks with less work than
- * MOVE_WORTH are not shared. Sharing adds at most the cost of the moves to the measured work of a
- * task. So if the work is measured below MOVE_WORTH while the worker shares, it is below MOVE_WORTH
- * without sharing too. The test is therefore valid for work that was measured with or without
- * sharing. A worker that shares such tasks by mistake stops when it has measured them. */
+ * MOVE_WORTH are not shared. The moves of shared tasks only add to the measured work. So work that
+ * is measured below MOVE_WORTH is below MOVE_WORTH in any case. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -79,9 +77,9 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
-/* Does the same as edo__run_ready, but in an order that does not depend on the speed of the
- * machine. Each worker polls at most its equal part of event_interval. So a step of the clock waits
- * for about event_interval polls, as in a current-thread runtime. */
+/* Like edo__run_ready, but in an order that does not depend on the speed of the machine. Each
+ * worker polls at most its equal part of event_interval. So a step of the clock waits for about
+ * event_interval polls, as in a current-thread runtime. */
 static void run_repeatably(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -162,7 +160,7 @@ static bool turn_worker(edo__worker *worker, int64_t timeout)
 void edo__worker_begin(edo__worker *worker)
 {
     edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept in place of the
-                                                 // worker; the next turn takes tasks pushed then
+                                                 // worker; acquires the pushes made meanwhile
     edo__monitor_note_awake(worker->runtime);
     worker->awake_since = edo__sys_now();
 }

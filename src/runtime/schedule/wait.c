@@ -44,9 +44,9 @@ static int64_t slack_of(const edo__worker *worker)
     return slack || !gathers(worker) ? slack : GATHER_TIME;
 }
 
-/* Time until the next timer, at most `limit`. The timers of a paused clock end no sleep, so the
- * time is then `limit`. There is one exception. Another worker may have advanced the clock past a
- * timer that this worker armed after it last fired timers. In this case the time is 0. */
+/* Time until the next timer, at most `limit`. While the clock is paused, future timers end no
+ * sleep. But another worker may have advanced the clock past a timer of this worker. The time is
+ * then 0. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -63,7 +63,7 @@ void edo__worker_note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the begin of a sleep. Counts the busy time only in a current-thread runtime. In a runtime
+/* Notes that a sleep begins. Counts the busy time only in a current-thread runtime. In a runtime
  * with threads, the worker's turn has just counted it. */
 static void note_sleep(edo__worker *worker)
 {

@@ -5,8 +5,8 @@
 #include "runtime/runtime.h"
 
 /* Turns the driver. While a helper turns the driver, the owner waits for the lock. The helper may
- * consume the event of an unpark that was meant to end the owner's sleep. The owner notices such an
- * unpark, because it reads `park` under the lock. Returns: the number of events. */
+ * consume the event of an unpark that was meant for the owner. So the owner reads `park` under the
+ * lock. Returns: the number of events. */
 int edo__turn_driver(edo__worker *worker, int64_t timeout);
 
 /* Waits at the end of a turn of a current-thread runtime, at most `limit`. */

@@ -6,16 +6,14 @@
  * another worker may be idle. So after recent long polls (watch_until), one idle worker becomes the
  * watcher. It sleeps for short periods, and inspects the other workers between these periods. The
  * watcher marks a worker as stuck if the worker is awake and its driver has had no turn for
- * LONG_POLL. The monitor would set the same mark later. The watcher helps (edo__worker_help) in its
- * next turn.
+ * LONG_POLL. The watcher helps (edo__worker_help) in its next turn.
  *
  * Idle workers bear the cost. A busy worker only notes the end of each long turn. After the time
  * LATELY without long polls, no worker watches, and an idle runtime has no timer running.
  *
  * Only one worker at a time watches, namely the worker that has set has_watcher. All atomic words
  * in this file are figures, and order nothing. A stale figure delays help, or causes help for a
- * worker that needs no help.
- */
+ * worker that needs no help. */
 #include "runtime/schedule/watch.h"
 #include "base/duration.h"
 #include "runtime/runtime.h"
@@ -54,8 +52,9 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 }
 
 /* Time until the next timer of the other workers, at least PERIOD and at most MAX_PERIOD. Only
- * workers that are awake count, because such a worker may be stuck when its timer is due. A timer
- * that is due in less than PERIOD needs no watcher, because its owner or a helper serves it. */
+ * workers that are awake count, because only such a worker may be stuck when its timer is due. A
+ * timer that is due in less than PERIOD needs no watcher, because its owner or a helper serves
+ * it. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -69,10 +68,10 @@ static int64_t until_timers(const edo__worker *worker)
     return least < PERIOD ? PERIOD : least;
 }
 
-/* Time until the next inspection. The time is finite even if no worker is stuck any more, because
- * the monitor relies on the watcher. The time doubles with each inspection as long as the watcher
- * polls no tasks. So the first event of a socket that was quiet for a long time may be served late.
- * Timers are not served late, because the time also ends at the next timer of another worker. */
+/* Time until the next inspection. The time doubles while the watcher polls no tasks, but ends at
+ * the next timer of another worker. So timers are served in time, while the first event of a socket
+ * that was quiet for long may be served late. The time is always finite, because the monitor relies
+ * on the watcher. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;

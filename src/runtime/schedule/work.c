@@ -65,9 +65,9 @@ static void push_ring(edo__worker *worker, edo_task *task)
  * turn, each wake sets notify_at to twice the number of these tasks, so that one long queue does
  * not wake all other workers at once.
  *
- * The partner of the fence is the fence in edo__idle_enter. Because of the two fences, one of two
- * cases holds. Either a worker that is about to sleep sees the tasks and the value of keeps_ready
- * that were written before the fence, or this function sees that worker among the sleepers. */
+ * The partner of the fence is the fence in edo__idle_enter. Either a worker that is about to sleep
+ * sees the tasks and keeps_ready, which were written before the fence, or this function sees that
+ * worker among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
     uint64_t length = edo__worker_length(worker);
@@ -148,10 +148,10 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- tasks of other lists and workers ---- */
 
-/* Number of tasks to take from a backlog in this turn. The number is the backlog's proportional
- * share of the turn's polls, but at most the number of polls that the ring does not need. A minimum
- * share of about 1 / LEAST_SHARE of the turn keeps the backlog from starving. `there` is the length
- * of the backlog, and `sharers` is the number of workers that take from it. */
+/* Number of tasks to take from a backlog in this turn: the backlog's proportional share of the
+ * turn's polls, but at most the polls that the ring does not need. A minimum share of about 1 /
+ * LEAST_SHARE of the turn keeps the backlog from starving. `there` is the length of the backlog,
+ * and `sharers` is the number of workers that take from it. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -185,9 +185,9 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
-/* Takes one yielded task if the ring is empty. Otherwise takes one yielded task in every
- * LEAST_SHARE turns. A long poll of that task ends the turn. So a task that becomes ready meanwhile
- * waits for one such poll, not for a poll of each yielded task. */
+/* Takes one yielded task if the ring is empty, else one in every LEAST_SHARE turns. A long poll of
+ * that task ends the turn. So a task that becomes ready waits for one such poll, not for a poll of
+ * each yielded task. */
 void edo__worker_take_yielded(edo__worker *worker)
 {
     if (!edo_load_relaxed(&worker->yielded.count)) return;
@@ -337,16 +337,15 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a stuck worker ----
  *
- * A helper takes tasks of a ring only if its own ring is empty. So the tasks keep their order, and
- * the helper polls the first of these tasks before the helper itself can be found stuck. A worker
- * does not count as stuck because of a mark that was set for an earlier turn
- * (edo__worker_is_stuck()). Therefore a task is polled after at most n polls of the workers that
- * have it, where n is the number of tasks that were queued before it. This holds even if helpers
- * take the task several times.
+ * A helper takes tasks of a ring only if its own ring is empty, and tasks of a list only if its own
+ * list of that kind is empty. Otherwise, a helper could queue the tasks behind a long task of its
+ * own, and another helper could take them again before any of them has run. This could repeat
+ * without end.
  *
- * Without this rule, a helper could queue the tasks behind a long task of its own. Another helper
- * could then take the tasks again before any of them has run. This could repeat without end. The
- * same rule applies to the lists. */
+ * With this rule, the tasks keep their order. The helper polls the first of them before the helper
+ * itself can be found stuck, because a mark for an earlier turn does not count
+ * (edo__worker_is_stuck()). So a task with n tasks before it is polled after at most n polls, even
+ * if helpers take it several times. */
 
 /* Takes a whole list of the victim if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)

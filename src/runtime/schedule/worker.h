@@ -57,7 +57,7 @@ static inline size_t edo__shard_count(const edo__shard *shard)
 typedef struct edo__counters {
     EDO__COUNTS(EDO__DECLARE_COUNT)
     edo_atomic(uint64_t) local_depth; // published together with polls
-    edo_atomic(uint64_t) parks;       // number of begins and ends of sleeps; odd during a sleep
+    edo_atomic(uint64_t) parks;       // count of sleeps begun and ended; odd during a sleep
     edo_atomic(int64_t) mean_poll;    // ns
 } edo__counters;
 

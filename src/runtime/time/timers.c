@@ -44,10 +44,10 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* Leaves an armed timer as it is if it fires at the deadline or earlier. So if a task renews a
- * limit in every poll, the timer is not armed in every poll. It fires too early once per length of
- * the limit, and the task is then polled in vain. Otherwise, this function puts the timer into the
- * wheel of the poller's worker. That worker is awake, so no sleep has to be shortened. */
+/* Arms the timer in the wheel of the poller's worker, which is awake, so no sleep has to be
+ * shortened. If the timer already fires at the deadline or earlier, it is left as it is. So a task
+ * that renews a limit in every poll rarely arms its timer, but is polled once in vain per length of
+ * the limit. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; take_out() treats INT64_MIN as a cancel
@@ -132,11 +132,11 @@ static edo_task *sort(edo_task *list)
 
 /* ---- firing ---- */
 
-/* Number of timers to fire. The other due timers remain in the wheel, in order. In a runtime with
- * threads, as many timers fire as the ring has room for, because further tasks would go to the end
- * of the overflow list. But at least LEAST_FIRED timers fire, so that a full ring cannot delay all
- * timers. A current-thread runtime has no ring, and always fires LEAST_FIRED timers. So few tasks
- * are still in the caches when they are polled. */
+/* Number of timers to fire. The other due timers remain in the wheel, in order. If the worker has a
+ * ring, as many timers fire as the ring has room for. Further tasks would go to the end of the
+ * overflow list. At least LEAST_FIRED timers fire, so that a full ring cannot delay all timers. A
+ * current-thread runtime fires LEAST_FIRED timers, few enough that their tasks are still in the
+ * caches when they are polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;

@@ -15,8 +15,8 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now)
     wheel->tick = tick_of(now);
 }
 
-/* Level of a timer. It is the highest group of eight bits in which the timer's tick differs from
- * the wheel's tick. All higher groups are equal. So in this level the timer's slot is ahead of the
+/* Level of a timer: the highest group of eight bits in which the timer's tick differs from the
+ * wheel's tick. All higher groups are equal. So the timer's slot in this level is ahead of the
  * wheel's slot, and no level wraps around. */
 static unsigned level_of(uint64_t now, uint64_t tick)
 {
@@ -130,9 +130,9 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* Finds the moment of the next expiry. If the next slot is in the lowest level, the result is the
- * moment of the earliest timer. In a higher level, the result is the start of the slot, because the
- * slot's timers must be spread over lower levels at that moment. */
+/* Finds the moment of the next expiry. In the lowest level, it is the moment of the earliest timer.
+ * In a higher level, it is the start of the slot, because the slot's timers must then be spread
+ * over lower levels. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
@@ -162,11 +162,9 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
     return any;
 }
 
-/* Spreads the timers of a slot whose first tick has been reached. If the slot is in the lowest
- * level, its due timers are added to *due. Its other timers are due later in the same tick, and are
- * put back into the slot. If the slot is in a higher level, all its timers are put back into lower
- * levels. So due timers of higher levels pass through the lower levels, which sorts them by
- * tick. */
+/* Spreads the timers of a slot whose first tick has been reached. In the lowest level, due timers
+ * are added to *due, and timers that are due later in this tick are put back. In a higher level,
+ * all timers are put into lower levels, which sorts them by tick. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *lists[EDO__WHEEL_LISTS];
