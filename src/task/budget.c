@@ -18,6 +18,6 @@ void edo__check_time_slice(edo_cx *cx)
 void edo__spend_slice(edo_cx *cx)
 {
     cx->slice_end = EDO__SLICE_SPENT;
-    if (cx->budget > 0) cx->budget = 0;      // a negative budget is kept
+    if (cx->budget > 0) cx->budget = 0;      // a negative budget counts the overdraft
     cx->now = edo__runtime_now(cx->runtime); // a time limit may have passed since the last read
 }

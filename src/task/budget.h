@@ -32,7 +32,7 @@ static inline void edo__use_budget(edo_cx *cx)
 }
 
 /* Units beyond the budget, for operations that answer -ECANCELED without having run. So a clean-up
- * that awaits a few such operations finishes in the same poll. A loop of such operations is
+ * that awaits a few such operations finishes in one poll, but a loop of such operations is
  * requeued. */
 enum { EDO__OVERDRAFT = 16 };
 

@@ -1,6 +1,5 @@
-/* Waits for several futures at once. The frame links all of these futures, so that a backtrace sees
- * them. The children are linked in the order of the arguments, and `winner` is a position in that
- * order. */
+/* Waits for several futures at once, the children. The frame links the children in the order of the
+ * arguments, so that a backtrace sees them. `winner` is a position in that order. */
 #include "task/future.h"
 #include "task/op.h"
 
@@ -72,11 +71,10 @@ static void time_out(edo_future *future)
     future->flags |= EDO__TIMED_OUT;
 }
 
-/* Whether a future is polled once more although its limit has passed. In a poll without budget, an
- * operation may not have tried its work, and a function may not have reached an operation that is
- * ready. So a future whose limit passes in such a poll gets one more poll, with budget. There is no
- * second extra poll. Otherwise the limit of a function that is always ready would never take
- * effect. A poll that began without budget does not count as the extra poll. */
+/* Whether a future gets one more poll although its limit has passed. In a poll without budget, an
+ * operation may not have tried its work, and a function may not have reached a ready operation.
+ * There is only one extra poll. Otherwise the limit of a function that is always ready would never
+ * take effect. A poll that began without budget does not count as the extra poll. */
 static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return false;

@@ -15,8 +15,8 @@ enum {
     EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
 };
 
-/* Flags of edo_cx.overdue. A flag is set if `bare`, or `fate`, is EDO_CANCELLED only because a time
- * limit has passed. */
+/* Flags of edo_cx.overdue. A set flag means that only a time limit has cancelled `bare`, or
+ * `fate`. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
 /* Context of a poll. Each worker has one edo_cx, which only the poller uses. */

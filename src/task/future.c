@@ -100,8 +100,8 @@ static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx 
     return end_kept(frame, cx);
 }
 
-/* Aborts if a kept future was overwritten or moved. An overwritten future is recognised because its
- * members have the values of another future. */
+/* Aborts if a kept future was overwritten or moved. An overwritten future has lost the flag
+ * EDO__KEPT. */
 void edo__check_kept(const edo_future *future)
 {
     if (!(future->flags & EDO__KEPT))
@@ -140,9 +140,8 @@ static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx 
     if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
 }
 
-/* Raises the future's fate to the fate that the polling function passes on. The polling function
- * passes on `bare` if the future's first poll was before the shield, else `fate`. Returns: the fate
- * passed on. */
+/* Raises the future's fate to the fate that the polling function passes on: `bare` if the future's
+ * first poll was before the shield, else `fate`. Returns: the fate passed on. */
 static inline edo_fate take_fate(edo_future *future, const edo_cx *cx)
 {
     if (edo__unlikely(cx->overdue)) note_overdue(future, cx);
@@ -228,8 +227,8 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
 }
 
 /* Answers for an operation whose first poll is in a cancelled function. If the budget is used up,
- * the operation remains EDO_NEW. So its next poll refuses it too, even if it could succeed by then.
- * Not inlined, so that other polls need no stack for this function. */
+ * the operation remains EDO_NEW, so that its next poll refuses it too. Not inlined, so that other
+ * polls need no stack for this function. */
 static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
                                                        edo_fate given)
 {
@@ -267,8 +266,8 @@ static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx 
     return settle(future, poll);
 }
 
-/* The usual case takes the short path. In the usual case, neither the future nor any function that
- * polls it has been cancelled or aborted, so no fate has to be passed on. */
+/* The short path is for the usual case: neither the future nor any function that polls it was
+ * cancelled or aborted, so no fate has to be passed on. */
 edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {
     if (future->state == EDO_DONE) return EDO_READY;

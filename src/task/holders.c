@@ -176,8 +176,9 @@ static _Noreturn void report_other_holder(const edo__record *holder, const char 
                 edo__record_describe_place(holder, where));
 }
 
-/* Finds the record that a release by this task or thread lowers: its own record; else that of
- * permits that were passed on; else any, because any task or thread may release permits. */
+/* Finds the record that a release by this task or thread lowers: first its own record, then the
+ * record of permits that were passed on, then any record. Any task or thread may release
+ * permits. */
 static edo__record *find_released(const void *object, uint32_t kind)
 {
     edo__record *held = find_holder(object, kind, this_id());

@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* Waits until EDO__JOIN_WAKER of a task that is over is clear. The thread that ends or gives up the
- * task needs only a few more instructions to clear it. */
+/* Waits until EDO__JOIN_WAKER is clear. The thread that has ended or given up the task clears it
+ * within a few instructions. */
 static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
@@ -96,8 +96,8 @@ static yield_op *yield_of(const edo_op *op)
 }
 
 /* The yield's first poll requeues the task. The yield is ready in the task's next poll, in which
- * the worker's count of polls has changed. Each worker counts its polls separately. If the next
- * poll is on another worker that happens to have the same count, the yield takes one more poll. */
+ * the worker's count of polls has changed. If that poll is on another worker with the same count,
+ * the yield takes one more poll. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

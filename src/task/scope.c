@@ -176,9 +176,9 @@ static void drop_all(edo__node *list)
     }
 }
 
-/* Adds a member. Earlier members with the same key are replaced in the same critical section. So if
- * two members with one key enter concurrently, only the later member remains. A member without a
- * key has NULL as `key`. */
+/* Adds a member; `key` may be NULL. Earlier members with the same key are replaced in the same
+ * critical section. So if two members with one key enter concurrently, only the later member
+ * remains. */
 static int enter(edo_scope *scope, edo_task *task, const void *key)
 {
     edo_task *chain = NULL;

@@ -54,8 +54,8 @@ typedef struct edo__task_counts {
 
 enum {
     EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header
-    EDO__TASK_COUNTED = 2, // an edo__task_counts lies before the extra; only with an extra
-    EDO__TASK_IN_HEAP = 4, // allocated from a worker's heap, otherwise through the hooks
+    EDO__TASK_COUNTED = 2, // an edo__task_counts lies before the extra; implies EDO__TASK_EXTRA
+    EDO__TASK_IN_HEAP = 4, // allocated from a worker's heap, not through the hooks
     EDO__TASK_TRACKED = 8, // a leaked handle of the task is reported, see handle.h
 };
 

@@ -22,9 +22,9 @@ static void trace_children(const edo_future *first, int depth,
         edo__trace_future(child, depth, visit, context);
 }
 
-/* Visits one future. Returns: the only child, which the caller visits next; NULL if there is no
- * child, or if several children were visited here. So a deep chain of boxed calls needs no
- * recursion. */
+/* Visits one future. Returns: the only child, which the caller visits next, so that a deep chain of
+ * boxed calls needs no recursion; NULL if there is no child, or if several children were visited
+ * here. */
 static const edo_future *trace_one(const edo_future *future, int depth,
                                    void (*visit)(void *, const edo_trace_line *), void *context)
 {
@@ -35,7 +35,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
                                       .file = file_of(future),
                                       .line = is_async ? future->line : 0 });
     if (!is_async)
-        return NULL; // functions go on: an EDO_NEW one has children if its first poll is running
+        return NULL; // only functions have children; an EDO_NEW function may be in its first poll
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     const edo_future *awaiting = frame->edo_head.awaiting;
     if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
