@@ -25,7 +25,7 @@ typedef struct edo__uring_request {
 /* A ring is owned by the thread that enabled the ring, or shared by the threads of its runtime. The
  * choice is made when the driver is opened.
  *
- * Owned: other threads access `base`, `owner`, `event`, `signal` and, under the lock, the list
+ * Owned: other threads access only `base`, `owner`, `event`, `signal` and, under the lock, the list
  * of requests.
  * Shared: the lock guards the submission queue and the watches. `turning` guards the completions.
  *
