@@ -10,8 +10,8 @@
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
  * the wait list of its side. The driver may access a parked operation only under the source's lock.
  * A completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
- * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. A poll of a
- * woken operation takes the lock, or finds the lock free (edo__wait_is_over).
+ * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. If the
+ * operation is woken and the lock is free, the poll does not take the lock (edo__wait_is_over).
  *
  * All waiters of a side wait with one driver. A stream has at most one waiter per side, and the two
  * sides may wait in different runtimes. A source with EDO__SOURCE_SEVERAL belongs to one runtime

@@ -253,9 +253,9 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
 }
 
 /*
- * Helpers that fill in a zeroed SQE. Memory that an SQE points to (buffers, iovecs, message
- * headers, addresses) belongs to the kernel until the completion. Exceptions are an iovec array and
- * a message header, which may be freed once the SQE is submitted (IORING_FEAT_SUBMIT_STABLE).
+ * Helpers that fill in a zeroed SQE. A buffer or an address that an SQE points to belongs to the
+ * kernel until the completion. An iovec array or a message header may be freed once the SQE is
+ * submitted (IORING_FEAT_SUBMIT_STABLE).
  */
 
 /* Greatest length of a transfer, in bytes. As in read(2), the kernel cuts transfers to this length,

@@ -42,7 +42,8 @@ typedef struct edo__uring {
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
     edo__lock calls;          // guards the waker and the stage of each call on a file
-    edo_atomic(bool) accepts; // an accept in the ring waits for connections; cleared by completions
+    edo_atomic(bool) accepts; // the ring's accepts wait for connections; cleared by a completion
+                              // with EAGAIN
 
     /* shared */
     bool shared;
