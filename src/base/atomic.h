@@ -38,8 +38,8 @@
 #define edo_load_own(p)         edo_load_relaxed(p)
 
 /* Figures: counters for inspection, and hints. A figure publishes no memory, and an old value is
- * harmless. So the checker does not treat an access to a figure as a step of a model, except in
- * models built with EDO_MODEL_FIGURES, which test the readers of figures. */
+ * harmless. So the model checker does not explore accesses to figures. Only models built with
+ * EDO_MODEL_FIGURES do, to test the readers. */
 #define edo_load_figure(p)      edo_load_relaxed(p)
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
@@ -58,10 +58,8 @@
 /* On x86-64, clang compiles a fence to mfence, and gcc compiles a fence to a locked instruction.
  * mfence costs three times as much, and orders nothing more here.
  *
- * gcc warns that ThreadSanitizer does not see fences. The warning is turned off here, because no
- * fence of edo orders plain memory. Each fence stands between a store to one atomic word and a load
- * of a second atomic word. Meanwhile another thread stores to the second word and loads the
- * first. */
+ * gcc warns that ThreadSanitizer does not see fences. The warning is turned off here, because the
+ * fences of edo order only atomic words, never plain memory. */
 static inline void edo_fence_seq_cst(void)
 {
 #if defined __GNUC__ && !defined __clang__

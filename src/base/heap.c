@@ -191,10 +191,9 @@ static int64_t count_used(const edo__heap *heap)
     return used;
 }
 
-/* `orphans` is 0 while the heap is open. Each free that finds CLOSED subtracts one, and the close
- * adds the number of blocks in use. Some of the frees may subtract before the close adds. Exactly
- * one of these steps, a free or the close, brings the sum to zero, and that step frees all
- * memory. */
+/* `orphans` begins at 0. The close adds the number of blocks in use. Each free that finds CLOSED
+ * subtracts one, perhaps before the close has added. The step that brings the sum to zero, a free
+ * or the close, frees all memory. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);

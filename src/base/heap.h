@@ -1,12 +1,12 @@
 /* Memory for tasks: blocks of fixed size classes, cut from slabs.
  *
  * One thread owns a heap and allocates from it. Any thread may free a block. A block freed by
- * another thread is pushed to a lock-free stack that the owner empties. A slab whose blocks are
- * all free is released if another slab of the same class has a free block. Blocks may outlive the
+ * another thread is pushed to a lock-free stack that the owner empties. A slab whose blocks are all
+ * free is released if another slab of the same class has a free block. Blocks may outlive the
  * ownership: after edo__heap_close(), the free of the last block frees the heap.
  *
- * A slab is aligned to the next power of two above its size. So the slab, and with it the heap, can
- * be computed from the address of a block. */
+ * A slab is aligned to the next power of two above its size. So the address of a block shows the
+ * slab, and the slab refers to the heap. */
 #pragma once
 
 #include "base/list.h"
@@ -32,8 +32,7 @@ typedef struct edo__heap edo__heap;
 edo__heap *edo__heap_create(void); // NULL: out of memory
 
 /* Size of the largest block that may be taken from a heap. Returns: EDO__HEAP_MAX, or 0 in a
- * program with AddressSanitizer. AddressSanitizer could not detect the use of a freed block that
- * the heap has reused. */
+ * program with AddressSanitizer, which would not detect the use of a freed block of a heap. */
 size_t edo__heap_max(void);
 
 /* Takes a block of at most EDO__HEAP_MAX bytes. Thread: the owner. Returns: NULL if out of

@@ -1,7 +1,7 @@
-/* A lock of four bytes for short critical sections. No user code runs under a lock, with two
- * exceptions: the wake function of a user's own wakeable, and, at the end of a runtime, the log
- * function for tasks that are given up (docs/internals/base.md). Under the lock of a source,
- * drivers may make quick system calls and take their own lock. Thread: any.
+/* A lock of four bytes for short critical sections. User code runs under a lock in two cases only:
+ * the wake function of a user's own wakeable, and the log function for tasks that a runtime gives
+ * up at its end (docs/internals/base.md). Under the lock of a source, drivers may make quick system
+ * calls and take their own lock. Thread: any.
  *
  * States. 0: free. MARK: taken. MARK + CONTENDED: taken, and a thread may be asleep (Drepper,
  * "Futexes Are Tricky", mutex 3). edo__lock_take() acquires and edo__lock_give() releases; each is

@@ -40,9 +40,8 @@ void edo__log_read_environment(void)
 /* Number of lines dropped since the last written line. */
 static edo_atomic(uint32_t) dropped;
 
-/* Writes a line. Waits `patience` ns for a slow reader, then drops the line. After a dropped line,
- * the next lines do not wait, until one of them is written. That line is preceded by a line with
- * the number of dropped lines. */
+/* Writes a line. Waits `patience` ns for a slow reader, then drops the line. After a drop, no line
+ * waits until a line has been written. The number of dropped lines is written before that line. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

@@ -10,8 +10,8 @@
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
  * the wait list of its side. The driver may access a parked operation only under the source's lock.
  * A completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
- * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. A poll of a
- * woken operation takes the lock, or finds the lock free (edo__wait_is_over).
+ * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. If the
+ * operation is woken and the lock is free, the poll does not take the lock (edo__wait_is_over).
  *
  * All waiters of a side wait with one driver. A stream has at most one waiter per side, and the two
  * sides may wait in different runtimes. A source with EDO__SOURCE_SEVERAL belongs to one runtime
@@ -44,8 +44,8 @@ typedef enum edo__request {
     EDO__RECV,   // an edo__datagram_op; result: true size of the datagram
     EDO__SEND,
     EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
-    EDO__SEND_MESSAGES, // begins at message `progress`; several messages without SINGLES only on
-                        // UDP sockets
+    EDO__SEND_MESSAGES, // begins at message `progress`; only UDP sockets take several messages
+                        // without SINGLES
     EDO__SEND_SEGMENTS, // one message; its only buffer is cut into datagrams; result: bytes
 } edo__request;
 
@@ -91,7 +91,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes of data
-    edo_address *address; // address of the peer, or NULL; `progress` takes this place at the end
+    edo_address *address; // address of the peer, or NULL; replaced by `progress` at the end
     edo__op_wait wait;
 } edo__datagram_op;
 
@@ -138,16 +138,16 @@ typedef struct edo__side {
                                 // waiters belongs; guarded by the lock
     edo_atomic(int) visit;      // descriptor of a visit, plus 1; 0: no visit; guarded by the lock
     bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
-    bool polls_edges;           // the last such poll reported only errors, so the next one reports
-                                // only new events; guarded by the lock
+    bool polls_edges;           // the ring's last poll reported only errors, so the next poll
+                                // reports only new events; guarded by the lock
     bool is_unwatched;          // write side only: registered without EPOLLOUT; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
     edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
 
-/* Returns: the wait list of a side. In the child of a fork, a list of the parent may be half
- * written. The child's first call empties such a list, and follows none of its links. Called under
- * the source's lock. */
+/* Returns: the wait list of a side. In the child of a fork, the parent's list may be half written,
+ * so the child's first call drops the list without following its links. Called under the source's
+ * lock. */
 static inline edo__wait_list *edo__side_waiters(edo__side *side)
 {
     if (edo__unlikely(side->mark != (uint8_t)edo__lock_mark)) {
@@ -158,10 +158,10 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
     return &side->waiters;
 }
 
-/* Ways to prevent a call from blocking, and a write from raising SIGPIPE, on a descriptor other
- * than a socket. FLAGS: flags of the call. MASK: a flag of the call, and a mask for the signal.
- * STATUS: the status of the open file, and a mask for the signal. A side begins with FLAGS. When
- * the kernel refuses one way, the side uses the next way. */
+/* Ways to make a call that neither blocks nor raises SIGPIPE, on a descriptor other than a socket.
+ * FLAGS: two flags of the call. MASK: a flag against blocking, and a mask for the signal. STATUS:
+ * the status of the open file, and a mask for the signal. A side begins with FLAGS, and uses the
+ * next way when the kernel refuses one. */
 enum { EDO__BY_FLAGS, EDO__BY_MASK, EDO__BY_STATUS };
 
 /* Bits of edo__source.state: the claims of operations in flight. A side has one claim. A source
@@ -229,12 +229,12 @@ struct edo_driver {
     edo__io_counters counters;
 };
 
-enum { EDO__FULL_TURN = 32 }; // events; after a turn with as many, there may be more
+enum { EDO__FULL_TURN = 32 }; // events; a turn with this number may have left events behind
 
 /* Drivers outlive all operations of their runtime. Sources may outlive their driver, so other
  * threads find and pin the driver under the lock of the source. Owner: the thread that turns the
- * driver. With workers, the owner may change from turn to turn, and close is called after all
- * workers have ended. */
+ * driver. With workers, the owner may change from turn to turn. close is called after all workers
+ * have ended. */
 typedef struct edo_driver_ops {
     const char *name;
 
@@ -259,10 +259,10 @@ typedef struct edo_driver_ops {
      * tried again. Returns: as drive. */
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Requests the end of an operation that is parked, or that the driver has woken (word and
-     * base.result as for resume). Called inside a poll of its task. May be called again. Returns:
-     * EDO_PENDING while the kernel still uses the operation; or EDO_READY with a result in
-     * base.result. That is the result of the call, or -ECANCELED if the operation had no effect. */
+    /* Requests the end of an operation that is parked or that the driver has woken. The word and
+     * base.result of a woken operation are as for resume. Called inside a poll of its task. May be
+     * called again. Returns: EDO_PENDING while the kernel still uses the operation; or EDO_READY
+     * with base.result: the result of the call, or -ECANCELED if the operation had no effect. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No
@@ -274,8 +274,8 @@ typedef struct edo_driver_ops {
                      edo_wakeable *waker);
 
     /* Polls a started call, inside a poll of the task. ending: the operation was cancelled.
-     * Returns: EDO_PENDING; or EDO_READY with a result in base.result. That is the call's result,
-     * -ECANCELED if the call had no effect, or -EAGAIN if the call must be made in another way. */
+     * Returns: EDO_PENDING; or EDO_READY with base.result: the call's result, -ECANCELED if the
+     * call had no effect, or -EAGAIN if the call must be made in another way. */
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor, unless the
@@ -284,8 +284,8 @@ typedef struct edo_driver_ops {
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Fetches events and completes operations. Without an event, waits at most timeout nanoseconds
-     * (0: no wait; INT64_MAX: no limit). Runs no user code. Returns: the number of events; at least
-     * EDO__FULL_TURN if the bound of a turn has left events behind. Thread: the owner. */
+     * (0: no wait; INT64_MAX: no limit). Runs no user code. Returns: the number of events;
+     * EDO__FULL_TURN or more if there may be further events. Thread: the owner. */
     int (*turn)(edo_driver *driver, int64_t timeout);
 
     /* Ends the wait of a turn, or of the next turn. Thread: any. Async-signal-safe. */
@@ -303,8 +303,8 @@ typedef struct edo_driver_ops {
 /* ---- functions for all drivers ---- */
 
 /* Closes the descriptor of a source, unless the descriptor is borrowed. First puts back the status
- * of the open file. Leaves the status of a borrowed descriptor alone if this source has not changed
- * the status, because another stream may depend on the status. */
+ * of the open file. On a borrowed descriptor, only a status that this source has changed is put
+ * back, because another stream may depend on the status. */
 static inline void edo__source_close_fd(edo__source *source)
 {
     bool is_borrowed = source->traits & EDO__SOURCE_BORROWED;
@@ -317,10 +317,9 @@ static inline void edo__source_close_fd(edo__source *source)
 
 /* Checks whether an operation may park, and with which driver. The closer of a source sets CLOSED,
  * and then takes the lock to wake the waiters. So either the closer finds the waiter, or the poll
- * that wants to park finds the bit. Called under the source's lock.
- * Returns: 0; -ECANCELED: the source is closed; -EXDEV: operations of another runtime wait.
- * *driver: the driver of the poll. If operations of the same runtime already wait on the side with
- * another driver, *driver is set to that driver. */
+ * that wants to park finds the bit. Called under the source's lock. *driver: the driver of the
+ * poll; set to the driver of the waiters if the side has waiters of the same runtime.
+ * Returns: 0; -ECANCELED: the source is closed; -EXDEV: operations of another runtime wait. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
 /* Parks an operation at the end of the wait list. An operation that was woken but not served is
@@ -400,23 +399,18 @@ static inline size_t edo__asked(const edo_op *op)
 /* Whether the last transfer proves that a further transfer would block. The proof saves the call
  * that would answer EAGAIN.
  *
- * A short transfer alone is no proof, because a transfer may be short for three other reasons. TCP
- * ends a read at an urgent mark. kTLS ends a read at the end of a record. Any read or write ends at
- * memory that the program cannot access.
- *
- * So a short read is a proof only if the three reasons are ruled out:
- * - kTLS. This library must have made the connection, and the program must not have asked for the
- *   descriptor (edo_io_fd() sets is_shared). kTLS can be set up only through the descriptor.
- * - The urgent mark. While the urgent byte is unread, the event of the mark has EPOLLPRI, and the
- *   driver keeps the side ready until a call would block. If that event comes after the side's word
- *   was read, readiness is not cleared either. The read of the urgent byte sets is_shared, because
- *   no event reports the mark any more.
- * - Memory. A read of edo_read_exact() is never a proof, because its next call uses the rest of the
- *   buffer, which may be the memory that cannot be accessed.
- *
- * A Unix stream also ends a read after a message with descriptors and, if the socket asks for
- * credentials, between messages of different senders. is_shared is set in both cases: by
- * receive_noting in try.c when a read reports descriptors, and by edo_unix_set_credentials(). */
+ * A short read is a proof, unless the read was short for another reason:
+ * - The end of a kTLS record. kTLS can be set up only through the descriptor. So this library must
+ *   have made the connection, and the program must not have asked for the descriptor (edo_io_fd()
+ *   sets is_shared).
+ * - TCP's urgent mark. Its event has EPOLLPRI, and keeps the side ready until a call would block.
+ *   An event that comes during the read also prevents the clearing of readiness. The read of the
+ *   urgent byte sets is_shared, because no event reports the mark any more.
+ * - Memory that the program cannot access. A read of edo_read_exact() is never a proof, because its
+ *   next call uses the rest of the buffer, which may be that memory.
+ * - On a Unix stream, a message with descriptors, or, if the socket asks for credentials, a message
+ *   of another sender. is_shared is set in both cases: by receive_noting in try.c when a read
+ *   reports descriptors, and by edo_unix_set_credentials(). */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
     enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // a request other than READ; the write side; WHOLE

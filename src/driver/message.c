@@ -98,10 +98,10 @@ static int options_of(const edo_message *message)
 
 /* ---- connections of records ----
  *
- * A receive gets size 0 both for a record of no bytes and at the end of the connection. If the
- * socket has SO_PASSCRED, a record comes with credentials, and the end comes without. So a receive
- * has room for credentials beside the caller's control. The ancillary data are then copied to the
- * caller's control, without the credentials if they do not fit. */
+ * A receive gets size 0 for a record of no bytes, and also at the end of the connection. With
+ * SO_PASSCRED, a record comes with credentials, and the end without. So a receive uses room of its
+ * own for credentials and the caller's control, and then copies the data to that control.
+ * Credentials that do not fit are dropped. */
 
 enum {
     CREDENTIALS_SPACE = CMSG_SPACE(sizeof(struct ucred)),

@@ -35,8 +35,8 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 
 /* ---- waking ---- */
 
-/* Wakes an operation. A woken operation is in no list, so its links hold the driver for the next
- * poll. That poll reads the driver only after the lock was released (still_waits). */
+/* Wakes an operation. A woken operation is in no list, so its links are free to hold the driver for
+ * the next poll. That poll reads the driver after the lock was released (still_waits). */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);

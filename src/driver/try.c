@@ -21,7 +21,7 @@ enum { HERE = -1 }; // offset that stands for the file's position
 /* ---- descriptors other than sockets ---- */
 
 /* Whether the kernel, the file or a filter of system calls may have refused the flags of a call. If
- * the error has another cause, the call fails again in the next way. */
+ * the error has another cause, the call in the next way fails too. */
 static bool is_refusal(int error)
 {
     return error == EOPNOTSUPP || error == ENOSYS || error == EPERM;

@@ -29,10 +29,10 @@ void edo__file_stream_block(edo__file_stream *stream)
     edo_store_relaxed(&stream->may_be_nonblocking, false);
 }
 
-/* Passes a call to the ring. Clears O_NONBLOCK before that, because the ring answers EAGAIN for a
- * file with this flag instead of waiting for the disk. A file without a position is left to the
- * pool. The kernel would make a call on a ready pipe or terminal in the thread that submits it, and
- * block this thread if the call has to wait nevertheless. */
+/* Passes a call to the ring. Clears O_NONBLOCK first, because the ring answers EAGAIN for a file
+ * with this flag instead of waiting for the disk. A file without a position, such as a pipe, is
+ * left to the pool, because the kernel could make its call in the submitting thread, and block that
+ * thread. */
 static edo_poll to_ring(edo_op *op, edo_cx *cx, edo__file_stream *stream,
                         const edo__file_call *call)
 {

@@ -36,8 +36,8 @@ static inline uint32_t edo__claims_weight(const edo_atomic(uint32_t) *claims, ui
     return counts ? (uint32_t)EDO__SOURCE_USER : sides;
 }
 
-/* Whether a claim of the sides has to fail. With COUNTS, only a claim of both sides can fail. Such
- * a claim fails if there is any other claim. */
+/* Whether a claim of the sides has to fail. With COUNTS, only a claim of both sides can fail,
+ * namely if there is any other claim. */
 static inline bool edo__claims_exclude(uint32_t state, uint32_t sides)
 {
     if (state & EDO__SOURCE_COUNTS) return sides == EDO__BOTH_SIDES && state >= EDO__SOURCE_USER;
@@ -90,8 +90,7 @@ static inline bool edo__claims_any(uint32_t state)
     return state & ~(uint32_t)(EDO__SOURCE_CLOSED | EDO__SOURCE_CLOSING | EDO__SOURCE_COUNTS);
 }
 
-/* Whether the object was closed and has no operation in flight. No operation then uses the object's
- * memory. */
+/* Whether the object was closed and has no operation in flight. */
 static inline bool edo__claims_are_over(const edo_atomic(uint32_t) *claims)
 {
     return (edo_load_relaxed(claims) & ~(uint32_t)EDO__SOURCE_COUNTS) == EDO__SOURCE_CLOSED;

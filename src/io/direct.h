@@ -9,7 +9,8 @@
  * descriptor. Cancel: waits for the kernel. */
 edo_op edo__io_writable(edo_io *io);
 
-/* Waits in the same way until the peer has hung up or the connection has an error. */
+/* Waits until the peer has hung up or the connection has an error. Side, result and Cancel: as
+ * edo__io_writable(). */
 edo_op edo__io_hung_up(edo_io *io);
 
 /* Moves bytes from the stream into a pipe, or from a pipe into the stream, by one call that does
@@ -19,8 +20,8 @@ edo_op edo__io_hung_up(edo_io *io);
 int64_t edo__io_splice_in(edo_io *io, edo_fd pipe, size_t size, edo_cx *cx);
 int64_t edo__io_splice_out(edo_io *io, edo_fd pipe, size_t size, edo_cx *cx);
 
-/* Moves bytes from a file into the stream in the same way, by edo__sys_send_file(). Advances
- * *offset. */
+/* Moves bytes from a file into the stream, by edo__sys_send_file(). Advances *offset. Claim, budget
+ * and Returns: as edo__io_splice_out(). */
 int64_t edo__io_send_file(edo_io *io, edo_fd file, uint64_t *offset, size_t size, edo_cx *cx);
 
 /* Whether bytes can be spliced from or to a stream. */

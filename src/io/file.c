@@ -6,8 +6,8 @@
 
 /* ---- one step ---- */
 
-/* Greatest number of bytes per call on a single buffer. The limit is there because a cancelled
- * operation waits for the call that it has begun. */
+/* Greatest number of bytes per call on a single buffer. A cancelled operation waits for its call,
+ * so a call must not take long. */
 enum { MAX_TRANSFER = 2 * 1024 * 1024 };
 
 static void describe(const edo_op *op, edo__file_call *call)
@@ -49,10 +49,9 @@ static void cut_write(edo__file_call *call)
 enum { WAIT = 16 }; // ms per visit to the pool, for a pipe or a terminal that is not ready
 
 /* Waits up to WAIT ms for a pipe or a terminal to become ready, and then makes the call. If the
- * file is still not ready, returns EDO__NOT_YET without a call. So the thread becomes free for
- * other jobs, and a cancellation takes effect. A ready file may still make a call wait: another
- * reader or writer may be faster, and a terminal may have room for a part of a write. Such a call
- * ends at once with EAGAIN, or with the part, if the file has O_NONBLOCK. */
+ * file is still not ready, returns EDO__NOT_YET. So the thread becomes free for other jobs, and a
+ * cancellation takes effect. If another reader or writer was faster, the call itself may have to
+ * wait. With O_NONBLOCK it then ends at once. */
 static int64_t run_transfer(edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -75,9 +74,9 @@ static bool take_position(edo__file_stream *stream, const edo_op *op)
 
 /* ---- the position after a call of the ring ----
  *
- * The kernel does not move the position if a call of the ring transfers a part and then meets an
- * error, such as a full disk. The result of the call is that part, so the next call would transfer
- * it again. A file that appends has no position that counts. */
+ * A call of the ring may transfer a part and then meet an error, such as a full disk. The result is
+ * the number of bytes in the part, but the kernel does not move the position. So the next call
+ * would transfer the part again. A file that appends needs no position. */
 
 static int64_t seek_to(const edo__file_stream *stream, int64_t offset, uint32_t from)
 {
@@ -104,9 +103,9 @@ static uint64_t bytes_of(const edo__file_call *call)
     return sum;
 }
 
-/* Moves the position behind the transferred bytes, if these are only a part and the kernel has not
- * moved it. A position that has changed remains: the kernel has moved it, and since then another
- * writer at the same position perhaps has, too. */
+/* Moves the position behind a transferred part, if the kernel has not moved the position. A
+ * position that has changed is left alone, because the kernel has moved it, and another writer may
+ * have moved it since. */
 static void settle_position(const edo__file_stream *stream, const edo_op *op)
 {
     edo__file_call call;

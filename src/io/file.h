@@ -26,9 +26,8 @@ enum {
     EDO__CALL_IN_RING = 1 << 25,
 };
 
-/* Whether an operation has one of the bits. A poll may call this function while a thread of the
- * pool changes the pool's byte of the same word. The load is relaxed, because only polls change
- * these bits. */
+/* Whether an operation has one of the bits. The load is relaxed, because only polls change these
+ * bits. Meanwhile a thread of the pool may change the pool's byte of the same word. */
 static inline bool edo__call_has(const edo_op *op, uint32_t bits)
 {
     return edo_load_figure(&op->detail) & bits;
@@ -70,8 +69,8 @@ static inline edo__file_stream *edo__file_stream_of(edo_io *io)
 /* Step function for kinds whose streams begin with an edo__file_stream. */
 edo_poll edo__file_step(edo_io *io, edo_op *op, edo_cx *cx);
 
-/* Stores the file's position in `from`, before a call of the ring at that position. Returns: whether
- * the file has a position. Pipes and terminals have none. */
+/* Stores the file's position in `from`, before a call of the ring. Returns: whether the file has a
+ * position. Pipes and terminals have none. */
 bool edo__file_stream_keep(edo__file_stream *stream);
 
 /* Clears O_NONBLOCK, before a use on which the flag would have an effect. */

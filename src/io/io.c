@@ -67,8 +67,8 @@ edo_slice *edo__slices_advance(edo_slice *slices, uint64_t *count, uint64_t n)
     return slices;
 }
 
-/* Removes the first n bytes of a vector, which were moved, and then the empty slices at its front.
- * Returns: whether the vector is empty. */
+/* Removes the first n bytes of a vector, and the empty slices after them. Returns: whether the
+ * vector is empty. */
 static bool shorten(edo__transfer_op *transfer, uint64_t n)
 {
     uint64_t count = transfer->length;

@@ -28,8 +28,8 @@ typedef struct edo__io_ops {
      * already moved, or with -ECANCELED. */
     edo_poll (*step)(edo_io *io, edo_op *op, edo_cx *cx);
 
-    /* Whether `step` also makes steps of a readv. Kinds with a source do so in any case. For other
-     * kinds, if this member is false, a readv becomes a read into its first buffer. */
+    /* Whether `step` also makes steps of a readv. If not, a readv becomes a read into its first
+     * buffer. Not used for kinds with a source, whose `step` always does. */
     bool reads_vectors;
 
     /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with base.result
@@ -37,8 +37,8 @@ typedef struct edo__io_ops {
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);
 
     /* Ends the peer's input. Returns: 0 or a negative errno; -ENOTSUP when this kind of stream
-     * cannot do so. NULL instead of a function means the same. In both cases `drop` is not called,
-     * and may be NULL. */
+     * cannot do so. NULL stands for a function that returns -ENOTSUP. After -ENOTSUP, `drop` is not
+     * called, and may be NULL. */
     int (*shutdown_write)(edo_io *io);
 
     /* Wakes parked steps of a stream that was closed. Called once, before `release`. */
@@ -89,7 +89,8 @@ int edo__io_shutdown_write(edo_io *io, const char *call);
 
 /* These two functions close a stream in two steps. A wrapper calls them if it still uses the
  * wrapped stream during its own end. After the first step no operation can start on the stream, and
- * operations in flight end. After the second step the stream may be freed. call: as above. */
+ * operations in flight end. After the second step the stream may be freed. call: name of the user's
+ * call. */
 void edo__io_begin_close(edo_io *io, const char *call);
 void edo__io_end_close(edo_io *io);
 
@@ -103,8 +104,8 @@ typedef struct edo__fd_io {
  * memory. */
 edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 
-/* These two functions return traits. The first one returns the traits of a descriptor, by its kind
- * of file (edo__file_kind). The second one returns the traits of a socket type. */
+/* Returns: the traits of a descriptor with this kind of file (edo__file_kind), or of a socket
+ * type. */
 uint32_t edo__fd_traits(edo_fd fd, int file_kind);
 uint32_t edo__socket_type_traits(edo__socket_type type);
 
@@ -145,15 +146,15 @@ void edo__source_leave(edo__source *source, uint32_t sides);
  * flight. call: name of the user's call, for the message about a second close. */
 void edo__source_close(edo__source *source, const char *call);
 
-/* Ends a closed source that has no claims. Called by a stream that uses the source's claims as its
- * own. The call is a part of the stream's close. */
+/* Ends a closed source that has no claims. Called at the end of a stream that uses the source's
+ * claims as its own. */
 void edo__source_end(edo__source *source);
 
 /* Makes one step of an operation that has a claim. The operation ends early if it was cancelled or
  * if the source was closed. Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
-/* Makes such a step for an operation that must wait even if it was cancelled. */
+/* As edo__source_drive(), for an operation that must wait even if it was cancelled. */
 edo_poll edo__source_drive_on(edo__source *source, edo_op *op, edo_cx *cx);
 
 static inline bool edo__source_is_closed(const edo__source *source)

@@ -1,6 +1,5 @@
-/* Pauses of an operation, if no event of the system shows when the operation can succeed. Such an
- * operation tries, pauses, and tries again. Each pause is twice as long as the last one, up to a
- * limit. */
+/* Pauses of an operation for which no system event shows when it can succeed. The operation tries,
+ * pauses, and tries again. Each pause is twice as long as the last one, up to a limit. */
 #pragma once
 
 #include <edo/time.h>

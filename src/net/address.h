@@ -30,6 +30,6 @@ int edo__name_parse(const char *text, edo__name *ret_name);
  * buffer is too small; -EINVAL without a buffer. */
 int edo__address_format(const edo__address *address, char *buffer, size_t size);
 
-/* Writes the local address of a socket, or the address of its peer, as text. Returns: as above, or
- * another negative errno, such as -EAFNOSUPPORT or -ENOTCONN. */
+/* Writes the local address of a socket, or the address of its peer, as text. Returns: as
+ * edo__address_format(), or another negative errno, such as -EAFNOSUPPORT or -ENOTCONN. */
 int edo__address_of_socket(edo_fd fd, bool peer, char *buffer, size_t size);

@@ -34,9 +34,8 @@ void edo_addresses_destroy(edo_addresses *addresses)
     edo__free(addresses, sizeof *addresses);
 }
 
-/* Finds an address by its family, beginning at index `from`. same: true: the address belongs to
- * `family`; false: the address belongs to the other family. Returns: the index, or the count if
- * there is none. */
+/* Finds an address of `family` (same: true) or of the other family (same: false), beginning at
+ * index `from`. Returns: the index, or the count if there is none. */
 static size_t find(const edo_addresses *addresses, size_t from, uint8_t family, bool same)
 {
     while (from < addresses->count && (addresses->items[from].family == family) != same)

@@ -9,8 +9,8 @@
 
 /* Overlay of an edo__poll_op, with `events` at the same offset. The first union holds the remote
  * address while the operation is new: an edo__address for an attempt of a race, otherwise a text.
- * Later it holds the stream that is being connected, or a race. In edo_op.detail, the bit CLAIMED
- * is then set for a stream, and the bit RACING for a race. */
+ * Later the union holds the stream that is being connected, or a race. The bit CLAIMED of
+ * edo_op.detail then stands for a stream, and the bit RACING for a race. */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
@@ -77,10 +77,10 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
-/* Refuses a socket that has connected to itself. The target is then a port of this machine without
- * a listener, and the system has chosen the same port for the socket. TCP connects such a socket
- * with itself (simultaneous open, RFC 9293, section 3.5). This function makes the close reset the
- * connection. A normal close would leave the connection in TIME-WAIT, which occupies the port. */
+/* Refuses a socket that has connected to itself. TCP does that if the target is a port of this
+ * machine without a listener, and the system has chosen this port for the socket (simultaneous
+ * open, RFC 9293, section 3.5). The close then resets the connection, because TIME-WAIT would
+ * occupy the port. */
 static int refuse_itself(edo_fd fd)
 {
     edo__address local, peer;

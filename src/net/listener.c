@@ -202,10 +202,9 @@ static accept_op *accept_of(const edo_op *op)
     return (accept_op *)(uintptr_t)op;
 }
 
-/* Sets the length of a pause. The first pause since the last connection has the length first_pause.
- * Each later pause is twice as long as the one before. No pause is longer than last_pause. While
- * other accepts are in a pause, the length remains the same. Returns: whether this is the first
- * pause since the last connection. Called under the source's lock. */
+/* Sets the length of the next pause: first_pause after a connection, then twice the last length, at
+ * most last_pause. While other accepts are in a pause, the length remains the same. Returns:
+ * whether this is the first pause since the last connection. Called under the source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);

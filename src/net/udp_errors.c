@@ -65,8 +65,8 @@ static bool is_idle(const edo_op *op)
     return edo_load_relaxed(&op->word) == EDO__OP_IDLE;
 }
 
-/* Takes a message only while no poll request of the operation is in flight. The operation
- * gives the driver only poll requests, so an io_uring never takes a message by itself. */
+/* The operation itself takes the message, between poll requests. The driver only polls, so an
+ * io_uring never takes a message. */
 static edo_poll error_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

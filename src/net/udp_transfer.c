@@ -38,10 +38,9 @@ static bool is_receive(const edo_op *op)
     return edo__side_of(op) == EDO__READ_SIDE;
 }
 
-/* Whether the operation is tried once more, because its error belongs to an earlier datagram. In a
- * receive, -EMSGSIZE always does: a link has reported an earlier packet as too long. The errors of
- * edo__udp_is_answer() can also be errors of the send itself, so a send is repeated only once. The
- * bit OWN marks the repetition. */
+/* Whether the operation is tried again, because its error belongs to an earlier datagram. A receive
+ * gets -EMSGSIZE if an earlier packet was too long for a link. A send may have caused the error
+ * itself, so a send is repeated only once. The bit OWN marks the repetition. */
 static bool is_tried_again(const edo_udp *socket, edo_op *op)
 {
     if (is_receive(op) && op->base.result == -EMSGSIZE) return true;
@@ -245,9 +244,9 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* Operations on one datagram are EDO_KIND_OWNER: they are polled at least once, even in a cancelled
- * function. This is necessary, because such an operation stores an address in the place of its
- * `progress`. Only the poll that ends the operation replaces the address by the progress. */
+/* Operations on one datagram are EDO_KIND_OWNER, so that they are polled at least once, even in a
+ * cancelled function. The poll that ends the operation replaces the address, which is stored in the
+ * place of `progress`. */
 static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
                                          .poll = udp_poll,
                                          .kind = EDO_KIND_OWNER };

@@ -10,7 +10,7 @@
  * -ENAMETOOLONG. */
 int edo__unix_parse(const char *text, edo_address *ret_address);
 
-/* Does the same for an address to connect to or to send to, which must have a name. */
+/* As edo__unix_parse(), for an address to connect to or to send to, which must have a name. */
 int edo__unix_parse_peer(const char *text, edo_address *ret_address);
 
 /* Finds the socket of a stream. call: name of the user's call, for a message about misuse. Returns:

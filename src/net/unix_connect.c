@@ -1,9 +1,8 @@
 /* Connects Unix sockets, and finds the processes of their peers.
  *
  * A connect succeeds or fails at once. While the listener's queue is full, connect(2) fails with
- * EAGAIN, and the system reports no event when the queue has room again. (A blocking connect(2)
- * would occupy a thread, and its wait cannot be ended.) So the operation tries again after a
- * pause. */
+ * EAGAIN, and the system reports no event when the queue has room again. So the operation tries
+ * again after a pause. */
 #include "io/pause.h"
 #include "net/unix.h"
 #include "sys/sockets.h"
@@ -30,9 +29,9 @@ static connect_op *connect_of(const edo_op *op)
 /* Bits of edo_op.detail. The lowest bits are the type of the socket. */
 enum { TYPE = 3, CREDENTIALS = 4 };
 
-/* Makes the stream before the socket is connected. So no connection is lost because there is no
- * memory for its stream. If credentials are requested, their option is also set before the socket
- * is connected. So all messages have credentials. */
+/* Makes the stream and sets the option for credentials before the socket is connected. So no
+ * connection is lost for lack of memory, and all messages have credentials if they are
+ * requested. */
 static int begin(connect_op *op)
 {
     uint32_t detail = op->state.detail;

@@ -20,8 +20,8 @@ uint32_t edo__unix_traits(edo_unix_type type, bool credentials)
 
 int edo__unix_prepare(edo_fd fd, edo_unix_type type, bool credentials)
 {
-    bool needs = credentials || type == EDO_UNIX_SEQPACKET; // of records, only the end has none:
-                                                            // receive_record() relies on this
+    bool needs = credentials || type == EDO_UNIX_SEQPACKET; // receive_record() recognizes a record
+                                                            // by its credentials
     return needs ? edo__local_set_credentials(fd, true) : 0;
 }
 

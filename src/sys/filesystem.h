@@ -79,25 +79,22 @@ int64_t edo__file_try(const edo__file_call *call);
  * is opened with O_NONBLOCK, which has no effect on reads and writes of regular files.
  * edo__file_clear_nonblocking() clears the flag before a use that the flag would change.
  *
- * If EDO__FILE_OPEN opens a named pipe for writing only, and the pipe has no reader,
- * edo__file_make() returns EDO__NOT_YET. So does an open with a resolve option, such as
- * EDO_OPEN_BENEATH, if another process has a lease on the file, or changes a name on the path
- * meanwhile. The caller tries again later. Each open ends with
- * edo__file_end_open(). */
-#define EDO__NOT_YET (-EINPROGRESS) // calls on files never fail with it; -EAGAIN means no threads
+ * EDO__FILE_OPEN answers EDO__NOT_YET if it opens a named pipe for writing only, and the pipe has
+ * no reader. An open with a resolve option, such as EDO_OPEN_BENEATH, also answers EDO__NOT_YET if
+ * another process has a lease on the file or changes a name on the path. The caller tries again
+ * later. Each open ends with edo__file_end_open(). */
+#define EDO__NOT_YET (-EINPROGRESS) // no call on a file fails with this errno
 int64_t edo__file_try_open(const edo__file_call *call);
 void edo__file_clear_nonblocking(edo_fd fd);
 
 /* Ends an open. Returns: true; false: the file is the read end of a named pipe that has had no
- * writer yet. In that case the caller calls again later, and keeps the descriptor open. If the
- * descriptor were closed meanwhile, a writer that has just found this reader could fail with
- * EPIPE. */
+ * writer yet. The caller then keeps the descriptor open, and calls again later. A close could make
+ * a writer that has just found this reader fail with EPIPE. */
 bool edo__file_end_open(edo_fd fd);
 
-/* Waits until a file can be read (`writes` false), or until it takes EDO__FILE_PIPE_WRITE bytes
- * (`writes` true), but no longer than `limit` ms (-1: no limit). Waits only for files without a position, such as
- * pipes and terminals. Returns: 1; EDO__NOT_YET: the limit has passed; 0: the file has a
- * position. */
+/* Waits until a file without a position, such as a pipe or a terminal, can be read (`writes` false)
+ * or takes EDO__FILE_PIPE_WRITE bytes (`writes` true). limit: greatest wait in ms; -1: no limit.
+ * Returns: 1; EDO__NOT_YET: the limit has passed; 0: the file has a position. */
 int edo__file_wait(edo_fd fd, bool writes, int limit);
 enum { EDO__FILE_PIPE_WRITE = 4096 }; // PIPE_BUF of Linux
 

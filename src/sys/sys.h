@@ -91,8 +91,8 @@ void edo__sys_describe_code(const void *address, char *text, size_t size);
  * detected, for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
 
-/* The value of edo__sys_fork_generation(). After the first call of that function, the value may be
- * read here instead of by further calls. */
+/* The value of edo__sys_fork_generation(). After the first call of that function, callers may read
+ * the value here. */
 extern edo_atomic(uint32_t) edo__sys_forks;
 
 /* Opens the null device in place of each standard descriptor that is closed. Without this call, the

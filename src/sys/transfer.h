@@ -52,8 +52,7 @@ bool edo__sys_is_unsupported(int64_t error);
 int edo__sys_zero_copy_permit(edo_fd socket);
 
 /* Sends once, without blocking. The system uses the memory until edo__sys_zero_copy_report()
- * reports this send. Returns: bytes; -EAGAIN; -ENOBUFS: the system can take no more memory at
- * present. */
+ * reports this send. Returns: bytes; -EAGAIN; -ENOBUFS: the system cannot hold more memory now. */
 int64_t edo__sys_zero_copy_send(edo_fd socket, const void *data, size_t size);
 
 /* Takes one report about one or more sends. *ret_copied: whether the system has copied the bytes of

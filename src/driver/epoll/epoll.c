@@ -10,10 +10,9 @@
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
  * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next
- * waiter if the side is still ready. So while a side is ready and has parked operations, there is a
- * woken operation that will either clear the readiness or wake the next waiter. No readiness is
- * left unused, and one event wakes one task. An operation that ends in its first try was not woken,
- * and makes no side ready. It therefore need not wake a waiter.
+ * waiter if the side is still ready. So while operations are parked at a ready side, there is a
+ * woken operation that will clear the readiness or wake the next waiter. An operation that ends in
+ * its first try need not wake a waiter, because no event was spent on waking it.
  *
  * epoll_source.c contains the registration and the end of sources.
  */
@@ -48,8 +47,8 @@ typedef struct readiness {
 } readiness;
 
 /* Reads the ready words of the two sides. The loads are relaxed, because the words guard no memory.
- * A stale value only costs another round: before an operation parks, the words are read again under
- * the lock, and events take that lock too. */
+ * A stale value is harmless: before an operation parks, the words are read again under the lock
+ * that events take too. */
 static readiness look(edo__source *source)
 {
     return (readiness){ { edo_load_relaxed(&source->sides[EDO__READ_SIDE].ready),
@@ -121,8 +120,8 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
-/* Returns: the first waiter of a side; NULL if there is none, or if the waiter is parked with a
- * driver of another kind, which completes the operation itself. Called under the source's lock. */
+/* Returns: the first waiter of a side if it waits with a driver of this kind; or NULL. A driver of
+ * another kind completes its operations itself. Called under the source's lock. */
 static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 {
     edo_op *op = edo__wait_first(edo__side_waiters(side));
@@ -144,9 +143,9 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
 }
 
 /* Ends an operation. Wakes the next waiter. Also ends the visit of the side, if the operation has
- * begun or used that visit. The load of `visit` sees such a visit without the lock, because the
- * operation itself has written or found `visit` under the lock before. The load may miss any other
- * visit. Another operation, which has used that visit, ends it. */
+ * begun or used that visit. The load of `visit` needs no lock, because the operation has accessed
+ * `visit` under the lock if it uses the visit. A visit that the load misses is ended by another
+ * operation. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
 {
@@ -186,7 +185,7 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
     edo__lock_take(&source->lock);
     bool parked = edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
     edo__lock_give(&source->lock);
-    if (!parked) op->detail |= EDO__DETAIL_WOKEN; // perhaps woken since edo__op_go_on looked
+    if (!parked) op->detail |= EDO__DETAIL_WOKEN; // perhaps woken after edo__op_go_on has checked
     op->base.result = -ECANCELED;
     return end(driver, source, op);
 }
@@ -247,9 +246,8 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
     return n;
 }
 
-/* Waits for events. After any error of epoll_pwait2() except EINTR, epoll_wait() is used instead,
- * because containers refuse newer calls with various errors. If the descriptor is bad, epoll_wait()
- * reports that too. */
+/* Waits for events. Containers refuse newer calls with various errors, so after any error of
+ * epoll_pwait2() except EINTR, epoll_wait() is used. epoll_wait() also reports a bad descriptor. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)

@@ -6,9 +6,8 @@
 #include "base/base.h"
 #include "driver/driver.h"
 
-/* Number of events per turn; further events come with the next turn. Tasks are polled after their
- * batch. With hundreds of events, the first sources and tasks of a batch would have left the cache
- * by then. */
+/* Number of events per turn. Tasks are polled after their batch. With hundreds of events, the first
+ * sources and tasks of a batch would have left the cache by then. */
 enum { EDO__EPOLL_BATCH = EDO__FULL_TURN };
 
 typedef struct edo__epoll {
@@ -16,8 +15,8 @@ typedef struct edo__epoll {
     int epoll, event; // event: an eventfd that ends the wait
     bool no_pwait2;   // epoll_pwait2() does not work, so waits are rounded up to milliseconds
     uint32_t fork_generation;
-    edo_atomic(uint32_t) turns; // odd from before the wait until the batch is handled;
-                                // meanwhile the batch may refer to sources
+    edo_atomic(uint32_t) turns; // odd while a batch may refer to sources: from before the wait
+                                // until the batch is handled
     edo__lock lock;             // guards the two lists, and the counts of registrations
     edo__node sources;          // list of the sources registered with this driver
     edo__source *dead;          // list of forgotten sources, to be freed
@@ -40,10 +39,9 @@ bool edo__epoll_is_inherited(const edo__epoll *driver);
 int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
 /* Registers an operation's source with a driver of the poll's runtime. Called under the source's
- * lock. *driver: the driver of the poll. If another driver of the same runtime already has the
- * source, *driver is set to that driver. *ret_left: if this call takes the source from a driver of
- * another runtime, *ret_left is set to that driver, which is pinned. The caller then releases the
- * lock and calls edo__epoll_leave_behind().
+ * lock. *driver: the driver of the poll; set to the driver of the same runtime that already has the
+ * source, if there is one. *ret_left: the driver of another runtime from which this call has taken
+ * the source, pinned. The caller then releases the lock and calls edo__epoll_leave_behind().
  * Returns: 0 or a negative errno. */
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
                         edo__epoll **ret_left);
@@ -53,8 +51,7 @@ int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *
 void edo__epoll_leave_behind(edo__epoll *driver);
 
 /* Ends the visit of an operation's side, unless other operations wait on that side. After the
- * return, no batch refers to the source because of that visit, even if another thread turns the
- * driver during the call. */
+ * return, no batch refers to the source because of that visit. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
 /* Enclose each period in which the driver may refer to sources. Thread: the owner. */

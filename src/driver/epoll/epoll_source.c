@@ -10,8 +10,7 @@
  * of another runtime has to wait, the registration migrates to that runtime's driver, unless
  * operations are still parked with the old driver. In that case the new driver is a visitor. A
  * visitor registers the descriptor in addition, for one side, until the visitor's operations on
- * that side have ended. So an operation always waits with a driver of its own runtime, and that
- * runtime turns the driver meanwhile.
+ * that side have ended. So an operation always waits with a driver that its own runtime turns.
  *
  * Order of locks: a source's, then a driver's. A thread that takes a source from a driver pins the
  * driver, and keeps the source until the driver's batch has been handled, because that batch may
@@ -90,11 +89,10 @@ static uint32_t events_of(const edo__source *source, const edo_op *op)
     return is_local && !waits_for_room(op) ? ALL_EVENTS & ~(uint32_t)EPOLLOUT : ALL_EVENTS;
 }
 
-/* Adds EPOLLOUT to the events of a registration. No room is missed: EPOLL_CTL_MOD reports room that
- * there already is, and the registration reports room that comes later. A turn handles these
- * reports under the source's lock, and the caller holds that lock until the operation has parked.
- * EPOLLOUT stays registered until the registration ends, because a stream that was full is likely
- * to be full again. */
+/* Adds EPOLLOUT to the events of a registration. EPOLL_CTL_MOD also reports room that is already
+ * there. No report is missed, because a turn handles reports under the source's lock, and the
+ * caller holds that lock until the operation has parked. EPOLLOUT stays registered until the
+ * registration ends, because a stream that was full is likely to be full again. */
 static int watch_room(edo__epoll *driver, edo__source *source)
 {
     struct epoll_event event = { .events = ALL_EVENTS | EPOLLET, .data.ptr = source };
@@ -280,9 +278,9 @@ static edo__source *first_source(edo__epoll *driver)
     return source;
 }
 
-/* Delists one source. Another driver may take the source during this call. The thread that takes
- * the source keeps it until this driver's batch has been handled. This function counts as a batch,
- * so the source remains valid during the call. Returns: false when no source was left. */
+/* Delists one source. Another driver may take the source meanwhile, and then keeps the source valid
+ * until this driver's batch has ended. This function counts as a batch, so the source is valid
+ * during the call. Returns: false when no source was left. */
 static bool release_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);

@@ -44,7 +44,8 @@
 
 #define ALWAYS (IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
 
-/* Sets of flags, from the best to none. Each comment is the first kernel that knows the set. */
+/* Sets of flags, from the best to none. The comment of each set names the first kernel that knows
+ * the set. */
 static const unsigned setup_ladder[] = {
     IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
         IORING_SETUP_TASKRUN_FLAG, // 6.1
@@ -430,9 +431,8 @@ static bool is_starved(int rc)
     return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;
 }
 
-/* Waits after submissions that the kernel did not take. Completions free resources. So this
- * function does not wait if there are completions to reap; otherwise the wait is short. In either
- * case the caller tries again, and does not spin. */
+/* Waits briefly after submissions that the kernel did not take. Does not wait if there are
+ * completions to reap, because reaping frees resources. The caller then tries again. */
 static int wait_starved(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
 {
     if (timeout_ns < 0 || timeout_ns > RETRY_NS) timeout_ns = RETRY_NS;
@@ -450,9 +450,9 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
     return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
 }
 
-/* A system call that submits fewer SQEs than requested does not wait, so the call is repeated. If
- * other threads have submitted some of the SQEs, one repetition is enough. On kernels without
- * SUBMIT_ALL, each refused SQE causes one repetition. */
+/* A system call that submits fewer SQEs than requested does not wait, so the call is repeated. One
+ * repetition is enough if other threads have submitted some of the SQEs. Kernels without SUBMIT_ALL
+ * need one repetition per refused SQE. */
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
 {
     unsigned left = left_before(ring, end);

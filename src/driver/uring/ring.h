@@ -6,12 +6,12 @@
  * file handles the queues, the system calls and the differences between kernel versions.
  * Operations, tasks and buffers belong to the driver, which uses this file.
  *
- * Thread: one at a time. Every function must be called under the owner's lock, if the owner has a
- * lock. Exceptions: edo__ring_enter_to, edo__ring_wait and the functions that take completions.
- * Only the thread that turns the ring calls the excepted functions. Other threads may use the
- * submission queue under the lock during such a call. A ring with IORING_SETUP_SINGLE_ISSUER is
- * stricter. The kernel answers -EEXIST to any thread except the thread that called edo__ring_init
- * (with IORING_SETUP_R_DISABLED: edo__ring_enable).
+ * Thread: one at a time, under the owner's lock, if the owner has a lock. Three kinds of functions
+ * need no lock: edo__ring_enter_to, edo__ring_wait, and the functions that take completions. Only
+ * the thread that turns the ring calls them. Meanwhile, other threads may use the submission queue
+ * under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is stricter. The kernel answers -EEXIST to
+ * any thread except the thread that called edo__ring_init (with IORING_SETUP_R_DISABLED:
+ * edo__ring_enable).
  *
  * The owner's steps, in order:
  *
@@ -184,10 +184,9 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
 
 /*
  * edo__ring_enter in two steps, for a ring to which several threads submit. publish is called under
- * the lock. publish makes the prepared SQEs visible to the kernel, and returns their end in the
- * queue. enter_to is called without the lock. enter_to submits up to that end, and waits. During
- * enter_to, other threads may prepare further SQEs, and may submit the published and the further
- * SQEs. The kernel takes each SQE once, in the order of the queue.
+ * the lock, makes the prepared SQEs visible to the kernel, and returns their end in the queue.
+ * enter_to is called without the lock, submits up to that end, and waits. Meanwhile, other threads
+ * may prepare and submit SQEs. The kernel takes each SQE once, in the order of the queue.
  */
 unsigned edo__ring_publish(struct edo__ring *ring);
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns);
@@ -254,9 +253,9 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
 }
 
 /*
- * Helpers that fill in a zeroed SQE. Memory that an SQE points to (buffers, iovecs, message
- * headers, addresses) belongs to the kernel until the completion. Exceptions are an iovec array and
- * a message header, which may be freed once the SQE is submitted (IORING_FEAT_SUBMIT_STABLE).
+ * Helpers that fill in a zeroed SQE. A buffer or an address that an SQE points to belongs to the
+ * kernel until the completion. An iovec array or a message header may be freed once the SQE is
+ * submitted (IORING_FEAT_SUBMIT_STABLE).
  */
 
 /* Greatest length of a transfer, in bytes. As in read(2), the kernel cuts transfers to this length,
@@ -296,8 +295,7 @@ static inline void edo__sqe_recv(struct io_uring_sqe *sqe, int fd, void *buf, si
     sqe->msg_flags = (uint32_t)flags;
 }
 
-/* As send(2) with MSG_NOSIGNAL. If the peer has closed, the result is -EPIPE, without SIGPIPE.
- * (Newer kernels add the flag themselves.) */
+/* As send(2) with MSG_NOSIGNAL. If the peer has closed, the result is -EPIPE, without SIGPIPE. */
 static inline void edo__sqe_send(struct io_uring_sqe *sqe, int fd, const void *buf, size_t len,
                                  int flags)
 {

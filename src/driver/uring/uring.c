@@ -131,9 +131,9 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 
 /* ---- completions ---- */
 
-/* Records the end of a watch. The next turn arms the watch again. The event is consumed first,
- * because a new poll of a readable descriptor would end at once. (On kernels without multishot
- * polls, a watch ends after each event.) */
+/* Records the end of a watch, which comes after each event on kernels without multishot polls. The
+ * next turn arms the watch again. The event is consumed first, because a new poll of a readable
+ * descriptor would end at once. */
 static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
@@ -237,10 +237,9 @@ static unsigned publish(edo__uring *driver, bool *sleeps)
     return end;
 }
 
-/* Turns a shared ring. Unlike turn_owned(), this function does not submit the SQEs that were
- * prepared while completions were handled, and does not re-arm watches whose poll has ended. The
- * next turn does both. This is early enough, because no foreign loop waits between the turns of a
- * worker. */
+/* Turns a shared ring. SQEs prepared while completions are handled, and watches whose poll has
+ * ended, are left to the next turn. This is early enough, because no foreign loop waits between the
+ * turns of a worker. */
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
@@ -262,11 +261,10 @@ static int uring_turn(edo_driver *base, int64_t timeout)
                           : turn_owned(driver, sleeps, timeout);
 }
 
-/* Ends the wait of a turn. The watch of the eventfd reports each write, and also a write made
- * before the watch was armed. A foreign loop waits for the eventfd `signal`. So this function sets
- * `signal` if there is one, because a write to `event` would set `signal` only through the kernel,
- * and late. A watch polls `signal` too, because the owner may sleep in the ring in spite of the
- * foreign loop. */
+/* Ends the wait of a turn. The watch of the eventfd also reports a write made before the watch was
+ * armed. A foreign loop waits for the eventfd `signal`, so this function sets `signal` directly if
+ * there is one. A write to `event` would reach the loop late, through the kernel. A watch polls
+ * `signal` too, because the owner may sleep in the ring in spite of the foreign loop. */
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);

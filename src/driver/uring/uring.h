@@ -25,7 +25,7 @@ typedef struct edo__uring_request {
 /* A ring is owned by the thread that enabled the ring, or shared by the threads of its runtime. The
  * choice is made when the driver is opened.
  *
- * Owned: other threads access `base`, `owner`, `event`, `signal` and, under the lock, the list
+ * Owned: other threads access only `base`, `owner`, `event`, `signal` and, under the lock, the list
  * of requests.
  * Shared: the lock guards the submission queue and the watches. `turning` guards the completions.
  *
@@ -42,7 +42,8 @@ typedef struct edo__uring {
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
     edo__lock calls;          // guards the waker and the stage of each call on a file
-    edo_atomic(bool) accepts; // an accept in the ring waits for connections; cleared by completions
+    edo_atomic(bool) accepts; // the ring's accepts wait for connections; cleared by a completion
+                              // with EAGAIN
 
     /* shared */
     bool shared;

@@ -69,9 +69,9 @@ edo_poll edo__uring_call(edo_driver *base, edo_op *op, const edo__file_call *cal
     return sqe ? EDO_PENDING : end_with(op, -EAGAIN);
 }
 
-/* Converts the result of a completion into the result of the call. EINTR and an unrequested
- * ECANCELED become EAGAIN, because the call was not made. (The kernel cancels the calls of a thread
- * that ends.) */
+/* Converts the result of a completion into the result of the call. The kernel also cancels the
+ * calls of a thread that ends. EINTR and such an unrequested ECANCELED become EAGAIN, because the
+ * call was not made. */
 static int64_t answer_of(const edo_op *op, int result)
 {
     if (result == -ECANCELED && op->link.at.extra == &cancelling) return result;

@@ -44,8 +44,9 @@ edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op)
     return request;
 }
 
-/* The cancel can affect only this operation. The operation has not completed, and in the queue the
- * cancel is after this operation and before any later operation at the same address. */
+/* The cancel names the operation by its address, but cannot affect a later operation at that
+ * address. The operation has not completed, so a later operation comes after the cancel in the
+ * queue. */
 bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__uring_begin(driver);
@@ -69,8 +70,8 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
     return true;
 }
 
-/* Returns: the latest request. The request remains valid, because only the owner removes requests
- * from the list, and this thread is the owner. */
+/* Returns: the latest request. The request remains valid, because only this thread, the owner,
+ * removes requests from the list. */
 static edo__uring_request *last_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);

@@ -2,7 +2,7 @@
  *
  * An operation on a socket is tried at once if its side may be ready. The operation is submitted to
  * the ring if the side is known not to be ready: after EAGAIN, and after a read that has emptied
- * the socket. Some operations (on pipes, on terminals, writev) behave differently in the rings of
+ * the socket. Transfers on pipes and terminals, and writev, behave differently in the rings of
  * different kernels. Such an operation is tried, waits as a poll in the ring, and is tried again.
  *
  * The ring identifies an operation by its address. An operation is parked until its completion has
@@ -17,11 +17,11 @@
  * datagram wakes one task.
  *
  * A socket with messages in its error queue reports POLLERR until the program has read the
- * messages. A poll in the ring would report POLLERR at once, so the operation would be tried in
- * vain again and again. So a poll that has reported only errors marks its side (`polls_edges`). The
- * next poll of that side is multishot, because a multishot poll reports only new events. The driver
- * cancels that poll at the first report that has more than errors. The operation is not cancelled
- * thereby: it is tried again (answer_of). The end of the poll clears the mark.
+ * messages. Each poll in the ring would end at once, and the operation would be tried in vain. So a
+ * poll that has reported only errors marks its side (`polls_edges`). The next poll of that side is
+ * multishot, because a multishot poll reports only new events. The driver cancels that poll at the
+ * first report that has more than errors, and the operation is tried again (answer_of). The end of
+ * the poll clears the mark.
  */
 #include "driver/uring/uring.h"
 
@@ -55,9 +55,8 @@ static bool is_call(const edo__uring *driver, const edo__source *source, const e
     return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
 }
 
-/* Clears readiness after a call, unless an event has come since `seen` was read. (Only a readiness
- * driver counts events, and relies on these words. Such a driver may have used the stream
- * earlier.) */
+/* Clears readiness after a call, unless an event has come since `seen` was read. Events are counted
+ * only if the stream is also registered with a readiness driver. */
 static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
 {
     uint32_t bits = 0;
@@ -172,8 +171,8 @@ static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_w
     return rc;
 }
 
-/* Submits the operation. If there is no SQE, the operation starts again later. Reaping completions
- * frees SQEs. The owner of the ring reaps here. Other threads wait for the next turn. */
+/* Submits the operation. If there is no SQE, the owner of the ring reaps completions, which frees
+ * SQEs, and submits again. If there is still no SQE, the operation starts again later. */
 static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     int rc = try_submit(&driver->base, source, op, waker);

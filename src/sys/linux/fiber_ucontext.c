@@ -9,7 +9,7 @@
 
 #include "base/base.h"
 
-#ifndef EDO__CONTEXTS_BY_UCONTEXT // a test defines it; its stacks hold 4.5 KiB contexts (aarch64)
+#ifndef EDO__CONTEXTS_BY_UCONTEXT // the test that defines it has room for 4.5 KiB
 _Static_assert(sizeof(ucontext_t) + 96 <= EDO__CONTEXT_SIZE,
                "a context below the top of its stack");
 #endif

@@ -119,8 +119,8 @@ static bool is_fifo(int fd)
     return fstat(fd, &file) == 0 && S_ISFIFO(file.st_mode);
 }
 
-/* Whether a path is a named pipe. Called after an open has failed with ENXIO. This is the error for
- * a named pipe without a reader, which may be opened later, but also for a socket. */
+/* Whether a path is a named pipe. Called after ENXIO, the error for a named pipe without a reader,
+ * but also for a socket. */
 static bool leads_to_fifo(const edo__file_call *call)
 {
     edo__file_call place = { .fd = call->fd, .path = call->path };
@@ -133,10 +133,10 @@ static bool leads_to_fifo(const edo__file_call *call)
 }
 
 /* Opens a file, with O_NONBLOCK unless the flags have EDO_OPEN_PATH. If another process has a lease
- * on the file, this open fails with EWOULDBLOCK, and is repeated without O_NONBLOCK. The second
- * open waits for the end of the lease. The system bounds that wait. An open with a resolve option
- * fails with the same number if a name on its path is changed meanwhile. The file may then be a
- * named pipe, whose open nothing bounds, so the caller tries again later. */
+ * on the file, the open fails with EWOULDBLOCK. The second open, without O_NONBLOCK, waits for the
+ * end of the lease, because the system bounds that wait. With a resolve option, EWOULDBLOCK may
+ * also mean that a name on the path was changed. The file may then be a named pipe, whose open
+ * nothing bounds, so the caller tries again later. */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
@@ -156,10 +156,9 @@ int64_t edo__file_open(const edo__file_call *call)
  * are then no longer tried. */
 static edo_atomic(bool) has_no_cached;
 
-/* Called after the kernel has refused a call with RESOLVE_CACHED. Finds out whether the kernel
- * refuses all such calls. To do so, tries a call that is always valid. If the kernel accepts that
- * call, only the first call was refused, for example because its file system has no direct
- * transfers (O_DIRECT). */
+/* Called after the kernel has refused a call with RESOLVE_CACHED. Tries a call that is always
+ * valid, to find out whether the kernel refuses all such calls. The first call may have had another
+ * fault, for example a file system without direct transfers (O_DIRECT). */
 static void note_refusal(void)
 {
     static const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED };
@@ -202,8 +201,8 @@ int edo__file_wait(edo_fd fd, bool writes, int limit)
     return poll(&wait, 1, limit) > 0 ? 1 : EDO__NOT_YET;
 }
 
-/* Whether a pipe without unread bytes has a writer nevertheless. If there is a writer, tee() of one
- * byte fails with EAGAIN, because the writer may still write. Without a writer, tee() returns 0. */
+/* Whether a pipe without unread bytes has a writer. If so, tee() of one byte fails with EAGAIN,
+ * because the writer may still write. Without a writer, tee() returns 0. */
 static bool has_silent_writer(int fd)
 {
     int scratch[2];
@@ -216,7 +215,7 @@ static bool has_silent_writer(int fd)
 }
 
 /* Whether a named pipe has a writer, or had one since it was opened. poll() reports unread bytes,
- * and the hang-up of a former writer. It does not report a writer that has not written yet. */
+ * and the hang-up of a former writer, but not a writer that has not written yet. */
 static bool has_had_writer(int fd)
 {
     struct pollfd wait = { .fd = fd, .events = POLLIN };

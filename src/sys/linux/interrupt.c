@@ -20,8 +20,8 @@ enum { FREE, ASKED, RUNNING, DONE, STEPS };
 /* The request. There is one per process, and the lock serializes its users. Its steps are FREE ->
  * ASKED -> RUNNING (by the handler) -> DONE, or ASKED -> FREE at the deadline. The two steps from
  * ASKED are compare-and-swaps, so a handler that runs after the deadline makes no call. `state`
- * contains the thread's number, so a late handler also makes no call during a later request for
- * another thread. (Linux has no thread numbers above 2^22.) */
+ * contains the thread's number, so a late handler makes no call for another thread's request. The
+ * product fits, because Linux has no thread numbers above 2^22. */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
@@ -47,8 +47,8 @@ void edo__sys_forget_interrupt(void)
     edo_store_relaxed(&request.state, FREE);
 }
 
-/* The subscriber is in the first group. It takes the signals of requests, so the program's own
- * subscribers, which are in a later group, are not notified of requests. */
+/* The subscriber is in the first group, and takes the signals of requests. So the program's own
+ * subscribers, in a later group, are not notified of requests. */
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT,
                                              .flags = EDO__SIGNAL_FIRST,
                                              .notify = on_signal };
@@ -79,9 +79,8 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* Warns if the program has set a handler of its own. Such a handler perhaps does not call the
- * dispatcher's handler. The warning comes once. It comes again only if a call of this function has
- * found the dispatcher's handler installed in between. */
+/* Warns if the program has set a handler of its own, which perhaps does not call the dispatcher's
+ * handler. Warns again only after a call has found the dispatcher's handler installed. */
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;

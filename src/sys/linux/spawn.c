@@ -7,13 +7,12 @@
  * take locks that another thread holds. The library's setuid() would signal the other threads of
  * the parent.
  *
- * In two cases the child gets a copy of the memory instead (CLONE_VFORK alone). In the first case,
- * the child starts in a cgroup. Only clone3() can do this, and clone3() takes no function to run.
- * In the second case, edo is built with a sanitizer. Instrumented code must not run in two
- * processes that share memory.
+ * In two cases the child gets a copy of the memory instead (CLONE_VFORK alone). A child in a cgroup
+ * needs clone3(), which takes no function to run. In a build with a sanitizer, instrumented code
+ * must not run in two processes that share memory.
  *
- * The child reports a failed step in shared memory. The report arrives with and without a copy, and
- * also if an emulator turns vfork() into fork(). */
+ * The child reports a failed step in shared memory. So the report also arrives from a child with a
+ * copy, even if an emulator has turned vfork() into fork(). */
 #include "sys/process.h"
 
 #include <errno.h>
@@ -103,8 +102,7 @@ static void join_group(const birth *b)
 
 /* Duplicates each source to its target. A source whose number is not above the highest target is
  * first duplicated to a number above it, so that no target overwrites a source that is still
- * needed. If a source and its target have the same number, only the close-on-exec flag is
- * cleared. */
+ * needed. If a source is its own target, only the close-on-exec flag is cleared. */
 static void move_descriptors(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;

@@ -79,9 +79,8 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* Undoes the change of a descriptor, if there is one. The count may be read without the lock. If
- * the descriptor was changed, an operation on the same source made the change, and that operation
- * has ended, so the count that is read is not 0. */
+/* Undoes the change of a descriptor, if there is one. The first read of the count needs no lock. An
+ * operation that has changed the descriptor has ended before, so its change is counted. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;

@@ -62,9 +62,8 @@ edo_fd edo__terminal_duplicate(edo_fd fd)
 
 /* ---- modes of one terminal ---- */
 
-/* Sets modes at once. SIGTTOU is blocked meanwhile, because the signal would stop a process in the
- * background, even during an exit. While SIGTTOU is blocked, a process in the background may change
- * the modes. Async-signal-safe. */
+/* Sets modes at once. SIGTTOU would stop a process in the background, even during an exit. While
+ * SIGTTOU is blocked, such a process may change the modes. Async-signal-safe. */
 static int set_modes(int fd, const struct termios *modes)
 {
     sigset_t output, before;
