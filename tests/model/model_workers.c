@@ -879,6 +879,17 @@ MODEL(help_while_turns_are_full,
     tear_down();
 }
 
+MODEL(help_is_owed_for_a_turn, "a watcher whose stuck worker has returned sleeps again")
+{
+    set_up(2);
+    be(1);
+    s->workers[1]->owes_help = true;
+    edo__worker_notify(s->workers[1]); // the turn does not wait
+    edo__worker_turn(s->workers[1]);
+    model_assert(!s->workers[1]->owes_help);
+    tear_down();
+}
+
 /* ---- help against an owner that returns ---- */
 
 THREAD(help_first)

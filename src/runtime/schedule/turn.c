@@ -66,6 +66,7 @@ static void begin_shared(edo__worker *worker, int64_t now)
     if (edo__unlikely(edo_load_relaxed(&worker->stuck))) edo__monitor_unmark_long(worker);
     edo__worker_drain_inject(worker);
     if (edo__unlikely(edo_load_relaxed(&worker->runtime->stuck_count))) edo__worker_help(worker);
+    worker->owes_help = false; // also if the stuck worker has returned meanwhile
     edo__worker_take_overflow(worker, now);
     edo__worker_take_yielded(worker);
     if (!worker->is_spare) edo__worker_take_injected(worker);
