@@ -12,9 +12,6 @@
 #include "runtime/time/clock.h"
 #include "runtime/time/timers.h"
 
-/* Cost of waking a worker. No worker is woken for less work than this cost. */
-#define WAKE_COST edo_us(20)
-
 /* Least work per task for which a move to another core pays. It is twice the cost of the cache
  * misses on the other core. */
 #define MOVE_WORTH edo_us(1)
@@ -47,7 +44,7 @@ static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
     bool shares = recent->busy >= MOVE_WORTH * recent->ended;
-    worker->notify_at = shares ? (uint64_t)(WAKE_COST / worker->mean_poll) : NO_LENGTH;
+    worker->notify_at = shares ? (uint64_t)(EDO__WAKE_COST / worker->mean_poll) : NO_LENGTH;
     edo_store_figure(&worker->keeps_ready, !shares);
 }
 
