@@ -939,9 +939,11 @@ MODEL(pack_needs_capacity, "not to a worker with work, without a sleep, in a lon
     model_assert(pack() == 0);
     edo_store_relaxed(&target->park, EDO__PARKED); // a sleeper turns no driver
     model_assert(pack() == 1);
+    edo_store_relaxed(&target->park, EDO__PARKED);
     be_stuck(0);
     model_assert(pack() == 0);
     edo_store_relaxed(&target->stuck, 0);
+    edo_store_relaxed(&target->park, EDO__PARKED);
     edo_store_figure(&s->workers[1]->woke_at, edo_us(1000)); // the target has not slept lately
     model_assert(pack() == 0);
     tear_down();
