@@ -237,6 +237,7 @@ enum { EDO__FULL_TURN = 32 }; // events; a turn with this number may have left e
  * have ended. */
 typedef struct edo_driver_ops {
     const char *name;
+    bool waits_with_poller; // an operation waits with the driver of the worker that polls it
 
     /* Opens a driver. argument: the text after "name:" in the config, or NULL. *ret_reason: text
      * that explains a failure. Thread: the owner. */

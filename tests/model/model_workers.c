@@ -18,6 +18,7 @@
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/threads.c"
 #include "runtime/schedule/threads.h"
+#include "runtime/schedule/pack.h"
 #include "runtime/schedule/poll.h"
 #include "runtime/schedule/turn.h"
 #include "runtime/schedule/work.h"
@@ -876,6 +877,88 @@ MODEL(help_while_turns_are_full,
     edo__worker_help(s->workers[1]);
     model_assert(fake_events == EDO__FULL_TURN);
     fake_events = 0;
+    tear_down();
+}
+
+MODEL(help_is_owed_for_a_turn, "a watcher whose stuck worker has returned sleeps again")
+{
+    set_up(2);
+    be(1);
+    s->workers[1]->owes_help = true;
+    edo__worker_notify(s->workers[1]); // the turn does not wait
+    edo__worker_turn(s->workers[1]);
+    model_assert(!s->workers[1]->owes_help);
+    tear_down();
+}
+
+/* ---- packing ---- */
+
+/* Tasks of the second worker that arrive at the first one when the second one packs. */
+static unsigned pack(void)
+{
+    be(1);
+    edo__worker_push_back(s->workers[1], task(0));
+    edo__pack(s->workers[1]);
+    be(0);
+    edo__worker_drain_inject(s->workers[0]);
+    unsigned moved = take_all(0);
+    model_assert(moved + take_all(1) == 1);
+    return moved;
+}
+
+MODEL(pack_hands_over,
+      "a woken worker hands its tasks to a lower one that has slept lately, and wakes it")
+{
+    set_up(2);
+    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    model_assert(pack() == 1);
+    model_assert(is_notified(0));
+    edo_store_relaxed(&s->workers[0]->park, EDO__AWAKE);
+    model_assert(pack() == 1);
+    tear_down();
+}
+
+MODEL(pack_needs_capacity, "not to a worker with work, without a sleep, in a long poll, or stuck")
+{
+    set_up(2);
+    edo__worker *target = s->workers[0];
+    edo_store_figure(&target->counters.mean_poll, edo_us(20)); // the task would be worth a wake
+    model_assert(pack() == 0);
+    edo_store_figure(&target->counters.mean_poll, edo_us(19));
+    model_assert(pack() == 1);
+    edo_store_figure(&target->counters.mean_poll, edo_us(10));
+    edo__worker_push_back(target, task(1)); // two tasks would be
+    be(1);
+    edo__worker_push_back(s->workers[1], task(2));
+    edo__pack(s->workers[1]);
+    model_assert(take_all(1) == 1 && take_all(0) == 1);
+    edo_store_figure(&s->workers[1]->woke_at, edo_us(999));
+    edo_store_figure(&target->turned_at, edo_us(600));
+    model_assert(pack() == 1);
+    edo_store_figure(&target->turned_at, edo_us(499)); // in a long poll
+    model_assert(pack() == 0);
+    edo_store_relaxed(&target->park, EDO__PARKED); // a sleeper turns no driver
+    model_assert(pack() == 1);
+    edo_store_relaxed(&target->park, EDO__PARKED);
+    be_stuck(0);
+    model_assert(pack() == 0);
+    edo_store_relaxed(&target->stuck, 0);
+    edo_store_relaxed(&target->park, EDO__PARKED);
+    edo_store_figure(&s->workers[1]->woke_at, edo_us(1000)); // the target has not slept lately
+    model_assert(pack() == 0);
+    tear_down();
+}
+
+MODEL(pack_goes_down, "not to a higher worker, and not under a paused clock")
+{
+    set_up(2);
+    be(0);
+    edo__worker_push_back(s->workers[0], task(0));
+    edo__pack(s->workers[0]);
+    model_assert(take_all(0) == 1);
+    edo_store_relaxed(&s->runtime->clock.paused, true);
+    model_assert(pack() == 0);
+    edo_store_relaxed(&s->runtime->clock.paused, false);
     tear_down();
 }
 

@@ -386,6 +386,7 @@ static int uring_watch(edo_driver *base, int fd)
 
 const edo_driver_ops edo__uring_driver = {
     .name = "io_uring",
+    .waits_with_poller = true,
     .open = uring_open,
     .close = uring_close,
     .drive = edo__uring_drive,

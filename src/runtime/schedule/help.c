@@ -29,7 +29,6 @@ static void help(edo__worker *worker, edo__worker *victim)
 void edo__worker_help(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
-    worker->owes_help = false;
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
         edo__worker *other = runtime->workers[i];
         if (other != worker && edo__worker_is_stuck(other)) help(worker, other);

@@ -12,9 +12,6 @@
 #include "runtime/time/clock.h"
 #include "runtime/time/timers.h"
 
-/* Cost of waking a worker. No worker is woken for less work than this cost. */
-#define WAKE_COST edo_us(20)
-
 /* Least work per task for which a move to another core pays. It is twice the cost of the cache
  * misses on the other core. */
 #define MOVE_WORTH edo_us(1)
@@ -45,7 +42,7 @@ static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
     bool shares = recent->busy >= MOVE_WORTH * recent->ended;
-    worker->notify_at = shares ? (uint64_t)(WAKE_COST / worker->mean_poll) : NO_LENGTH;
+    worker->notify_at = shares ? (uint64_t)(EDO__WAKE_COST / worker->mean_poll) : NO_LENGTH;
     edo_store_figure(&worker->keeps_ready, !shares);
 }
 
@@ -64,6 +61,7 @@ static void begin_shared(edo__worker *worker, int64_t now)
     if (edo__unlikely(edo_load_relaxed(&worker->stuck))) edo__monitor_unmark_long(worker);
     edo__worker_drain_inject(worker);
     if (edo__unlikely(edo_load_relaxed(&worker->runtime->stuck_count))) edo__worker_help(worker);
+    worker->owes_help = false; // also if the stuck worker has returned meanwhile
     edo__worker_take_overflow(worker, now);
     edo__worker_take_yielded(worker);
     if (!worker->is_spare) edo__worker_take_injected(worker);

@@ -4,6 +4,7 @@
 #include "runtime/hooks.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/monitor.h"
+#include "runtime/schedule/pack.h"
 #include "runtime/schedule/watch.h"
 #include "runtime/schedule/work.h"
 #include "runtime/time/clock.h"
@@ -32,7 +33,7 @@ int edo__turn_driver(edo__worker *worker, int64_t timeout)
 static bool gathers(const edo__worker *worker)
 {
     if (edo__likely(worker->fired <= DENSE)) return false;
-    int64_t awake = edo__sys_now() - worker->woke_at;
+    int64_t awake = edo__sys_now() - edo_load_figure(&worker->woke_at);
     return worker->fired > DENSE * (1 + (uint64_t)(awake / GATHER_TIME));
 }
 
@@ -77,7 +78,8 @@ static void note_sleep(edo__worker *worker)
 
 static void note_awake(edo__worker *worker)
 {
-    worker->awake_since = worker->woke_at = edo__sys_now();
+    worker->awake_since = edo__sys_now();
+    edo_store_figure(&worker->woke_at, worker->awake_since);
     worker->fired = 0;
     edo_store_figure(&worker->turned_at, worker->awake_since);
     edo_add_counter(&worker->counters.parks, 1);
@@ -170,6 +172,7 @@ void edo__worker_park(edo__worker *worker)
     } else {
         sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
         edo__idle_leave(worker);
+        if (worker->driver->ops->waits_with_poller) edo__pack(worker);
     }
     edo__hooks_park(worker, false);
 }

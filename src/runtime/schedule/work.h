@@ -3,6 +3,9 @@
 
 #include "runtime/runtime.h"
 
+/* Cost of waking a worker. No worker is woken for less work than this cost. */
+#define EDO__WAKE_COST edo_us(20)
+
 /* Queues a task. Thread: the owner. */
 void edo__worker_push(edo__worker *worker, edo_task *task);
 

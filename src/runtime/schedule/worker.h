@@ -113,7 +113,6 @@ typedef struct edo__worker {
     } local;
     uint64_t local_pushes;  // number of wakes and spawns by the worker's thread
     int64_t awake_since;    // ns; start of the time not yet counted in counters.busy
-    int64_t woke_at;        // ns of edo__sys_now(); end of the last sleep
     uint64_t fired;         // number of timers fired since woke_at
     int64_t watch_period;   // ns; time between two inspections of the other workers
     uint64_t watched_polls; // cx.polls at the last inspection of the other workers
@@ -136,6 +135,7 @@ typedef struct edo__worker {
     edo_atomic(uint64_t) taken;
     edo__io_counters past_io; // counters of the closed driver; guarded by the runtime's driver_lock
     edo_atomic(uint32_t) park;
+    edo_atomic(int64_t) woke_at;     // ns of edo__sys_now(); end of the last sleep; owner-written
     edo_atomic(uint32_t) gate;       // EDO__GATE_*; a futex; changed under the baton's lock
     edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
     edo_atomic(uint64_t) beat;       // odd while the worker polls a task; written by the owner
