@@ -32,10 +32,12 @@ fail() {
     exit 1
 }
 
-# debug ARGUMENT...: gdb without anybody's settings; its output goes to $work/output.
+# debug ARGUMENT...: gdb without anybody's settings; its output goes to $work/output. The sources are
+# found from the build directory, also when a compiler cache has noted another one.
 debug() {
     timeout -k 1 "$limit" gdb -batch -nx -iex 'set debuginfod enabled off' -iex 'set pagination off' \
-        -iex 'set disable-randomization off' -x "$commands" "$@" >"$work/output" 2>&1 </dev/null
+        -iex 'set disable-randomization off' -iex "directory $EDO_BIN_DIR" \
+        -x "$commands" "$@" >"$work/output" 2>&1 </dev/null
 }
 
 # expect TIMES PATTERN: an extended regular expression for that many lines of the output.
