@@ -12,6 +12,7 @@
 #include "fs/views.h"
 
 #include "base/duration.h"
+#include "io/claims.h"
 #include "runtime/inspect/maker.h"
 #include "stream/inner.h"
 #include "sys/sys.h"
@@ -43,16 +44,17 @@ typedef struct move {
     int64_t until; // end of the wait for the second half; ns of the runtime's clock
 } move;
 
-/* A watcher. Any thread may use `views` and `last_watch`. Only the edo_watcher_next() in flight
- * uses the other members: its poll, or the thread of the pool, but never both at once. */
+/* A watcher. Any thread may use `views`, `last_watch` and `changes`. Only the edo_watcher_next() in
+ * flight uses the other members: its poll, or the thread of the pool, but never both at once. */
 struct edo_watcher {
     edo__views views;
     edo_atomic(int) last_watch;
-    const edo_op *user; // the edo_watcher_next() in flight
-    edo_op inner;       // wait for raw changes
-    bool is_readable;   // there are raw changes
-    bool has_lost;      // a visit has failed
-    int64_t now;        // ns of the runtime's clock at the start of the visit
+    edo_atomic(uint32_t) changes; // claims; counts the adds and removes in flight
+    const edo_op *user;           // the edo_watcher_next() in flight
+    edo_op inner;                 // wait for raw changes
+    bool is_readable;             // there are raw changes
+    bool has_lost;                // a visit has failed
+    int64_t now;                  // ns of the runtime's clock at the start of the visit
     size_t raw_size, raw_at;
     edo_buffer text, events; // `text`: paths with their NULs; `events`: an array of struct event
     size_t taken;            // events that were taken
@@ -568,6 +570,21 @@ static int64_t run_remove(edo_op *op)
     return count ? 0 : -ENOENT;
 }
 
+/* Claims the watcher for an add or a remove, so that a close during the operation aborts. */
+static int enter(edo_op *op)
+{
+    if (edo__claims_take(&watch_of(op)->watcher->changes, EDO__SOURCE_READING) < 0)
+        edo__misuse(op->base.ops->name,
+                    "the handle was closed before: a close is the last use of it");
+    return 0;
+}
+
+static int64_t leave(edo_op *op, int64_t result)
+{
+    edo__claims_leave(&watch_of(op)->watcher->changes, EDO__SOURCE_READING);
+    return result;
+}
+
 static edo_op make(const edo__fs_kind *kind, edo_watcher *watcher, const char *path,
                    uint64_t argument)
 {
@@ -580,7 +597,8 @@ static edo_op make(const edo__fs_kind *kind, edo_watcher *watcher, const char *p
 
 edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags)
 {
-    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_add", .run = run_add);
+    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_add", .run = run_add, .check = enter,
+                                                  .end = leave);
     edo__check_memory("edo_watcher_add", path, "path");
     if (!watcher || !path || (flags & ~(uint32_t)EDO_WATCH_TREE)) return edo__op_refuse(-EINVAL);
     return make(&kind, watcher, path, flags);
@@ -588,7 +606,8 @@ edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags)
 
 edo_op edo_watcher_remove(edo_watcher *watcher, int watch)
 {
-    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_remove", .run = run_remove);
+    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_remove", .run = run_remove,
+                                                  .check = enter, .end = leave);
     if (!watcher || watch <= 0) return edo__op_refuse(-EINVAL);
     return make(&kind, watcher, NULL, (uint64_t)watch);
 }
@@ -608,6 +627,7 @@ int edo_watcher_create(edo_watcher **ret_watcher)
         return fd;
     }
     self->views.fd = fd;
+    self->changes = EDO__SOURCE_COUNTS;
     *ret_watcher = self;
     return 0;
 }
@@ -616,6 +636,9 @@ void edo_watcher_close(edo_watcher *watcher)
 {
     if (!watcher) return;
     edo__user_closes(&watcher->user, "edo_watcher_close", "edo_watcher_next");
+    if (edo__claims_any(edo__claims_close(&watcher->changes)))
+        edo__misuse("edo_watcher_close",
+                    "an edo_watcher_add() or edo_watcher_remove() is in flight");
     edo__sys_close(watcher->views.fd);
     edo__views_clear(&watcher->views);
     for (move *m = watcher->moves; m < watcher->moves + MOVES; m++)

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/inspect/maker.h"
+
 /* Path below the test's directory. */
 static const char *below(const char *path)
 {
@@ -407,6 +409,92 @@ watch_test(the_end_of_a_watch_is_silent, int64_t again;)
         assert_int_equal(rc, -EINVAL);
         edo_watcher_close(self->watcher);
         edo_return(0);
+    }
+}
+
+/* ---- misuse ---- */
+
+typedef edo_op operation(edo_watcher *watcher);
+
+static edo_op add_root(edo_watcher *watcher)
+{
+    return edo_watcher_add(watcher, "/", 0);
+}
+
+static edo_op remove_first(edo_watcher *watcher)
+{
+    return edo_watcher_remove(watcher, 1);
+}
+
+static edo_op take_one(edo_watcher *watcher)
+{
+    static edo_file_event event;
+    return edo_watcher_next(watcher, &event);
+}
+
+struct closer {
+    edo_frame();
+    edo_args(edo_watcher *watcher;);
+};
+
+edo_async(closer)
+{
+    edo_body {
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+struct misuse {
+    bool is_late; // the close precedes the operation
+    operation *make;
+    const char *pattern;
+};
+
+struct misused {
+    edo_frame();
+    edo_args(const struct misuse *misuse;);
+    edo_watcher *watcher;
+    edo_op op;
+    struct closer closer;
+};
+
+/* If the close is not late, it is between the first poll of the operation and the second poll. */
+edo_async(misused)
+{
+    edo_body {
+        assert_int_equal(edo_watcher_create(&self->watcher), 0);
+        if (self->misuse->is_late) edo_watcher_close(self->watcher);
+        self->op = self->misuse->make(self->watcher);
+        edo_init(&self->closer, closer, .watcher = self->watcher);
+        edo_all(&self->op.base, &self->closer.base);
+        edo_return(0);
+    }
+}
+
+static void run_misused(void *arg)
+{
+    edo_runtime *runtime;
+    if (create_runtime(NULL, &runtime) < 0) return;
+    edo_block_on(runtime, misused, .misuse = arg);
+}
+
+#define CHANGES "edo_watcher_close: an edo_watcher_add() or edo_watcher_remove() is in flight"
+
+test(misuse_of_a_close_aborts)
+{
+    static const struct misuse all[] = {
+        { false, add_root, CHANGES },
+        { false, remove_first, CHANGES },
+        { false, take_one, "edo_watcher_close: an edo_watcher_next() is in flight" },
+        { true, add_root, "edo_watcher_add: the handle was closed before" },
+        { true, remove_first, "edo_watcher_remove: the handle was closed before" },
+        { true, take_one, "edo_watcher_next: the handle was closed before" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
+        struct misuse misuse = all[i];
+        if (misuse.is_late && !EDO__KEEPS_CLOSED) continue; // a sanitizer reports the use
+        expect_abort(run_misused, &misuse, misuse.pattern);
     }
 }
 
