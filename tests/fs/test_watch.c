@@ -1,50 +1,12 @@
 /* Watching files. */
-#include "support/files.h"
+#include "support/watching.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/inspect/maker.h"
-
-/* Path below the test's directory. */
-static const char *below(const char *path)
-{
-    return path ? path + strlen(fs_path("")) + 1 : "";
-}
-
-/* Waits for the next event that is not CHANGED or METADATA: their number is not defined. */
-#define next_event(watcher, event)                                                                 \
-    do {                                                                                           \
-        int64_t rc_;                                                                               \
-        edo_await(rc_, edo_watcher_next((watcher), (event)));                                      \
-        assert_int_equal(rc_, 1);                                                                  \
-    } while ((event)->kind == EDO_FILE_CHANGED || (event)->kind == EDO_FILE_METADATA)
-
-#define expect_event(watcher, event, expected_kind, expected_path)                                 \
-    do {                                                                                           \
-        next_event(watcher, event);                                                                \
-        assert_string_equal(below((event)->path), (expected_path));                                \
-        assert_int_equal((event)->kind, (expected_kind));                                          \
-    } while (0)
-
-static void touch(const char *name)
-{
-    fs_write(name, "x", 1);
-}
-
-#define watch_test(name, ...) fs_test(name, edo_watcher *watcher; edo_file_event event; __VA_ARGS__)
-
-#define watch(path, flags)                                                                         \
-    do {                                                                                           \
-        int64_t id_;                                                                               \
-        assert_int_equal(edo_watcher_create(&self->watcher), 0);                                   \
-        edo_await(id_, edo_watcher_add(self->watcher, fs_path(path), (flags)));                    \
-        assert_int_equal(id_, 1);                                                                  \
-    } while (0)
 
 watch_test(changes_of_a_directory_are_reported, )
 {
@@ -211,49 +173,6 @@ watch_test(halves_of_renames_are_reported_alone, )
     }
 }
 
-watch_test(a_renamed_directory_has_its_new_path, )
-{
-    edo_body {
-        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("t/old"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("t/old/deep"), 0755), 0);
-        watch("t", EDO_WATCH_TREE);
-        assert_int_equal(rename(fs_path("t/old"), fs_path("t/new")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/new");
-        assert_string_equal(below(self->event.old_path), "t/old");
-        touch("t/new/deep/f");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/new/deep/f");
-        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/new/deep/f");
-        assert_int_equal(rename(fs_path("t/new"), fs_path("away")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/new");
-        touch("away/deep/g"); // not watched any more
-        touch("t/end");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/end");
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
-/* A directory is moved out and another one takes its place, before the first half of the rename has
- * waited long enough for a second one. */
-watch_test(a_directory_in_the_place_of_another_is_watched, )
-{
-    edo_body {
-        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("t/site"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("next"), 0755), 0);
-        watch("t", EDO_WATCH_TREE);
-        assert_int_equal(rename(fs_path("t/site"), fs_path("last")), 0);
-        assert_int_equal(rename(fs_path("next"), fs_path("t/site")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/site");
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_IN, "t/site");
-        touch("t/site/f");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/site/f");
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
 /* The last event tells the truth: the file exists. */
 watch_test(a_rotated_file_is_made_again, )
 {
@@ -301,56 +220,6 @@ watch_test(a_watched_file_may_be_replaced, int i;)
         expect_event(self->watcher, &self->event, EDO_FILE_REMOVED, "config");
         touch("config");
         expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "config");
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
-/* ---- trees ---- */
-
-enum { ROUNDS = 100 };
-
-/* `mkdir -p a/b/c && touch a/b/c/f`: each f is reported once or twice. */
-watch_test(a_file_in_a_new_tree_is_not_missed, int i, seen; char wanted[64];)
-{
-    edo_body {
-        int64_t rc;
-        watch("", EDO_WATCH_TREE);
-        for (self->i = 0; self->i < ROUNDS; self->i++) {
-            snprintf(self->wanted, sizeof self->wanted, "r%d/b/c", self->i);
-            edo_await(rc, edo_path_make_dirs(fs_path(self->wanted)));
-            assert_int_equal(rc, 0);
-            snprintf(self->wanted, sizeof self->wanted, "r%d/b/c/f", self->i);
-            touch(self->wanted);
-            snprintf(self->wanted, sizeof self->wanted, "r%d", self->i);
-            edo_await(rc, edo_path_remove_tree(fs_path("none")));
-            for (self->seen = 0; !self->seen;) {
-                next_event(self->watcher, &self->event);
-                const char *path = below(self->event.path);
-                self->seen += self->event.kind == EDO_FILE_CREATED && strstr(path, "/b/c/f");
-            }
-        }
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
-watch_test(a_tree_that_is_moved_in_is_watched, int seen;)
-{
-    edo_body {
-        int64_t rc;
-        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
-        edo_await(rc, edo_path_make_dirs(fs_path("m/n/o")));
-        assert_int_equal(rc, 0);
-        touch("m/n/o/f");
-        watch("t", EDO_WATCH_TREE);
-        assert_int_equal(rename(fs_path("m"), fs_path("t/m")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_IN, "t/m");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n/o");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n/o/f");
-        touch("t/m/n/o/g");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n/o/g");
         edo_watcher_close(self->watcher);
         edo_return(0);
     }
@@ -495,49 +364,5 @@ test(misuse_of_a_close_aborts)
         struct misuse misuse = all[i];
         if (misuse.is_late && !EDO__KEEPS_CLOSED) continue; // a sanitizer reports the use
         expect_abort(run_misused, &misuse, misuse.pattern);
-    }
-}
-
-/* ---- lost events ---- */
-
-static int64_t queue_limit(void)
-{
-    FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "r");
-    int limit = -1;
-    if (file && fscanf(file, "%d", &limit) != 1) limit = -1;
-    if (file) fclose(file);
-    return limit;
-}
-
-/* Renames alternate, so that the system joins no events. */
-static void overflow(int64_t limit)
-{
-    touch("flip");
-    for (int64_t i = 0; i <= limit / 2 + 10; i++)
-        assert_int_equal(rename(fs_path(i % 2 ? "flop" : "flip"), fs_path(i % 2 ? "flip" : "flop")),
-                         0);
-}
-
-watch_test(lost_events_are_told_once, int lost; int64_t limit;)
-{
-    edo_body {
-        self->limit = queue_limit();
-        if (self->limit < 0 || self->limit > 20000) edo_return(0);
-        watch("", EDO_WATCH_TREE);
-        overflow(self->limit);
-        for (self->lost = 0; !self->lost;) {
-            next_event(self->watcher, &self->event);
-            self->lost += self->event.kind == EDO_FILES_LOST;
-        }
-        assert_null(self->event.path);
-        touch("later");
-        for (;;) {
-            next_event(self->watcher, &self->event);
-            self->lost += self->event.kind == EDO_FILES_LOST;
-            if (strcmp(below(self->event.path), "later") == 0) break;
-        }
-        assert_int_equal(self->lost, 1);
-        edo_watcher_close(self->watcher);
-        edo_return(0);
     }
 }
