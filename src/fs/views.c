@@ -34,17 +34,19 @@ static bool is_same(const edo__view *a, const edo__view *b)
     return strcmp(a->path, b->path) == 0;
 }
 
-/* Inserts a view, unless there is an equal one. Called under the lock. */
-static void insert(edo__views *views, edo__view *view)
+/* Inserts a view, unless there is an equal one. Called under the lock. Returns: as
+ * edo__views_add(). */
+static int insert(edo__views *views, edo__view *view)
 {
     edo__view **bucket = bucket_of(views, view->number);
     for (const edo__view *other = *bucket; other; other = other->next) {
         if (!is_same(other, view)) continue;
         edo__view_free(view);
-        return;
+        return 0;
     }
     view->next = *bucket;
     *bucket = view;
+    return 1;
 }
 
 int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
@@ -58,10 +60,10 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
     edo__lock_take(&views->lock);
     int number = edo__changes_add(views->fd, system_path);
     view->number = number;
-    if (number >= 0) insert(views, view);
+    int rc = number < 0 ? number : insert(views, view);
     edo__lock_give(&views->lock);
     if (number < 0) edo__view_free(view);
-    return number < 0 ? number : 0;
+    return rc;
 }
 
 /* Copies a view. view: may be NULL. Returns: as edo__views_copy(). Called under the lock. */

@@ -32,7 +32,7 @@ typedef struct edo__views {
 
 /* Adds a view, so that a watch gets the changes of a directory. system_path: path by which the
  * system finds the directory. filter: name of the only watched entry; NULL: all entries. Returns:
- * 0; -ENOMEM; an error of edo__changes_add(). */
+ * 1; 0: the watch already had such a view; -ENOMEM; an error of edo__changes_add(). */
 int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
                    uint32_t flags, bool is_root, const char *filter);
 

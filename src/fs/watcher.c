@@ -101,12 +101,20 @@ static char *join(const char *dir, const char *name, size_t *ret_size)
     return path;
 }
 
-/* Arguments of add_tree(). reports: the listed entries are reported as new files. */
+/* Directories whose entries add_tree() reports as new files. */
+typedef enum reported {
+    REPORT_NONE,
+    REPORT_UNSEEN, // directories that had no view, and all below them
+    REPORT_ALL,
+} reported;
+
+/* Arguments of add_tree(). */
 typedef struct addition {
     edo_watcher *self;
     int watch;
     uint32_t flags;
-    bool is_root, reports;
+    bool is_root;
+    reported reports;
 } addition;
 
 static int add_tree(const addition *add, const char *path);
@@ -115,14 +123,13 @@ static int add_entry(const addition *add, const char *dir, const edo__dir_entry 
 {
     size_t size;
     bool is_dir = entry->kind == EDO_IS_DIRECTORY;
-    if (!is_dir && !add->reports) return 0;
+    bool reports = add->reports == REPORT_ALL;
+    if (!is_dir && !reports) return 0;
     char *path = join(dir, entry->name, &size);
     if (!path) return -ENOMEM;
     int rc = 0;
-    if (add->reports) rc = report(add->self, EDO_FILE_CREATED, add->watch, path, NULL, is_dir);
-    addition below = *add;
-    below.is_root = false;
-    if (rc == 0 && is_dir) rc = add_tree(&below, path);
+    if (reports) rc = report(add->self, EDO_FILE_CREATED, add->watch, path, NULL, is_dir);
+    if (rc == 0 && is_dir) rc = add_tree(add, path);
     edo__free(path, size);
     return rc;
 }
@@ -160,14 +167,17 @@ static int add_tree(const addition *add, const char *path)
                             add->is_root, NULL);
     bool is_gone = rc == -ENOENT || rc == -ENOTDIR;
     if (rc < 0) return is_gone && !add->is_root ? 0 : rc;
-    return add->flags & EDO_WATCH_TREE ? list_tree(add, path) : 0;
+    addition below = *add;
+    below.is_root = false;
+    if (rc > 0 && add->reports == REPORT_UNSEEN) below.reports = REPORT_ALL;
+    return add->flags & EDO_WATCH_TREE ? list_tree(&below, path) : 0;
 }
 
-/* Adds a directory that was made or moved in. If it cannot be added, reports that changes are
- * lost. */
-static int add_new(edo_watcher *self, const edo__view *view, const char *path)
+/* Adds a directory that was made, moved in or renamed. If it cannot be added, reports that changes
+ * are lost. */
+static int add_new(edo_watcher *self, const edo__view *view, const char *path, reported reports)
 {
-    addition add = { self, view->watch, view->flags, false, true };
+    addition add = { self, view->watch, view->flags, false, reports };
     int rc = add_tree(&add, path);
     return rc < 0 ? report_lost(self) : 0;
 }
@@ -181,7 +191,7 @@ static int add_again(edo_watcher *self)
         edo__view *view;
         int found = edo__views_next_root(&self->views, &at, &view);
         if (found <= 0) return found;
-        addition add = { self, view->watch, view->flags, true, false };
+        addition add = { self, view->watch, view->flags, true, REPORT_NONE };
         if (view->flags & EDO_WATCH_TREE) rc = add_tree(&add, view->path);
         if (rc != -ENOMEM) rc = 0;
         edo__view_free(view);
@@ -238,6 +248,8 @@ static int begin_move(edo_watcher *self, const edo__view *view, const edo__chang
     return m->path ? 0 : -ENOMEM;
 }
 
+/* Reports the second half of a rename. A directory that was made at the old path may have no view:
+ * it was renamed before a visit could add it. So the tree at the new path is scanned. */
 static int finish_move(edo_watcher *self, const edo__view *view, const edo__change *change,
                        const char *path, bool is_dir)
 {
@@ -245,10 +257,11 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
     bool is_tree = is_dir && (view->flags & EDO_WATCH_TREE);
     if (!m) {
         int rc = report(self, EDO_FILE_MOVED_IN, view->watch, path, NULL, is_dir);
-        return rc == 0 && is_tree ? add_new(self, view, path) : rc;
+        return rc == 0 && is_tree ? add_new(self, view, path, REPORT_ALL) : rc;
     }
     int rc = report(self, EDO_FILE_RENAMED, view->watch, path, m->path, is_dir);
     if (rc == 0 && is_tree) rc = edo__views_move(&self->views, view->watch, m->path, path);
+    if (rc == 0 && is_tree) rc = add_new(self, view, path, REPORT_UNSEEN);
     edo__free(m->path, m->size);
     m->path = NULL;
     return rc;
@@ -310,7 +323,8 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     if (change->what & EDO__CHANGE_MOVED_TO) return finish_move(self, view, change, path, is_dir);
     int rc = report_plain(self, view, change->what, path);
     bool is_new = is_dir && (change->what & EDO__CHANGE_CREATED);
-    return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
+    bool adds = is_new && (view->flags & EDO_WATCH_TREE);
+    return rc == 0 && adds ? add_new(self, view, path, REPORT_ALL) : rc;
 }
 
 /* Whether a view ignores a change. A view with a filter ignores the changes of all other entries.
@@ -553,11 +567,11 @@ static int64_t run_add(edo_op *op)
     const watch_op *self = watch_of(op);
     edo_watcher *watcher = self->watcher;
     int watch = edo_add_relaxed(&watcher->last_watch, 1) + 1;
-    addition add = { watcher, watch, (uint32_t)self->argument, true, false };
+    addition add = { watcher, watch, (uint32_t)self->argument, true, REPORT_NONE };
     int rc = *self->path ? add_tree(&add, self->path) : -ENOENT;
     if (rc == -ENOTDIR || rc == -ENOENT)
         rc = *self->path ? add_file(watcher, self->path, watch) : rc;
-    if (rc == 0) return watch;
+    if (rc >= 0) return watch;
     edo__views_remove(&watcher->views, watch, NULL);
     explain(rc);
     return rc;

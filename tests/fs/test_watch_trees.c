@@ -81,6 +81,36 @@ watch_test(a_renamed_directory_has_its_new_path, )
     }
 }
 
+/* Directories are made, and then they or a directory above are renamed, before the watcher finds
+ * the new directories. Their entries are reported under the new path. */
+watch_test(a_directory_that_is_made_and_renamed_is_watched, )
+{
+    edo_body {
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("t/a"), 0755), 0);
+        watch("t", EDO_WATCH_TREE);
+        assert_int_equal(mkdir(fs_path("t/a/new"), 0755), 0);
+        touch("t/a/new/early");
+        assert_int_equal(rename(fs_path("t/a"), fs_path("t/b")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/a/new");
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/b");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/b/new/early");
+        touch("t/b/new/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/b/new/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/b/new/f");
+        assert_int_equal(mkdir(fs_path("t/tmp"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("t/tmp/deep"), 0755), 0);
+        assert_int_equal(rename(fs_path("t/tmp"), fs_path("t/end")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/tmp");
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/end");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/end/deep");
+        touch("t/end/deep/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/end/deep/f");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
 /* A directory is moved out and another one takes its place, before the first half of the rename has
  * waited long enough for a second one. */
 watch_test(a_directory_in_the_place_of_another_is_watched, )
