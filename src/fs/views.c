@@ -113,8 +113,7 @@ bool edo__views_is_true(edo__views *views, const edo__view *view)
     return number == view->number;
 }
 
-/* Whether a path is `dir`, or lies below it. */
-static bool is_below(const char *path, const char *dir)
+bool edo__is_below(const char *path, const char *dir)
 {
     size_t size = strlen(dir);
     return strncmp(path, dir, size) == 0 && (path[size] == '\0' || path[size] == '/');
@@ -122,7 +121,7 @@ static bool is_below(const char *path, const char *dir)
 
 static bool is_meant(const edo__view *view, int watch, const char *path)
 {
-    return view->watch == watch && (!path || (!view->filter && is_below(view->path, path)));
+    return view->watch == watch && (!path || (!view->filter && edo__is_below(view->path, path)));
 }
 
 unsigned edo__views_remove(edo__views *views, int watch, const char *path)

@@ -41,6 +41,9 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
 int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy);
 void edo__view_free(edo__view *view);
 
+/* Whether a path is `dir`, or lies below it. */
+bool edo__is_below(const char *path, const char *dir);
+
 /* Whether the path of a view still leads to the view's directory. */
 bool edo__views_is_true(edo__views *views, const edo__view *view);
 

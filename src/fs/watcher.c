@@ -267,17 +267,29 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
     return rc;
 }
 
-/* If a move away from `path` is still pending, reports that move now, before `change`, which is
- * another change of `path`. A later report would bring the events into the wrong order. It would
- * also remove the views of a new directory at `path`. */
-static int end_earlier_move(edo_watcher *self, const edo__view *view, const edo__change *change,
-                            const char *path)
+/* Whether a pending move has to be reported before a change of `path`. A change that makes, removes
+ * or renames `path` also affects the paths below. */
+static bool is_before(const move *m, int watch, const edo__change *change, const char *path)
 {
-    for (move *m = self->moves; m < self->moves + MOVES; m++)
-        if (m->path && m->watch == view->watch && m->cookie != change->cookie &&
-            strcmp(m->path, path) == 0)
-            return end_move(self, m);
-    return 0;
+    enum {
+        PLACES = EDO__CHANGE_CREATED | EDO__CHANGE_REMOVED | EDO__CHANGE_MOVED_FROM |
+                 EDO__CHANGE_MOVED_TO
+    };
+    if (!m->path || m->watch != watch || m->cookie == change->cookie) return false;
+    return change->what & PLACES ? edo__is_below(m->path, path) : strcmp(m->path, path) == 0;
+}
+
+/* Reports the moves away from `path`, or from a path below, that are still pending, before `change`,
+ * which is another change of `path`. A later report would bring the events into the wrong order. It
+ * would also remove the views of a new directory at the old path, and after a rename of `path` it
+ * would not find the views of the directory that was moved away. */
+static int end_earlier_moves(edo_watcher *self, const edo__view *view, const edo__change *change,
+                             const char *path)
+{
+    int rc = 0;
+    for (move *m = self->moves; rc == 0 && m < self->moves + MOVES; m++)
+        if (is_before(m, view->watch, change, path)) rc = end_move(self, m);
+    return rc;
 }
 
 static int end_old_moves(edo_watcher *self)
@@ -348,7 +360,7 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
     if (change->what & EDO__CHANGE_SELF_REMOVED) return report_end(self, EDO_FILE_REMOVED, view);
     char *path = join(view->path, change->name, &size);
     if (!path) return -ENOMEM;
-    int rc = end_earlier_move(self, view, change, path);
+    int rc = end_earlier_moves(self, view, change, path);
     if (rc == 0) rc = show_named(self, view, change, path);
     edo__free(path, size);
     return rc;

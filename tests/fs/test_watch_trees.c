@@ -131,6 +131,53 @@ watch_test(a_directory_in_the_place_of_another_is_watched, )
     }
 }
 
+/* A directory is moved out, and then a directory above it is renamed. Or another directory takes the
+ * place of that directory. The move out is reported first, and its views end. */
+watch_test(a_move_out_precedes_a_rename_above, )
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_path_make_dirs(fs_path("t/p/q")));
+        assert_int_equal(rc, 0);
+        watch("t", EDO_WATCH_TREE);
+        assert_int_equal(rename(fs_path("t/p/q"), fs_path("out")), 0);
+        assert_int_equal(rename(fs_path("t/p"), fs_path("t/r")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/p/q");
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/r");
+        touch("out/unseen");
+        touch("t/r/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/r/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/r/f");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+watch_test(a_move_out_precedes_a_new_tree_in_its_place, )
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_path_make_dirs(fs_path("t/p/q")));
+        assert_int_equal(rc, 0);
+        watch("t", EDO_WATCH_TREE);
+        assert_int_equal(rename(fs_path("t/p/q"), fs_path("out")), 0);
+        assert_int_equal(rmdir(fs_path("t/p")), 0);
+        edo_await(rc, edo_path_make_dirs(fs_path("t/p/q")));
+        assert_int_equal(rc, 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/p/q");
+        expect_event(self->watcher, &self->event, EDO_FILE_REMOVED, "t/p");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/p");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/p/q");
+        touch("t/p/q/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/p/q/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/p/q/f");
+        touch("t/end");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/end");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
 /* ---- lost events ---- */
 
 static int64_t queue_limit(void)
