@@ -9,9 +9,9 @@ static edo__view **bucket_of(edo__views *views, int number)
     return &views->buckets[(unsigned)number % EDO__VIEW_BUCKETS];
 }
 
-void edo__view_free(edo__view *view)
+static void view_free(edo__view *view)
 {
-    if (view) edo__free(view, view->size);
+    edo__free(view, view->size);
 }
 
 static edo__view *make(const char *path, const char *filter)
@@ -41,7 +41,7 @@ static int insert(edo__views *views, edo__view *view)
     edo__view **bucket = bucket_of(views, view->number);
     for (const edo__view *other = *bucket; other; other = other->next) {
         if (!is_same(other, view)) continue;
-        edo__view_free(view);
+        view_free(view);
         return 0;
     }
     view->next = *bucket;
@@ -62,30 +62,64 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
     view->number = number;
     int rc = number < 0 ? number : insert(views, view);
     edo__lock_give(&views->lock);
-    if (number < 0) edo__view_free(view);
+    if (number < 0) view_free(view);
     return rc;
 }
 
-/* Copies a view. view: may be NULL. Returns: as edo__views_copy(). Called under the lock. */
-static int copy_of(const edo__view *view, edo__view **ret_copy)
+/* ---- copies ---- */
+
+void edo__views_free(edo__view *list)
 {
-    if (!view) return 0;
+    for (edo__view *next; list; list = next) {
+        next = list->next;
+        view_free(list);
+    }
+}
+
+/* Appends a copy of a view to a list that ends at **end. Called under the lock. Returns: 0;
+ * -ENOMEM. */
+static int append_copy(const edo__view *view, edo__view ***end)
+{
     edo__view *copy = edo__alloc(view->size);
     if (!copy) return -ENOMEM;
     memcpy(copy, view, view->size);
-    *ret_copy = copy;
-    return 1;
+    copy->next = NULL;
+    **end = copy;
+    *end = &copy->next;
+    return 0;
 }
 
-int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy)
+/* Hands out the list of copies, or frees it if rc is an error. Returns: rc. */
+static int end_copies(edo__view *list, int rc, edo__view **ret_list)
 {
-    edo__lock_take(&views->lock);
-    const edo__view *view = *bucket_of(views, number);
-    while (view && (view->number != number || index-- > 0))
-        view = view->next;
-    int rc = copy_of(view, ret_copy);
-    edo__lock_give(&views->lock);
+    if (rc < 0)
+        edo__views_free(list);
+    else
+        *ret_list = list;
     return rc;
+}
+
+int edo__views_copy(edo__views *views, int number, edo__view **ret_list)
+{
+    edo__view *list = NULL, **end = &list;
+    int rc = 0;
+    edo__lock_take(&views->lock);
+    for (const edo__view *view = *bucket_of(views, number); view && rc == 0; view = view->next)
+        if (view->number == number) rc = append_copy(view, &end);
+    edo__lock_give(&views->lock);
+    return end_copies(list, rc, ret_list);
+}
+
+int edo__views_copy_roots(edo__views *views, edo__view **ret_list)
+{
+    edo__view *list = NULL, **end = &list;
+    int rc = 0;
+    edo__lock_take(&views->lock);
+    for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++)
+        for (const edo__view *view = views->buckets[i]; view && rc == 0; view = view->next)
+            if (view->is_root) rc = append_copy(view, &end);
+    edo__lock_give(&views->lock);
+    return end_copies(list, rc, ret_list);
 }
 
 /* ---- removal; under the lock ---- */
@@ -101,7 +135,7 @@ static void unlink_at(edo__view **at)
 {
     edo__view *view = *at;
     *at = view->next;
-    edo__view_free(view);
+    view_free(view);
 }
 
 bool edo__views_is_true(edo__views *views, const edo__view *view)
@@ -194,21 +228,5 @@ int edo__views_move(edo__views *views, int watch, const char *from, const char *
             if (is_meant(*at, watch, from)) rc = move_view(at, from, to);
     edo__lock_give(&views->lock);
     if (rc < 0) edo__views_remove(views, watch, from);
-    return rc;
-}
-
-static const edo__view *find_root(const edo__views *views, unsigned index)
-{
-    for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++)
-        for (const edo__view *view = views->buckets[i]; view; view = view->next)
-            if (view->is_root && index-- == 0) return view;
-    return NULL;
-}
-
-int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy)
-{
-    edo__lock_take(&views->lock);
-    int rc = copy_of(find_root(views, (*at)++), ret_copy);
-    edo__lock_give(&views->lock);
     return rc;
 }

@@ -11,7 +11,7 @@
 #include "sys/watch.h"
 
 typedef struct edo__view {
-    struct edo__view *next; // next view in the bucket
+    struct edo__view *next; // next view in the bucket, or in a list of copies
     int number;             // number of the directory
     int watch;
     uint32_t flags;  // EDO_WATCH_*
@@ -36,10 +36,14 @@ typedef struct edo__views {
 int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
                    uint32_t flags, bool is_root, const char *filter);
 
-/* Copies one view of a directory. index: number of the view among the views of that directory, from
- * 0. The caller frees the copy with edo__view_free(). Returns: 1; 0: there is none; -ENOMEM. */
-int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy);
-void edo__view_free(edo__view *view);
+/* Copies all views of a directory, at one moment. *ret_list: NULL if there are none. The caller frees
+ * the list with edo__views_free(). Returns: 0; -ENOMEM. */
+int edo__views_copy(edo__views *views, int number, edo__view **ret_list);
+
+/* Copies all root views, so that the caller can scan trees again. Otherwise like
+ * edo__views_copy(). */
+int edo__views_copy_roots(edo__views *views, edo__view **ret_list);
+void edo__views_free(edo__view *list);
 
 /* Whether a path is `dir`, or lies below it. */
 bool edo__is_below(const char *path, const char *dir);
@@ -58,10 +62,6 @@ unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 /* Replaces the path `from` by `to`, in all views that a watch has of the directory `from` and of
  * directories below it. Returns: 0; -ENOMEM: the views that could not be changed are removed. */
 int edo__views_move(edo__views *views, int watch, const char *from, const char *to);
-
-/* Copies the next root view, so that the caller can scan trees again. *at: 0 before the first call.
- * Returns: as edo__views_copy(). */
-int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy);
 
 /* Frees all views. */
 void edo__views_clear(edo__views *views);

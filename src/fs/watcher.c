@@ -185,17 +185,15 @@ static int add_new(edo_watcher *self, const edo__view *view, const char *path, r
 /* Reports the loss of changes, and adds directories that were made while changes were lost. */
 static int add_again(edo_watcher *self)
 {
-    unsigned at = 0;
+    edo__view *roots = NULL;
     int rc = report_lost(self);
-    while (rc == 0) {
-        edo__view *view;
-        int found = edo__views_next_root(&self->views, &at, &view);
-        if (found <= 0) return found;
+    if (rc == 0) rc = edo__views_copy_roots(&self->views, &roots);
+    for (const edo__view *view = roots; view && rc == 0; view = view->next) {
         addition add = { self, view->watch, view->flags, true, REPORT_NONE };
         if (view->flags & EDO_WATCH_TREE) rc = add_tree(&add, view->path);
         if (rc != -ENOMEM) rc = 0;
-        edo__view_free(view);
     }
+    edo__views_free(roots);
     return rc;
 }
 
@@ -366,40 +364,30 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
     return rc;
 }
 
-/* Ends the watches whose root was renamed. The system does not tell the new path, so the paths of
- * all further events would be wrong. A path that still leads to the directory is right: the watch
- * was added after the rename, or the directory was renamed back. */
-static int end_moved(edo_watcher *self, const edo__change *change)
+/* Ends the watch of a view whose root was renamed. The system does not tell the new path, so the
+ * paths of all further events would be wrong. A path that still leads to the directory is right:
+ * the watch was added after the rename, or the directory was renamed back. */
+static int end_moved(edo_watcher *self, const edo__change *change, const edo__view *view)
 {
-    int rc = 0;
-    for (unsigned i = 0; rc == 0;) {
-        edo__view *view;
-        int found = edo__views_copy(&self->views, change->number, i, &view);
-        if (found <= 0) return found;
-        if (is_hidden(view, change) || edo__views_is_true(&self->views, view)) {
-            i++;
-        } else {
-            rc = report_end(self, EDO_FILE_MOVED_OUT, view);
-            edo__views_remove(&self->views, view->watch, NULL);
-        }
-        edo__view_free(view);
-    }
+    if (is_hidden(view, change) || edo__views_is_true(&self->views, view)) return 0;
+    int rc = report_end(self, EDO_FILE_MOVED_OUT, view);
+    edo__views_remove(&self->views, view->watch, NULL);
     return rc;
 }
 
+/* Reports a change in all views of its directory at one moment. So a watch that is added or removed
+ * meanwhile affects no other watch. */
 static int translate(edo_watcher *self, const edo__change *change)
 {
-    int rc = 0;
+    edo__view *views;
     if (change->what & EDO__CHANGE_LOST) return add_again(self);
-    if (change->what & EDO__CHANGE_SELF_MOVED) return end_moved(self, change);
     if (change->what & EDO__CHANGE_ENDED) edo__views_end(&self->views, change->number);
-    for (unsigned i = 0; rc == 0; i++) {
-        edo__view *view;
-        int found = edo__views_copy(&self->views, change->number, i, &view);
-        if (found <= 0) return found;
-        rc = show(self, view, change);
-        edo__view_free(view);
-    }
+    bool moved = change->what & EDO__CHANGE_SELF_MOVED;
+    int rc = edo__views_copy(&self->views, change->number, &views);
+    if (rc < 0) return rc;
+    for (const edo__view *view = views; view && rc == 0; view = view->next)
+        rc = moved ? end_moved(self, change, view) : show(self, view, change);
+    edo__views_free(views);
     return rc;
 }
 
