@@ -34,36 +34,51 @@ static bool is_same(const edo__view *a, const edo__view *b)
     return strcmp(a->path, b->path) == 0;
 }
 
-/* Inserts a view, unless there is an equal one. Called under the lock. Returns: as
- * edo__views_add(). */
-static int insert(edo__views *views, edo__view *view)
+/* Inserts a view, unless there is an equal one. Called under the lock. Returns: whether the view was
+ * inserted. */
+static bool insert(edo__views *views, edo__view *view)
 {
     edo__view **bucket = bucket_of(views, view->number);
     for (const edo__view *other = *bucket; other; other = other->next) {
         if (!is_same(other, view)) continue;
         view_free(view);
-        return 0;
+        return false;
     }
     view->next = *bucket;
     *bucket = view;
-    return 1;
+    return true;
 }
 
-int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
-                   uint32_t flags, bool is_root, const char *filter)
+/* Whether a watch still has the view that a new view needs. A visit scans a tree outside the lock, and
+ * the watch may be removed meanwhile. Called under the lock. */
+static bool has_needed(edo__views *views, const edo__view_use *use)
+{
+    if (use->needs == EDO__NO_VIEW) return true;
+    for (const edo__view *view = *bucket_of(views, use->needs); view; view = view->next)
+        if (view->number == use->needs && view->watch == use->watch) return true;
+    return false;
+}
+
+static int add_number(edo__views *views, const char *path)
+{
+    return edo__changes_add(views->fd, *path ? path : ".");
+}
+
+int edo__views_add(edo__views *views, const char *path, const edo__view_use *use,
+                   const char *filter, bool *ret_is_new)
 {
     edo__view *view = make(path, filter);
     if (!view) return -ENOMEM;
-    view->watch = watch;
-    view->flags = flags;
-    view->is_root = is_root;
+    view->watch = use->watch;
+    view->flags = use->flags;
+    view->is_root = use->is_root;
     edo__lock_take(&views->lock);
-    int number = edo__changes_add(views->fd, system_path);
+    int number = has_needed(views, use) ? add_number(views, path) : -ENOENT;
     view->number = number;
-    int rc = number < 0 ? number : insert(views, view);
+    if (number >= 0) *ret_is_new = insert(views, view);
     edo__lock_give(&views->lock);
     if (number < 0) view_free(view);
-    return rc;
+    return number;
 }
 
 /* ---- copies ---- */
@@ -141,7 +156,7 @@ static void unlink_at(edo__view **at)
 bool edo__views_is_true(edo__views *views, const edo__view *view)
 {
     edo__lock_take(&views->lock);
-    int number = edo__changes_add(views->fd, *view->path ? view->path : ".");
+    int number = add_number(views, view->path);
     if (number >= 0 && !has_view(views, number)) edo__changes_remove(views->fd, number);
     edo__lock_give(&views->lock);
     return number == view->number;

@@ -30,11 +30,24 @@ typedef struct edo__views {
     edo__view *buckets[EDO__VIEW_BUCKETS];
 } edo__views;
 
-/* Adds a view, so that a watch gets the changes of a directory. system_path: path by which the
- * system finds the directory. filter: name of the only watched entry; NULL: all entries. Returns:
- * 1; 0: the watch already had such a view; -ENOMEM; an error of edo__changes_add(). */
-int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
-                   uint32_t flags, bool is_root, const char *filter);
+/* Use of a directory by a watch. needs: number of a directory of which the watch must already have a
+ * view: the directory above, or the root itself when a tree is scanned again. EDO__NO_VIEW: this is
+ * the first view of the watch. */
+typedef struct edo__view_use {
+    int watch;
+    uint32_t flags; // EDO_WATCH_*
+    bool is_root;   // the user's watch is of this directory, or of a file in it
+    int needs;
+} edo__view_use;
+
+enum { EDO__NO_VIEW = -1 };
+
+/* Adds a view, so that a watch gets the changes of a directory. filter: name of the only watched
+ * entry; NULL: all entries. *ret_is_new: false if the watch already had such a view. Returns: the
+ * directory's number, >= 0; -ENOENT: also if the watch has no view of `needs`, because the watch was
+ * removed; -ENOMEM; an error of edo__changes_add(). */
+int edo__views_add(edo__views *views, const char *path, const edo__view_use *use,
+                   const char *filter, bool *ret_is_new);
 
 /* Copies all views of a directory, at one moment. *ret_list: NULL if there are none. The caller frees
  * the list with edo__views_free(). Returns: 0; -ENOMEM. */

@@ -111,9 +111,7 @@ typedef enum reported {
 /* Arguments of add_tree(). */
 typedef struct addition {
     edo_watcher *self;
-    int watch;
-    uint32_t flags;
-    bool is_root;
+    edo__view_use use;
     reported reports;
 } addition;
 
@@ -128,7 +126,7 @@ static int add_entry(const addition *add, const char *dir, const edo__dir_entry 
     char *path = join(dir, entry->name, &size);
     if (!path) return -ENOMEM;
     int rc = 0;
-    if (reports) rc = report(add->self, EDO_FILE_CREATED, add->watch, path, NULL, is_dir);
+    if (reports) rc = report(add->self, EDO_FILE_CREATED, add->use.watch, path, NULL, is_dir);
     if (rc == 0 && is_dir) rc = add_tree(add, path);
     edo__free(path, size);
     return rc;
@@ -163,21 +161,22 @@ static int list_tree(const addition *add, const char *path)
  * disappeared meanwhile is no error. */
 static int add_tree(const addition *add, const char *path)
 {
-    int rc = edo__views_add(&add->self->views, *path ? path : ".", path, add->watch, add->flags,
-                            add->is_root, NULL);
-    bool is_gone = rc == -ENOENT || rc == -ENOTDIR;
-    if (rc < 0) return is_gone && !add->is_root ? 0 : rc;
+    bool is_new;
+    int number = edo__views_add(&add->self->views, path, &add->use, NULL, &is_new);
+    bool is_gone = number == -ENOENT || number == -ENOTDIR;
+    if (number < 0) return is_gone && !add->use.is_root ? 0 : number;
     addition below = *add;
-    below.is_root = false;
-    if (rc > 0 && add->reports == REPORT_UNSEEN) below.reports = REPORT_ALL;
-    return add->flags & EDO_WATCH_TREE ? list_tree(&below, path) : 0;
+    below.use.is_root = false;
+    below.use.needs = number;
+    if (is_new && add->reports == REPORT_UNSEEN) below.reports = REPORT_ALL;
+    return add->use.flags & EDO_WATCH_TREE ? list_tree(&below, path) : 0;
 }
 
-/* Adds a directory that was made, moved in or renamed. If it cannot be added, reports that changes
- * are lost. */
+/* Adds a directory that was made, moved in or renamed, in the directory of `view`. If it cannot be
+ * added, reports that changes are lost. */
 static int add_new(edo_watcher *self, const edo__view *view, const char *path, reported reports)
 {
-    addition add = { self, view->watch, view->flags, false, reports };
+    addition add = { self, { view->watch, view->flags, false, view->number }, reports };
     int rc = add_tree(&add, path);
     return rc < 0 ? report_lost(self) : 0;
 }
@@ -189,7 +188,7 @@ static int add_again(edo_watcher *self)
     int rc = report_lost(self);
     if (rc == 0) rc = edo__views_copy_roots(&self->views, &roots);
     for (const edo__view *view = roots; view && rc == 0; view = view->next) {
-        addition add = { self, view->watch, view->flags, true, REPORT_NONE };
+        addition add = { self, { view->watch, view->flags, true, view->number }, REPORT_NONE };
         if (view->flags & EDO_WATCH_TREE) rc = add_tree(&add, view->path);
         if (rc != -ENOMEM) rc = 0;
     }
@@ -550,9 +549,10 @@ static int add_file(edo_watcher *self, const char *path, int watch)
     if (!dir) return -ENOMEM;
     memcpy(dir, path, size);
     dir[size] = '\0';
-    int rc = edo__views_add(&self->views, size ? dir : ".", dir, watch, 0, true, name);
+    const edo__view_use use = { watch, 0, true, EDO__NO_VIEW };
+    int number = edo__views_add(&self->views, dir, &use, name, &(bool){ 0 });
     edo__free(dir, size + 1);
-    return rc;
+    return number < 0 ? number : 0;
 }
 
 static void explain(int error)
@@ -567,11 +567,13 @@ static int64_t run_add(edo_op *op)
     const watch_op *self = watch_of(op);
     edo_watcher *watcher = self->watcher;
     int watch = edo_add_relaxed(&watcher->last_watch, 1) + 1;
-    addition add = { watcher, watch, (uint32_t)self->argument, true, REPORT_NONE };
+    addition add = { watcher,
+                     { watch, (uint32_t)self->argument, true, EDO__NO_VIEW },
+                     REPORT_NONE };
     int rc = *self->path ? add_tree(&add, self->path) : -ENOENT;
     if (rc == -ENOTDIR || rc == -ENOENT)
         rc = *self->path ? add_file(watcher, self->path, watch) : rc;
-    if (rc >= 0) return watch;
+    if (rc == 0) return watch;
     edo__views_remove(&watcher->views, watch, NULL);
     explain(rc);
     return rc;
