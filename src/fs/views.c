@@ -28,35 +28,43 @@ static edo__view *make(const char *path, const char *filter)
     return view;
 }
 
-static bool is_same(const edo__view *a, const edo__view *b)
+/* Finds the view that a watch has of a directory. Called under the lock. Returns: NULL: there is
+ * none. */
+static edo__view **find(edo__views *views, int number, int watch)
 {
-    if (a->watch != b->watch || a->number != b->number || !a->filter != !b->filter) return false;
-    return strcmp(a->path, b->path) == 0;
+    edo__view **at = bucket_of(views, number);
+    while (*at && ((*at)->number != number || (*at)->watch != watch))
+        at = &(*at)->next;
+    return *at ? at : NULL;
 }
 
-/* Inserts a view, unless there is an equal one. Called under the lock. Returns: whether the view was
- * inserted. */
+/* Inserts a view, or replaces the view that the watch already has of the directory. The path of a
+ * root is the user's, so that path stays. Called under the lock. Returns: whether there was no such
+ * view. */
 static bool insert(edo__views *views, edo__view *view)
 {
-    edo__view **bucket = bucket_of(views, view->number);
-    for (const edo__view *other = *bucket; other; other = other->next) {
-        if (!is_same(other, view)) continue;
-        view_free(view);
-        return false;
+    edo__view **at = find(views, view->number, view->watch);
+    if (!at) {
+        edo__view **bucket = bucket_of(views, view->number);
+        view->next = *bucket;
+        *bucket = view;
+        return true;
     }
-    view->next = *bucket;
-    *bucket = view;
-    return true;
+    edo__view *other = *at;
+    other->is_old = false;
+    if (!other->is_root) {
+        view->next = other->next;
+        *at = view;
+    }
+    view_free(other->is_root ? view : other);
+    return false;
 }
 
 /* Whether a watch still has the view that a new view needs. A visit scans a tree outside the lock, and
  * the watch may be removed meanwhile. Called under the lock. */
 static bool has_needed(edo__views *views, const edo__view_use *use)
 {
-    if (use->needs == EDO__NO_VIEW) return true;
-    for (const edo__view *view = *bucket_of(views, use->needs); view; view = view->next)
-        if (view->number == use->needs && view->watch == use->watch) return true;
-    return false;
+    return use->needs == EDO__NO_VIEW || find(views, use->needs, use->watch);
 }
 
 static int add_number(edo__views *views, const char *path)
@@ -173,14 +181,14 @@ static bool is_meant(const edo__view *view, int watch, const char *path)
     return view->watch == watch && (!path || (!view->filter && edo__is_below(view->path, path)));
 }
 
-unsigned edo__views_remove(edo__views *views, int watch, const char *path)
+static unsigned remove_views(edo__views *views, int watch, const char *path, bool only_old)
 {
     unsigned count = 0;
     edo__lock_take(&views->lock);
     for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++) {
         for (edo__view **at = &views->buckets[i]; *at;) {
             int number = (*at)->number;
-            if (!is_meant(*at, watch, path)) {
+            if (!is_meant(*at, watch, path) || (only_old && !(*at)->is_old)) {
                 at = &(*at)->next;
                 continue;
             }
@@ -191,6 +199,25 @@ unsigned edo__views_remove(edo__views *views, int watch, const char *path)
     }
     edo__lock_give(&views->lock);
     return count;
+}
+
+unsigned edo__views_remove(edo__views *views, int watch, const char *path)
+{
+    return remove_views(views, watch, path, false);
+}
+
+void edo__views_begin_scan(edo__views *views, int watch)
+{
+    edo__lock_take(&views->lock);
+    for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++)
+        for (edo__view *view = views->buckets[i]; view; view = view->next)
+            if (view->watch == watch) view->is_old = true;
+    edo__lock_give(&views->lock);
+}
+
+void edo__views_end_scan(edo__views *views, int watch)
+{
+    remove_views(views, watch, NULL, true);
 }
 
 void edo__views_end(edo__views *views, int number)

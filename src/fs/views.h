@@ -16,6 +16,7 @@ typedef struct edo__view {
     int watch;
     uint32_t flags;  // EDO_WATCH_*
     bool is_root;    // the user's watch is of this directory, or of a file in it
+    bool is_old;     // older than the present scan of the tree, which has not found it
     size_t size;     // bytes of this struct
     size_t filter;   // offset in `path` of the name of the only watched entry; 0: all entries
     size_t path_end; // bytes of the path
@@ -43,7 +44,8 @@ typedef struct edo__view_use {
 enum { EDO__NO_VIEW = -1 };
 
 /* Adds a view, so that a watch gets the changes of a directory. filter: name of the only watched
- * entry; NULL: all entries. *ret_is_new: false if the watch already had such a view. Returns: the
+ * entry; NULL: all entries. A watch has one view of a directory: a later path replaces the earlier
+ * one, except that of a root. *ret_is_new: false if the watch already had a view. Returns: the
  * directory's number, >= 0; -ENOENT: also if the watch has no view of `needs`, because the watch was
  * removed; -ENOMEM; an error of edo__changes_add(). */
 int edo__views_add(edo__views *views, const char *path, const edo__view_use *use,
@@ -71,6 +73,11 @@ void edo__views_end(edo__views *views, int number);
  * and of directories below it. Also ends the system's watch of each directory that has no view
  * left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
+
+/* Begins and ends a scan of the watched root and all directories below it. The scan adds each view
+ * again. The end removes the views that the scan has not found. */
+void edo__views_begin_scan(edo__views *views, int watch);
+void edo__views_end_scan(edo__views *views, int watch);
 
 /* Replaces the path `from` by `to`, in all views that a watch has of the directory `from` and of
  * directories below it. Returns: 0; -ENOMEM: the views that could not be changed are removed. */

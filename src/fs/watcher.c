@@ -181,21 +181,6 @@ static int add_new(edo_watcher *self, const edo__view *view, const char *path, r
     return rc < 0 ? report_lost(self) : 0;
 }
 
-/* Reports the loss of changes, and adds directories that were made while changes were lost. */
-static int add_again(edo_watcher *self)
-{
-    edo__view *roots = NULL;
-    int rc = report_lost(self);
-    if (rc == 0) rc = edo__views_copy_roots(&self->views, &roots);
-    for (const edo__view *view = roots; view && rc == 0; view = view->next) {
-        addition add = { self, { view->watch, view->flags, true, view->number }, REPORT_NONE };
-        if (view->flags & EDO_WATCH_TREE) rc = add_tree(&add, view->path);
-        if (rc != -ENOMEM) rc = 0;
-    }
-    edo__views_free(roots);
-    return rc;
-}
-
 /* ---- renames ---- */
 
 static int end_move(edo_watcher *self, move *m)
@@ -297,13 +282,49 @@ static int end_old_moves(edo_watcher *self)
     return rc;
 }
 
+/* Ends the pending moves of a watch, or of all watches if `watch` is 0. */
+static int end_moves(edo_watcher *self, int watch)
+{
+    int rc = 0;
+    for (move *m; rc == 0 && (m = oldest(self, watch));)
+        rc = end_move(self, m);
+    return rc;
+}
+
 /* Reports the end of a watch, after the moves of the watch that are still pending. */
 static int report_end(edo_watcher *self, edo_file_event_kind kind, const edo__view *view)
 {
-    int rc = 0;
-    for (move *m; rc == 0 && (m = oldest(self, view->watch));)
-        rc = end_move(self, m);
+    int rc = end_moves(self, view->watch);
     return rc < 0 ? rc : report(self, kind, view->watch, view->path, NULL, true);
+}
+
+/* ---- lost changes ---- */
+
+/* Scans a watched root again. An error other than -ENOMEM is ignored: the views stay as they are,
+ * because the root may be at another path, and the watch then goes on. */
+static int scan_again(edo_watcher *self, const edo__view *root)
+{
+    addition add = { self, { root->watch, root->flags, true, root->number }, REPORT_NONE };
+    const char *filter = root->filter ? root->path + root->filter : NULL;
+    edo__views_begin_scan(&self->views, root->watch);
+    int rc = filter ? edo__views_add(&self->views, root->path, &add.use, filter, &(bool){ 0 })
+                    : add_tree(&add, root->path);
+    if (rc >= 0) edo__views_end_scan(&self->views, root->watch);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+/* Reports the loss of changes. New directories, renames and removals may be among them, so all roots
+ * are scanned again. The second halves of the pending moves may be lost, too. */
+static int add_again(edo_watcher *self)
+{
+    edo__view *roots = NULL;
+    int rc = end_moves(self, 0);
+    if (rc == 0) rc = report_lost(self);
+    if (rc == 0) rc = edo__views_copy_roots(&self->views, &roots);
+    for (const edo__view *root = roots; root && rc == 0; root = root->next)
+        rc = scan_again(self, root);
+    edo__views_free(roots);
+    return rc;
 }
 
 /* ---- one change ---- */

@@ -189,35 +189,101 @@ static int64_t queue_limit(void)
     return limit;
 }
 
-/* Renames alternate, so that the system joins no events. */
-static void overflow(int64_t limit)
+/* Makes a watched directory's queue overflow. Renames alternate, so that the system joins no
+ * events. */
+static void overflow(const char *dir, int64_t limit)
 {
-    touch("flip");
+    char flip[64], flop[64];
+    snprintf(flip, sizeof flip, "%s/flip", dir);
+    snprintf(flop, sizeof flop, "%s/flop", dir);
+    touch(flip);
     for (int64_t i = 0; i <= limit / 2 + 10; i++)
-        assert_int_equal(rename(fs_path(i % 2 ? "flop" : "flip"), fs_path(i % 2 ? "flip" : "flop")),
-                         0);
+        assert_int_equal(rename(fs_path(i % 2 ? flop : flip), fs_path(i % 2 ? flip : flop)), 0);
 }
 
-watch_test(lost_events_are_told_once, int lost; int64_t limit;)
+#define lost_test(name, ...) watch_test(name, int64_t limit; __VA_ARGS__)
+
+/* Ends the test if an overflow of the queue would take too long. */
+#define need_short_queue()                                                                         \
+    self->limit = queue_limit();                                                                   \
+    if (self->limit < 0 || self->limit > 20000) edo_return(0)
+
+#define expect_loss()                                                                              \
+    do                                                                                             \
+        next_event(self->watcher, &self->event);                                                   \
+    while (self->event.kind != EDO_FILES_LOST)
+
+lost_test(lost_events_are_told_once, int lost;)
 {
     edo_body {
-        self->limit = queue_limit();
-        if (self->limit < 0 || self->limit > 20000) edo_return(0);
-        watch("", EDO_WATCH_TREE);
-        overflow(self->limit);
-        for (self->lost = 0; !self->lost;) {
-            next_event(self->watcher, &self->event);
-            self->lost += self->event.kind == EDO_FILES_LOST;
-        }
+        need_short_queue();
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        watch("t", EDO_WATCH_TREE);
+        overflow("t", self->limit);
+        expect_loss();
         assert_null(self->event.path);
-        touch("later");
-        for (;;) {
+        touch("t/later");
+        for (self->lost = 0;;) {
             next_event(self->watcher, &self->event);
             self->lost += self->event.kind == EDO_FILES_LOST;
-            if (strcmp(below(self->event.path), "later") == 0) break;
+            if (strcmp(below(self->event.path), "t/later") == 0) break;
         }
-        assert_int_equal(self->lost, 1);
+        assert_int_equal(self->lost, 0);
         edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+/* Two renames are lost: in the tree, and out of the tree. */
+lost_test(directories_have_their_paths_after_lost_renames, )
+{
+    edo_body {
+        int64_t rc;
+        need_short_queue();
+        edo_await(rc, edo_path_make_dirs(fs_path("t/a/s")));
+        assert_int_equal(rc, 0);
+        assert_int_equal(mkdir(fs_path("t/c"), 0755), 0);
+        watch("t", EDO_WATCH_TREE);
+        overflow("t", self->limit);
+        assert_int_equal(rename(fs_path("t/a"), fs_path("t/b")), 0);
+        assert_int_equal(rename(fs_path("t/c"), fs_path("out")), 0);
+        expect_loss();
+        touch("out/unseen");
+        touch("t/b/s/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/b/s/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/b/s/f");
+        touch("t/b/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/b/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/b/f");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+/* The rename of a watched directory is lost. The watch goes on with the directory that took its
+ * place. */
+lost_test(a_root_is_found_again_after_a_lost_rename, int i; char moved[16], file[16];)
+{
+    edo_body {
+        need_short_queue();
+        for (self->i = 0; self->i < 3; self->i++) {
+            snprintf(self->moved, sizeof self->moved, "e%d", self->i);
+            snprintf(self->file, sizeof self->file, "e%d/f", self->i);
+            assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+            touch("d/f");
+            watch(self->i == 2 ? "d/f" : "d", self->i == 0 ? EDO_WATCH_TREE : 0);
+            overflow("d", self->limit);
+            assert_int_equal(rename(fs_path("d"), fs_path(self->moved)), 0);
+            assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+            expect_loss();
+            assert_int_equal(unlink(fs_path(self->file)), 0);
+            touch("d/f");
+            expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "d/f");
+            expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "d/f");
+            edo_watcher_close(self->watcher);
+            assert_int_equal(unlink(fs_path("d/f")), 0);
+            assert_int_equal(rmdir(fs_path("d")), 0);
+        }
         edo_return(0);
     }
 }
