@@ -161,13 +161,31 @@ static void unlink_at(edo__view **at)
     view_free(view);
 }
 
+/* ---- paths; under the lock ---- */
+
+/* Returns: the number of the directory to which a path leads; or an error. */
+static int look_up(edo__views *views, const char *path)
+{
+    int number = add_number(views, path);
+    if (number >= 0 && !has_view(views, number)) edo__changes_remove(views->fd, number);
+    return number;
+}
+
 bool edo__views_is_true(edo__views *views, const edo__view *view)
 {
     edo__lock_take(&views->lock);
-    int number = add_number(views, view->path);
-    if (number >= 0 && !has_view(views, number)) edo__changes_remove(views->fd, number);
+    int number = look_up(views, view->path);
     edo__lock_give(&views->lock);
     return number == view->number;
+}
+
+bool edo__views_has(edo__views *views, int watch, const char *path)
+{
+    edo__lock_take(&views->lock);
+    int number = look_up(views, path);
+    bool has = number >= 0 && find(views, number, watch);
+    edo__lock_give(&views->lock);
+    return has;
 }
 
 bool edo__is_below(const char *path, const char *dir)

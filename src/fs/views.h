@@ -66,6 +66,9 @@ bool edo__is_below(const char *path, const char *dir);
 /* Whether the path of a view still leads to the view's directory. */
 bool edo__views_is_true(edo__views *views, const edo__view *view);
 
+/* Whether a watch has a view, under any path, of the directory to which a path leads now. */
+bool edo__views_has(edo__views *views, int watch, const char *path);
+
 /* Removes all views of a directory that the system does not watch any more. */
 void edo__views_end(edo__views *views, int number);
 

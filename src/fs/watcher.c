@@ -230,8 +230,20 @@ static int begin_move(edo_watcher *self, const edo__view *view, const edo__chang
     return m->path ? 0 : -ENOMEM;
 }
 
-/* Reports the second half of a rename. A directory that was made at the old path may have no view:
- * it was renamed before a visit could add it. So the tree at the new path is scanned. */
+/* Gives the views of a renamed directory their new path. A directory that was made at the old path
+ * may have no view: it was renamed before a visit could add it. So the tree at the new path is
+ * scanned. If two directories were exchanged, which are two renames, the views of both have got one
+ * path, so the old path is scanned too. A directory without a view at the old path was made there
+ * since, and a later change adds it. */
+static int move_tree(edo_watcher *self, const edo__view *view, const char *from, const char *to)
+{
+    int rc = edo__views_move(&self->views, view->watch, from, to);
+    if (rc == 0) rc = add_new(self, view, to, REPORT_UNSEEN);
+    if (rc < 0 || !edo__views_has(&self->views, view->watch, from)) return rc;
+    return add_new(self, view, from, REPORT_UNSEEN);
+}
+
+/* Reports the second half of a rename. */
 static int finish_move(edo_watcher *self, const edo__view *view, const edo__change *change,
                        const char *path, bool is_dir)
 {
@@ -242,8 +254,7 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
         return rc == 0 && is_tree ? add_new(self, view, path, REPORT_ALL) : rc;
     }
     int rc = report(self, EDO_FILE_RENAMED, view->watch, path, m->path, is_dir);
-    if (rc == 0 && is_tree) rc = edo__views_move(&self->views, view->watch, m->path, path);
-    if (rc == 0 && is_tree) rc = add_new(self, view, path, REPORT_UNSEEN);
+    if (rc == 0 && is_tree) rc = move_tree(self, view, m->path, path);
     edo__free(m->path, m->size);
     m->path = NULL;
     return rc;

@@ -131,6 +131,56 @@ watch_test(a_directory_in_the_place_of_another_is_watched, )
     }
 }
 
+/* Another directory takes the place of a renamed directory, which was made just before. */
+watch_test(a_directory_in_the_place_of_a_new_one_has_its_path, )
+{
+    edo_body {
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        watch("t", EDO_WATCH_TREE);
+        assert_int_equal(mkdir(fs_path("t/a"), 0755), 0);
+        assert_int_equal(rename(fs_path("t/a"), fs_path("t/b")), 0);
+        assert_int_equal(mkdir(fs_path("t/a"), 0755), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/a");
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/b");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/a");
+        touch("t/a/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/a/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/a/f");
+        touch("t/b/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/b/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/b/f");
+        touch("t/end");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/end");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
+/* Two directories exchange their names in one step. The system reports two renames. */
+watch_test(exchanged_directories_have_their_new_paths, )
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_path_make_dirs(fs_path("t/a/x")));
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_path_make_dirs(fs_path("t/b/y")));
+        assert_int_equal(rc, 0);
+        watch("t", EDO_WATCH_TREE);
+        edo_await(rc, edo_path_rename_at(NULL, fs_path("t/a"), NULL, fs_path("t/b"),
+                                         EDO_RENAME_EXCHANGE));
+        assert_int_equal(rc, 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/b");
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/a");
+        touch("t/b/x/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/b/x/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/b/x/f");
+        touch("t/a/y/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/a/y/f");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
 /* A directory is moved out, and then a directory above it is renamed. Or another directory takes the
  * place of that directory. The move out is reported first, and its views end. */
 watch_test(a_move_out_precedes_a_rename_above, )
