@@ -310,30 +310,41 @@ lost_test(directories_have_their_paths_after_lost_renames, )
     }
 }
 
-/* The rename of a watched directory is lost. The watch goes on with the directory that took its
- * place. */
-lost_test(a_root_is_found_again_after_a_lost_rename, int i; char moved[16], file[16];)
+/* Renames of watched directories are lost: of a tree, of a plain directory, and of the directory of a
+ * watched file. The watches go on with the directories that took their places. */
+lost_test(roots_are_found_again_after_lost_renames, int i; char dir[16], moved[16], file[16];)
 {
     edo_body {
+        int64_t rc;
         need_short_queue();
+        assert_int_equal(edo_watcher_create(&self->watcher), 0);
         for (self->i = 0; self->i < 3; self->i++) {
-            snprintf(self->moved, sizeof self->moved, "e%d", self->i);
-            snprintf(self->file, sizeof self->file, "e%d/f", self->i);
-            assert_int_equal(mkdir(fs_path("d"), 0755), 0);
-            touch("d/f");
-            watch(self->i == 2 ? "d/f" : "d", self->i == 0 ? EDO_WATCH_TREE : 0);
-            overflow("d", self->limit);
-            assert_int_equal(rename(fs_path("d"), fs_path(self->moved)), 0);
-            assert_int_equal(mkdir(fs_path("d"), 0755), 0);
-            expect_loss();
-            assert_int_equal(unlink(fs_path(self->file)), 0);
-            touch("d/f");
-            expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "d/f");
-            expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "d/f");
-            edo_watcher_close(self->watcher);
-            assert_int_equal(unlink(fs_path("d/f")), 0);
-            assert_int_equal(rmdir(fs_path("d")), 0);
+            snprintf(self->dir, sizeof self->dir, "d%d", self->i);
+            snprintf(self->file, sizeof self->file, "d%d/f", self->i);
+            assert_int_equal(mkdir(fs_path(self->dir), 0755), 0);
+            touch(self->file);
+            edo_await(rc,
+                      edo_watcher_add(self->watcher, fs_path(self->i == 2 ? self->file : self->dir),
+                                      self->i == 0 ? EDO_WATCH_TREE : 0));
+            assert_int_equal(rc, self->i + 1);
         }
+        overflow("d0", self->limit);
+        for (self->i = 0; self->i < 3; self->i++) {
+            snprintf(self->dir, sizeof self->dir, "d%d", self->i);
+            snprintf(self->moved, sizeof self->moved, "e%d", self->i);
+            assert_int_equal(rename(fs_path(self->dir), fs_path(self->moved)), 0);
+            assert_int_equal(mkdir(fs_path(self->dir), 0755), 0);
+        }
+        expect_loss();
+        for (self->i = 0; self->i < 3; self->i++) {
+            snprintf(self->moved, sizeof self->moved, "e%d/f", self->i);
+            snprintf(self->file, sizeof self->file, "d%d/f", self->i);
+            assert_int_equal(unlink(fs_path(self->moved)), 0);
+            touch(self->file);
+            expect_event(self->watcher, &self->event, EDO_FILE_CREATED, self->file);
+            expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, self->file);
+        }
+        edo_watcher_close(self->watcher);
         edo_return(0);
     }
 }
