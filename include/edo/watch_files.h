@@ -30,7 +30,8 @@
  *
  * When events come faster than they are taken, the system drops events and reports one
  * EDO_FILES_LOST. The program then has to scan the watched files itself; later changes are reported
- * again.
+ * again. If the end of a watch is among the dropped events, it is not reported. The watch then goes on
+ * with the directory that is at its path, if there is one.
  */
 #pragma once
 

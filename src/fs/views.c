@@ -9,9 +9,9 @@ static edo__view **bucket_of(edo__views *views, int number)
     return &views->buckets[(unsigned)number % EDO__VIEW_BUCKETS];
 }
 
-void edo__view_free(edo__view *view)
+static void view_free(edo__view *view)
 {
-    if (view) edo__free(view, view->size);
+    edo__free(view, view->size);
 }
 
 static edo__view *make(const char *path, const char *filter)
@@ -28,62 +28,121 @@ static edo__view *make(const char *path, const char *filter)
     return view;
 }
 
-static bool is_same(const edo__view *a, const edo__view *b)
+/* Finds the view that a watch has of a directory. Called under the lock. Returns: NULL: there is
+ * none. */
+static edo__view **find(edo__views *views, int number, int watch)
 {
-    if (a->watch != b->watch || a->number != b->number || !a->filter != !b->filter) return false;
-    return strcmp(a->path, b->path) == 0;
+    edo__view **at = bucket_of(views, number);
+    while (*at && ((*at)->number != number || (*at)->watch != watch))
+        at = &(*at)->next;
+    return *at ? at : NULL;
 }
 
-/* Inserts a view, unless there is an equal one. Called under the lock. */
-static void insert(edo__views *views, edo__view *view)
+/* Inserts a view, or replaces the view that the watch already has of the directory. The path of a
+ * root is the user's, so that path stays. Called under the lock. Returns: whether there was no such
+ * view. */
+static bool insert(edo__views *views, edo__view *view)
 {
-    edo__view **bucket = bucket_of(views, view->number);
-    for (const edo__view *other = *bucket; other; other = other->next) {
-        if (!is_same(other, view)) continue;
-        edo__view_free(view);
-        return;
+    edo__view **at = find(views, view->number, view->watch);
+    if (!at) {
+        edo__view **bucket = bucket_of(views, view->number);
+        view->next = *bucket;
+        *bucket = view;
+        return true;
     }
-    view->next = *bucket;
-    *bucket = view;
+    edo__view *other = *at;
+    other->is_old = false;
+    if (!other->is_root) {
+        view->next = other->next;
+        *at = view;
+    }
+    view_free(other->is_root ? view : other);
+    return false;
 }
 
-int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
-                   uint32_t flags, bool is_root, const char *filter)
+/* Whether a watch still has the view that a new view needs. A visit scans a tree outside the lock, and
+ * the watch may be removed meanwhile. Called under the lock. */
+static bool has_needed(edo__views *views, const edo__view_use *use)
+{
+    return use->needs == EDO__NO_VIEW || find(views, use->needs, use->watch);
+}
+
+static int add_number(edo__views *views, const char *path)
+{
+    return edo__changes_add(views->fd, *path ? path : ".");
+}
+
+int edo__views_add(edo__views *views, const char *path, const edo__view_use *use,
+                   const char *filter, bool *ret_is_new)
 {
     edo__view *view = make(path, filter);
     if (!view) return -ENOMEM;
-    view->watch = watch;
-    view->flags = flags;
-    view->is_root = is_root;
+    view->watch = use->watch;
+    view->flags = use->flags;
+    view->is_root = use->is_root;
     edo__lock_take(&views->lock);
-    int number = edo__changes_add(views->fd, system_path);
+    int number = has_needed(views, use) ? add_number(views, path) : -ENOENT;
     view->number = number;
-    if (number >= 0) insert(views, view);
+    if (number >= 0) *ret_is_new = insert(views, view);
     edo__lock_give(&views->lock);
-    if (number < 0) edo__view_free(view);
-    return number < 0 ? number : 0;
+    if (number < 0) view_free(view);
+    return number;
 }
 
-/* Copies a view. view: may be NULL. Returns: as edo__views_copy(). Called under the lock. */
-static int copy_of(const edo__view *view, edo__view **ret_copy)
+/* ---- copies ---- */
+
+void edo__views_free(edo__view *list)
 {
-    if (!view) return 0;
+    for (edo__view *next; list; list = next) {
+        next = list->next;
+        view_free(list);
+    }
+}
+
+/* Appends a copy of a view to a list that ends at **end. Called under the lock. Returns: 0;
+ * -ENOMEM. */
+static int append_copy(const edo__view *view, edo__view ***end)
+{
     edo__view *copy = edo__alloc(view->size);
     if (!copy) return -ENOMEM;
     memcpy(copy, view, view->size);
-    *ret_copy = copy;
-    return 1;
+    copy->next = NULL;
+    **end = copy;
+    *end = &copy->next;
+    return 0;
 }
 
-int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy)
+/* Hands out the list of copies, or frees it if rc is an error. Returns: rc. */
+static int end_copies(edo__view *list, int rc, edo__view **ret_list)
 {
-    edo__lock_take(&views->lock);
-    const edo__view *view = *bucket_of(views, number);
-    while (view && (view->number != number || index-- > 0))
-        view = view->next;
-    int rc = copy_of(view, ret_copy);
-    edo__lock_give(&views->lock);
+    if (rc < 0)
+        edo__views_free(list);
+    else
+        *ret_list = list;
     return rc;
+}
+
+int edo__views_copy(edo__views *views, int number, edo__view **ret_list)
+{
+    edo__view *list = NULL, **end = &list;
+    int rc = 0;
+    edo__lock_take(&views->lock);
+    for (const edo__view *view = *bucket_of(views, number); view && rc == 0; view = view->next)
+        if (view->number == number) rc = append_copy(view, &end);
+    edo__lock_give(&views->lock);
+    return end_copies(list, rc, ret_list);
+}
+
+int edo__views_copy_roots(edo__views *views, edo__view **ret_list)
+{
+    edo__view *list = NULL, **end = &list;
+    int rc = 0;
+    edo__lock_take(&views->lock);
+    for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++)
+        for (const edo__view *view = views->buckets[i]; view && rc == 0; view = view->next)
+            if (view->is_root) rc = append_copy(view, &end);
+    edo__lock_give(&views->lock);
+    return end_copies(list, rc, ret_list);
 }
 
 /* ---- removal; under the lock ---- */
@@ -99,20 +158,37 @@ static void unlink_at(edo__view **at)
 {
     edo__view *view = *at;
     *at = view->next;
-    edo__view_free(view);
+    view_free(view);
+}
+
+/* ---- paths; under the lock ---- */
+
+/* Returns: the number of the directory to which a path leads; or an error. */
+static int look_up(edo__views *views, const char *path)
+{
+    int number = add_number(views, path);
+    if (number >= 0 && !has_view(views, number)) edo__changes_remove(views->fd, number);
+    return number;
 }
 
 bool edo__views_is_true(edo__views *views, const edo__view *view)
 {
     edo__lock_take(&views->lock);
-    int number = edo__changes_add(views->fd, *view->path ? view->path : ".");
-    if (number >= 0 && !has_view(views, number)) edo__changes_remove(views->fd, number);
+    int number = look_up(views, view->path);
     edo__lock_give(&views->lock);
     return number == view->number;
 }
 
-/* Whether a path is `dir`, or lies below it. */
-static bool is_below(const char *path, const char *dir)
+bool edo__views_has(edo__views *views, int watch, const char *path)
+{
+    edo__lock_take(&views->lock);
+    int number = look_up(views, path);
+    bool has = number >= 0 && find(views, number, watch);
+    edo__lock_give(&views->lock);
+    return has;
+}
+
+bool edo__is_below(const char *path, const char *dir)
 {
     size_t size = strlen(dir);
     return strncmp(path, dir, size) == 0 && (path[size] == '\0' || path[size] == '/');
@@ -120,17 +196,17 @@ static bool is_below(const char *path, const char *dir)
 
 static bool is_meant(const edo__view *view, int watch, const char *path)
 {
-    return view->watch == watch && (!path || (!view->filter && is_below(view->path, path)));
+    return view->watch == watch && (!path || (!view->filter && edo__is_below(view->path, path)));
 }
 
-unsigned edo__views_remove(edo__views *views, int watch, const char *path)
+static unsigned remove_views(edo__views *views, int watch, const char *path, bool only_old)
 {
     unsigned count = 0;
     edo__lock_take(&views->lock);
     for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++) {
         for (edo__view **at = &views->buckets[i]; *at;) {
             int number = (*at)->number;
-            if (!is_meant(*at, watch, path)) {
+            if (!is_meant(*at, watch, path) || (only_old && !(*at)->is_old)) {
                 at = &(*at)->next;
                 continue;
             }
@@ -141,6 +217,25 @@ unsigned edo__views_remove(edo__views *views, int watch, const char *path)
     }
     edo__lock_give(&views->lock);
     return count;
+}
+
+unsigned edo__views_remove(edo__views *views, int watch, const char *path)
+{
+    return remove_views(views, watch, path, false);
+}
+
+void edo__views_begin_scan(edo__views *views, int watch)
+{
+    edo__lock_take(&views->lock);
+    for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++)
+        for (edo__view *view = views->buckets[i]; view; view = view->next)
+            if (view->watch == watch) view->is_old = true;
+    edo__lock_give(&views->lock);
+}
+
+void edo__views_end_scan(edo__views *views, int watch)
+{
+    remove_views(views, watch, NULL, true);
 }
 
 void edo__views_end(edo__views *views, int number)
@@ -193,21 +288,5 @@ int edo__views_move(edo__views *views, int watch, const char *from, const char *
             if (is_meant(*at, watch, from)) rc = move_view(at, from, to);
     edo__lock_give(&views->lock);
     if (rc < 0) edo__views_remove(views, watch, from);
-    return rc;
-}
-
-static const edo__view *find_root(const edo__views *views, unsigned index)
-{
-    for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++)
-        for (const edo__view *view = views->buckets[i]; view; view = view->next)
-            if (view->is_root && index-- == 0) return view;
-    return NULL;
-}
-
-int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy)
-{
-    edo__lock_take(&views->lock);
-    int rc = copy_of(find_root(views, (*at)++), ret_copy);
-    edo__lock_give(&views->lock);
     return rc;
 }

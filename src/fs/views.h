@@ -11,11 +11,12 @@
 #include "sys/watch.h"
 
 typedef struct edo__view {
-    struct edo__view *next; // next view in the bucket
+    struct edo__view *next; // next view in the bucket, or in a list of copies
     int number;             // number of the directory
     int watch;
     uint32_t flags;  // EDO_WATCH_*
     bool is_root;    // the user's watch is of this directory, or of a file in it
+    bool is_old;     // older than the present scan of the tree, which has not found it
     size_t size;     // bytes of this struct
     size_t filter;   // offset in `path` of the name of the only watched entry; 0: all entries
     size_t path_end; // bytes of the path
@@ -30,19 +31,43 @@ typedef struct edo__views {
     edo__view *buckets[EDO__VIEW_BUCKETS];
 } edo__views;
 
-/* Adds a view, so that a watch gets the changes of a directory. system_path: path by which the
- * system finds the directory. filter: name of the only watched entry; NULL: all entries. Returns:
- * 0; -ENOMEM; an error of edo__changes_add(). */
-int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
-                   uint32_t flags, bool is_root, const char *filter);
+/* Use of a directory by a watch. needs: number of a directory of which the watch must already have a
+ * view: the directory above, or the root itself when a tree is scanned again. EDO__NO_VIEW: this is
+ * the first view of the watch. */
+typedef struct edo__view_use {
+    int watch;
+    uint32_t flags; // EDO_WATCH_*
+    bool is_root;   // the user's watch is of this directory, or of a file in it
+    int needs;
+} edo__view_use;
 
-/* Copies one view of a directory. index: number of the view among the views of that directory, from
- * 0. The caller frees the copy with edo__view_free(). Returns: 1; 0: there is none; -ENOMEM. */
-int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy);
-void edo__view_free(edo__view *view);
+enum { EDO__NO_VIEW = -1 };
+
+/* Adds a view, so that a watch gets the changes of a directory. filter: name of the only watched
+ * entry; NULL: all entries. A watch has one view of a directory: a later path replaces the earlier
+ * one, except that of a root. *ret_is_new: false if the watch already had a view. Returns: the
+ * directory's number, >= 0; -ENOENT: also if the watch has no view of `needs`, because the watch was
+ * removed; -ENOMEM; an error of edo__changes_add(). */
+int edo__views_add(edo__views *views, const char *path, const edo__view_use *use,
+                   const char *filter, bool *ret_is_new);
+
+/* Copies all views of a directory, at one moment. *ret_list: NULL if there are none. The caller frees
+ * the list with edo__views_free(). Returns: 0; -ENOMEM. */
+int edo__views_copy(edo__views *views, int number, edo__view **ret_list);
+
+/* Copies all root views, so that the caller can scan trees again. Otherwise like
+ * edo__views_copy(). */
+int edo__views_copy_roots(edo__views *views, edo__view **ret_list);
+void edo__views_free(edo__view *list);
+
+/* Whether a path is `dir`, or lies below it. */
+bool edo__is_below(const char *path, const char *dir);
 
 /* Whether the path of a view still leads to the view's directory. */
 bool edo__views_is_true(edo__views *views, const edo__view *view);
+
+/* Whether a watch has a view, under any path, of the directory to which a path leads now. */
+bool edo__views_has(edo__views *views, int watch, const char *path);
 
 /* Removes all views of a directory that the system does not watch any more. */
 void edo__views_end(edo__views *views, int number);
@@ -52,13 +77,14 @@ void edo__views_end(edo__views *views, int number);
  * left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 
+/* Begins and ends a scan of the watched root and all directories below it. The scan adds each view
+ * again. The end removes the views that the scan has not found. */
+void edo__views_begin_scan(edo__views *views, int watch);
+void edo__views_end_scan(edo__views *views, int watch);
+
 /* Replaces the path `from` by `to`, in all views that a watch has of the directory `from` and of
  * directories below it. Returns: 0; -ENOMEM: the views that could not be changed are removed. */
 int edo__views_move(edo__views *views, int watch, const char *from, const char *to);
-
-/* Copies the next root view, so that the caller can scan trees again. *at: 0 before the first call.
- * Returns: as edo__views_copy(). */
-int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy);
 
 /* Frees all views. */
 void edo__views_clear(edo__views *views);

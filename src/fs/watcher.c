@@ -12,6 +12,7 @@
 #include "fs/views.h"
 
 #include "base/duration.h"
+#include "io/claims.h"
 #include "runtime/inspect/maker.h"
 #include "stream/inner.h"
 #include "sys/sys.h"
@@ -43,16 +44,17 @@ typedef struct move {
     int64_t until; // end of the wait for the second half; ns of the runtime's clock
 } move;
 
-/* A watcher. Any thread may use `views` and `last_watch`. Only the edo_watcher_next() in flight
- * uses the other members: its poll, or the thread of the pool, but never both at once. */
+/* A watcher. Any thread may use `views`, `last_watch` and `changes`. Only the edo_watcher_next() in
+ * flight uses the other members: its poll, or the thread of the pool, but never both at once. */
 struct edo_watcher {
     edo__views views;
     edo_atomic(int) last_watch;
-    const edo_op *user; // the edo_watcher_next() in flight
-    edo_op inner;       // wait for raw changes
-    bool is_readable;   // there are raw changes
-    bool has_lost;      // a visit has failed
-    int64_t now;        // ns of the runtime's clock at the start of the visit
+    edo_atomic(uint32_t) changes; // claims; counts the adds and removes in flight
+    const edo_op *user;           // the edo_watcher_next() in flight
+    edo_op inner;                 // wait for raw changes
+    bool is_readable;             // there are raw changes
+    bool has_lost;                // a visit has failed
+    int64_t now;                  // ns of the runtime's clock at the start of the visit
     size_t raw_size, raw_at;
     edo_buffer text, events; // `text`: paths with their NULs; `events`: an array of struct event
     size_t taken;            // events that were taken
@@ -99,12 +101,18 @@ static char *join(const char *dir, const char *name, size_t *ret_size)
     return path;
 }
 
-/* Arguments of add_tree(). reports: the listed entries are reported as new files. */
+/* Directories whose entries add_tree() reports as new files. */
+typedef enum reported {
+    REPORT_NONE,
+    REPORT_UNSEEN, // directories that had no view, and all below them
+    REPORT_ALL,
+} reported;
+
+/* Arguments of add_tree(). */
 typedef struct addition {
     edo_watcher *self;
-    int watch;
-    uint32_t flags;
-    bool is_root, reports;
+    edo__view_use use;
+    reported reports;
 } addition;
 
 static int add_tree(const addition *add, const char *path);
@@ -113,14 +121,13 @@ static int add_entry(const addition *add, const char *dir, const edo__dir_entry 
 {
     size_t size;
     bool is_dir = entry->kind == EDO_IS_DIRECTORY;
-    if (!is_dir && !add->reports) return 0;
+    bool reports = add->reports == REPORT_ALL;
+    if (!is_dir && !reports) return 0;
     char *path = join(dir, entry->name, &size);
     if (!path) return -ENOMEM;
     int rc = 0;
-    if (add->reports) rc = report(add->self, EDO_FILE_CREATED, add->watch, path, NULL, is_dir);
-    addition below = *add;
-    below.is_root = false;
-    if (rc == 0 && is_dir) rc = add_tree(&below, path);
+    if (reports) rc = report(add->self, EDO_FILE_CREATED, add->use.watch, path, NULL, is_dir);
+    if (rc == 0 && is_dir) rc = add_tree(add, path);
     edo__free(path, size);
     return rc;
 }
@@ -154,37 +161,24 @@ static int list_tree(const addition *add, const char *path)
  * disappeared meanwhile is no error. */
 static int add_tree(const addition *add, const char *path)
 {
-    int rc = edo__views_add(&add->self->views, *path ? path : ".", path, add->watch, add->flags,
-                            add->is_root, NULL);
-    bool is_gone = rc == -ENOENT || rc == -ENOTDIR;
-    if (rc < 0) return is_gone && !add->is_root ? 0 : rc;
-    return add->flags & EDO_WATCH_TREE ? list_tree(add, path) : 0;
+    bool is_new;
+    int number = edo__views_add(&add->self->views, path, &add->use, NULL, &is_new);
+    bool is_gone = number == -ENOENT || number == -ENOTDIR;
+    if (number < 0) return is_gone && !add->use.is_root ? 0 : number;
+    addition below = *add;
+    below.use.is_root = false;
+    below.use.needs = number;
+    if (is_new && add->reports == REPORT_UNSEEN) below.reports = REPORT_ALL;
+    return add->use.flags & EDO_WATCH_TREE ? list_tree(&below, path) : 0;
 }
 
-/* Adds a directory that was made or moved in. If it cannot be added, reports that changes are
- * lost. */
-static int add_new(edo_watcher *self, const edo__view *view, const char *path)
+/* Adds a directory that was made, moved in or renamed, in the directory of `view`. If it cannot be
+ * added, reports that changes are lost. */
+static int add_new(edo_watcher *self, const edo__view *view, const char *path, reported reports)
 {
-    addition add = { self, view->watch, view->flags, false, true };
+    addition add = { self, { view->watch, view->flags, false, view->number }, reports };
     int rc = add_tree(&add, path);
     return rc < 0 ? report_lost(self) : 0;
-}
-
-/* Reports the loss of changes, and adds directories that were made while changes were lost. */
-static int add_again(edo_watcher *self)
-{
-    unsigned at = 0;
-    int rc = report_lost(self);
-    while (rc == 0) {
-        edo__view *view;
-        int found = edo__views_next_root(&self->views, &at, &view);
-        if (found <= 0) return found;
-        addition add = { self, view->watch, view->flags, true, false };
-        if (view->flags & EDO_WATCH_TREE) rc = add_tree(&add, view->path);
-        if (rc != -ENOMEM) rc = 0;
-        edo__view_free(view);
-    }
-    return rc;
 }
 
 /* ---- renames ---- */
@@ -236,6 +230,20 @@ static int begin_move(edo_watcher *self, const edo__view *view, const edo__chang
     return m->path ? 0 : -ENOMEM;
 }
 
+/* Gives the views of a renamed directory their new path. A directory that was made at the old path
+ * may have no view: it was renamed before a visit could add it. So the tree at the new path is
+ * scanned. If two directories were exchanged, which are two renames, the views of both have got one
+ * path, so the old path is scanned too. A directory without a view at the old path was made there
+ * since, and a later change adds it. */
+static int move_tree(edo_watcher *self, const edo__view *view, const char *from, const char *to)
+{
+    int rc = edo__views_move(&self->views, view->watch, from, to);
+    if (rc == 0) rc = add_new(self, view, to, REPORT_UNSEEN);
+    if (rc < 0 || !edo__views_has(&self->views, view->watch, from)) return rc;
+    return add_new(self, view, from, REPORT_UNSEEN);
+}
+
+/* Reports the second half of a rename. */
 static int finish_move(edo_watcher *self, const edo__view *view, const edo__change *change,
                        const char *path, bool is_dir)
 {
@@ -243,26 +251,38 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
     bool is_tree = is_dir && (view->flags & EDO_WATCH_TREE);
     if (!m) {
         int rc = report(self, EDO_FILE_MOVED_IN, view->watch, path, NULL, is_dir);
-        return rc == 0 && is_tree ? add_new(self, view, path) : rc;
+        return rc == 0 && is_tree ? add_new(self, view, path, REPORT_ALL) : rc;
     }
     int rc = report(self, EDO_FILE_RENAMED, view->watch, path, m->path, is_dir);
-    if (rc == 0 && is_tree) rc = edo__views_move(&self->views, view->watch, m->path, path);
+    if (rc == 0 && is_tree) rc = move_tree(self, view, m->path, path);
     edo__free(m->path, m->size);
     m->path = NULL;
     return rc;
 }
 
-/* If a move away from `path` is still pending, reports that move now, before `change`, which is
- * another change of `path`. A later report would bring the events into the wrong order. It would
- * also remove the views of a new directory at `path`. */
-static int end_earlier_move(edo_watcher *self, const edo__view *view, const edo__change *change,
-                            const char *path)
+/* Whether a pending move has to be reported before a change of `path`. A change that makes, removes
+ * or renames `path` also affects the paths below. */
+static bool is_before(const move *m, int watch, const edo__change *change, const char *path)
 {
-    for (move *m = self->moves; m < self->moves + MOVES; m++)
-        if (m->path && m->watch == view->watch && m->cookie != change->cookie &&
-            strcmp(m->path, path) == 0)
-            return end_move(self, m);
-    return 0;
+    enum {
+        PLACES = EDO__CHANGE_CREATED | EDO__CHANGE_REMOVED | EDO__CHANGE_MOVED_FROM |
+                 EDO__CHANGE_MOVED_TO
+    };
+    if (!m->path || m->watch != watch || m->cookie == change->cookie) return false;
+    return change->what & PLACES ? edo__is_below(m->path, path) : strcmp(m->path, path) == 0;
+}
+
+/* Reports the moves away from `path`, or from a path below, that are still pending, before `change`,
+ * which is another change of `path`. A later report would bring the events into the wrong order. It
+ * would also remove the views of a new directory at the old path, and after a rename of `path` it
+ * would not find the views of the directory that was moved away. */
+static int end_earlier_moves(edo_watcher *self, const edo__view *view, const edo__change *change,
+                             const char *path)
+{
+    int rc = 0;
+    for (move *m = self->moves; rc == 0 && m < self->moves + MOVES; m++)
+        if (is_before(m, view->watch, change, path)) rc = end_move(self, m);
+    return rc;
 }
 
 static int end_old_moves(edo_watcher *self)
@@ -273,13 +293,49 @@ static int end_old_moves(edo_watcher *self)
     return rc;
 }
 
+/* Ends the pending moves of a watch, or of all watches if `watch` is 0. */
+static int end_moves(edo_watcher *self, int watch)
+{
+    int rc = 0;
+    for (move *m; rc == 0 && (m = oldest(self, watch));)
+        rc = end_move(self, m);
+    return rc;
+}
+
 /* Reports the end of a watch, after the moves of the watch that are still pending. */
 static int report_end(edo_watcher *self, edo_file_event_kind kind, const edo__view *view)
 {
-    int rc = 0;
-    for (move *m; rc == 0 && (m = oldest(self, view->watch));)
-        rc = end_move(self, m);
+    int rc = end_moves(self, view->watch);
     return rc < 0 ? rc : report(self, kind, view->watch, view->path, NULL, true);
+}
+
+/* ---- lost changes ---- */
+
+/* Scans a watched root again. An error other than -ENOMEM is ignored: the views stay as they are,
+ * because the root may be at another path, and the watch then goes on. */
+static int scan_again(edo_watcher *self, const edo__view *root)
+{
+    addition add = { self, { root->watch, root->flags, true, root->number }, REPORT_NONE };
+    const char *filter = root->filter ? root->path + root->filter : NULL;
+    edo__views_begin_scan(&self->views, root->watch);
+    int rc = filter ? edo__views_add(&self->views, root->path, &add.use, filter, &(bool){ 0 })
+                    : add_tree(&add, root->path);
+    if (rc >= 0) edo__views_end_scan(&self->views, root->watch);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+/* Reports the loss of changes. New directories, renames and removals may be among them, so all roots
+ * are scanned again. The second halves of the pending moves may be lost, too. */
+static int add_again(edo_watcher *self)
+{
+    edo__view *roots = NULL;
+    int rc = end_moves(self, 0);
+    if (rc == 0) rc = report_lost(self);
+    if (rc == 0) rc = edo__views_copy_roots(&self->views, &roots);
+    for (const edo__view *root = roots; root && rc == 0; root = root->next)
+        rc = scan_again(self, root);
+    edo__views_free(roots);
+    return rc;
 }
 
 /* ---- one change ---- */
@@ -308,7 +364,8 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     if (change->what & EDO__CHANGE_MOVED_TO) return finish_move(self, view, change, path, is_dir);
     int rc = report_plain(self, view, change->what, path);
     bool is_new = is_dir && (change->what & EDO__CHANGE_CREATED);
-    return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
+    bool adds = is_new && (view->flags & EDO_WATCH_TREE);
+    return rc == 0 && adds ? add_new(self, view, path, REPORT_ALL) : rc;
 }
 
 /* Whether a view ignores a change. A view with a filter ignores the changes of all other entries.
@@ -332,46 +389,36 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
     if (change->what & EDO__CHANGE_SELF_REMOVED) return report_end(self, EDO_FILE_REMOVED, view);
     char *path = join(view->path, change->name, &size);
     if (!path) return -ENOMEM;
-    int rc = end_earlier_move(self, view, change, path);
+    int rc = end_earlier_moves(self, view, change, path);
     if (rc == 0) rc = show_named(self, view, change, path);
     edo__free(path, size);
     return rc;
 }
 
-/* Ends the watches whose root was renamed. The system does not tell the new path, so the paths of
- * all further events would be wrong. A path that still leads to the directory is right: the watch
- * was added after the rename, or the directory was renamed back. */
-static int end_moved(edo_watcher *self, const edo__change *change)
+/* Ends the watch of a view whose root was renamed. The system does not tell the new path, so the
+ * paths of all further events would be wrong. A path that still leads to the directory is right:
+ * the watch was added after the rename, or the directory was renamed back. */
+static int end_moved(edo_watcher *self, const edo__change *change, const edo__view *view)
 {
-    int rc = 0;
-    for (unsigned i = 0; rc == 0;) {
-        edo__view *view;
-        int found = edo__views_copy(&self->views, change->number, i, &view);
-        if (found <= 0) return found;
-        if (is_hidden(view, change) || edo__views_is_true(&self->views, view)) {
-            i++;
-        } else {
-            rc = report_end(self, EDO_FILE_MOVED_OUT, view);
-            edo__views_remove(&self->views, view->watch, NULL);
-        }
-        edo__view_free(view);
-    }
+    if (is_hidden(view, change) || edo__views_is_true(&self->views, view)) return 0;
+    int rc = report_end(self, EDO_FILE_MOVED_OUT, view);
+    edo__views_remove(&self->views, view->watch, NULL);
     return rc;
 }
 
+/* Reports a change in all views of its directory at one moment. So a watch that is added or removed
+ * meanwhile affects no other watch. */
 static int translate(edo_watcher *self, const edo__change *change)
 {
-    int rc = 0;
+    edo__view *views;
     if (change->what & EDO__CHANGE_LOST) return add_again(self);
-    if (change->what & EDO__CHANGE_SELF_MOVED) return end_moved(self, change);
     if (change->what & EDO__CHANGE_ENDED) edo__views_end(&self->views, change->number);
-    for (unsigned i = 0; rc == 0; i++) {
-        edo__view *view;
-        int found = edo__views_copy(&self->views, change->number, i, &view);
-        if (found <= 0) return found;
-        rc = show(self, view, change);
-        edo__view_free(view);
-    }
+    bool moved = change->what & EDO__CHANGE_SELF_MOVED;
+    int rc = edo__views_copy(&self->views, change->number, &views);
+    if (rc < 0) return rc;
+    for (const edo__view *view = views; view && rc == 0; view = view->next)
+        rc = moved ? end_moved(self, change, view) : show(self, view, change);
+    edo__views_free(views);
     return rc;
 }
 
@@ -534,9 +581,10 @@ static int add_file(edo_watcher *self, const char *path, int watch)
     if (!dir) return -ENOMEM;
     memcpy(dir, path, size);
     dir[size] = '\0';
-    int rc = edo__views_add(&self->views, size ? dir : ".", dir, watch, 0, true, name);
+    const edo__view_use use = { watch, 0, true, EDO__NO_VIEW };
+    int number = edo__views_add(&self->views, dir, &use, name, &(bool){ 0 });
     edo__free(dir, size + 1);
-    return rc;
+    return number < 0 ? number : 0;
 }
 
 static void explain(int error)
@@ -551,7 +599,9 @@ static int64_t run_add(edo_op *op)
     const watch_op *self = watch_of(op);
     edo_watcher *watcher = self->watcher;
     int watch = edo_add_relaxed(&watcher->last_watch, 1) + 1;
-    addition add = { watcher, watch, (uint32_t)self->argument, true, false };
+    addition add = { watcher,
+                     { watch, (uint32_t)self->argument, true, EDO__NO_VIEW },
+                     REPORT_NONE };
     int rc = *self->path ? add_tree(&add, self->path) : -ENOENT;
     if (rc == -ENOTDIR || rc == -ENOENT)
         rc = *self->path ? add_file(watcher, self->path, watch) : rc;
@@ -568,6 +618,21 @@ static int64_t run_remove(edo_op *op)
     return count ? 0 : -ENOENT;
 }
 
+/* Claims the watcher for an add or a remove, so that a close during the operation aborts. */
+static int enter(edo_op *op)
+{
+    if (edo__claims_take(&watch_of(op)->watcher->changes, EDO__SOURCE_READING) < 0)
+        edo__misuse(op->base.ops->name,
+                    "the handle was closed before: a close is the last use of it");
+    return 0;
+}
+
+static int64_t leave(edo_op *op, int64_t result)
+{
+    edo__claims_leave(&watch_of(op)->watcher->changes, EDO__SOURCE_READING);
+    return result;
+}
+
 static edo_op make(const edo__fs_kind *kind, edo_watcher *watcher, const char *path,
                    uint64_t argument)
 {
@@ -580,7 +645,8 @@ static edo_op make(const edo__fs_kind *kind, edo_watcher *watcher, const char *p
 
 edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags)
 {
-    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_add", .run = run_add);
+    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_add", .run = run_add, .check = enter,
+                                                  .end = leave);
     edo__check_memory("edo_watcher_add", path, "path");
     if (!watcher || !path || (flags & ~(uint32_t)EDO_WATCH_TREE)) return edo__op_refuse(-EINVAL);
     return make(&kind, watcher, path, flags);
@@ -588,7 +654,8 @@ edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags)
 
 edo_op edo_watcher_remove(edo_watcher *watcher, int watch)
 {
-    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_remove", .run = run_remove);
+    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_remove", .run = run_remove,
+                                                  .check = enter, .end = leave);
     if (!watcher || watch <= 0) return edo__op_refuse(-EINVAL);
     return make(&kind, watcher, NULL, (uint64_t)watch);
 }
@@ -608,6 +675,7 @@ int edo_watcher_create(edo_watcher **ret_watcher)
         return fd;
     }
     self->views.fd = fd;
+    self->changes = EDO__SOURCE_COUNTS;
     *ret_watcher = self;
     return 0;
 }
@@ -616,6 +684,9 @@ void edo_watcher_close(edo_watcher *watcher)
 {
     if (!watcher) return;
     edo__user_closes(&watcher->user, "edo_watcher_close", "edo_watcher_next");
+    if (edo__claims_any(edo__claims_close(&watcher->changes)))
+        edo__misuse("edo_watcher_close",
+                    "an edo_watcher_add() or edo_watcher_remove() is in flight");
     edo__sys_close(watcher->views.fd);
     edo__views_clear(&watcher->views);
     for (move *m = watcher->moves; m < watcher->moves + MOVES; m++)

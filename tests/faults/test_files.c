@@ -114,6 +114,10 @@ edo_async(watches)
             mkdir(at(self->dir, "d"), 0755);
             edo_await(rc, edo_watcher_next(self->watcher, &self->event));
         }
+        if (rc > 0) {
+            rename(self->dir, at(self->file, "e"));
+            edo_await(rc, edo_watcher_next(self->watcher, &self->event));
+        }
         edo_watcher_close(self->watcher);
         edo_return(rc < 0 ? rc : 0);
     }

@@ -1,48 +1,12 @@
 /* Watching files. */
-#include "support/files.h"
+#include "support/watching.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Path below the test's directory. */
-static const char *below(const char *path)
-{
-    return path ? path + strlen(fs_path("")) + 1 : "";
-}
-
-/* Waits for the next event that is not CHANGED or METADATA: their number is not defined. */
-#define next_event(watcher, event)                                                                 \
-    do {                                                                                           \
-        int64_t rc_;                                                                               \
-        edo_await(rc_, edo_watcher_next((watcher), (event)));                                      \
-        assert_int_equal(rc_, 1);                                                                  \
-    } while ((event)->kind == EDO_FILE_CHANGED || (event)->kind == EDO_FILE_METADATA)
-
-#define expect_event(watcher, event, expected_kind, expected_path)                                 \
-    do {                                                                                           \
-        next_event(watcher, event);                                                                \
-        assert_string_equal(below((event)->path), (expected_path));                                \
-        assert_int_equal((event)->kind, (expected_kind));                                          \
-    } while (0)
-
-static void touch(const char *name)
-{
-    fs_write(name, "x", 1);
-}
-
-#define watch_test(name, ...) fs_test(name, edo_watcher *watcher; edo_file_event event; __VA_ARGS__)
-
-#define watch(path, flags)                                                                         \
-    do {                                                                                           \
-        int64_t id_;                                                                               \
-        assert_int_equal(edo_watcher_create(&self->watcher), 0);                                   \
-        edo_await(id_, edo_watcher_add(self->watcher, fs_path(path), (flags)));                    \
-        assert_int_equal(id_, 1);                                                                  \
-    } while (0)
+#include "runtime/inspect/maker.h"
 
 watch_test(changes_of_a_directory_are_reported, )
 {
@@ -209,49 +173,6 @@ watch_test(halves_of_renames_are_reported_alone, )
     }
 }
 
-watch_test(a_renamed_directory_has_its_new_path, )
-{
-    edo_body {
-        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("t/old"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("t/old/deep"), 0755), 0);
-        watch("t", EDO_WATCH_TREE);
-        assert_int_equal(rename(fs_path("t/old"), fs_path("t/new")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/new");
-        assert_string_equal(below(self->event.old_path), "t/old");
-        touch("t/new/deep/f");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/new/deep/f");
-        expect_event(self->watcher, &self->event, EDO_FILE_WRITTEN, "t/new/deep/f");
-        assert_int_equal(rename(fs_path("t/new"), fs_path("away")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/new");
-        touch("away/deep/g"); // not watched any more
-        touch("t/end");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/end");
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
-/* A directory is moved out and another one takes its place, before the first half of the rename has
- * waited long enough for a second one. */
-watch_test(a_directory_in_the_place_of_another_is_watched, )
-{
-    edo_body {
-        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("t/site"), 0755), 0);
-        assert_int_equal(mkdir(fs_path("next"), 0755), 0);
-        watch("t", EDO_WATCH_TREE);
-        assert_int_equal(rename(fs_path("t/site"), fs_path("last")), 0);
-        assert_int_equal(rename(fs_path("next"), fs_path("t/site")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/site");
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_IN, "t/site");
-        touch("t/site/f");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/site/f");
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
 /* The last event tells the truth: the file exists. */
 watch_test(a_rotated_file_is_made_again, )
 {
@@ -299,56 +220,6 @@ watch_test(a_watched_file_may_be_replaced, int i;)
         expect_event(self->watcher, &self->event, EDO_FILE_REMOVED, "config");
         touch("config");
         expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "config");
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
-/* ---- trees ---- */
-
-enum { ROUNDS = 100 };
-
-/* `mkdir -p a/b/c && touch a/b/c/f`: each f is reported once or twice. */
-watch_test(a_file_in_a_new_tree_is_not_missed, int i, seen; char wanted[64];)
-{
-    edo_body {
-        int64_t rc;
-        watch("", EDO_WATCH_TREE);
-        for (self->i = 0; self->i < ROUNDS; self->i++) {
-            snprintf(self->wanted, sizeof self->wanted, "r%d/b/c", self->i);
-            edo_await(rc, edo_path_make_dirs(fs_path(self->wanted)));
-            assert_int_equal(rc, 0);
-            snprintf(self->wanted, sizeof self->wanted, "r%d/b/c/f", self->i);
-            touch(self->wanted);
-            snprintf(self->wanted, sizeof self->wanted, "r%d", self->i);
-            edo_await(rc, edo_path_remove_tree(fs_path("none")));
-            for (self->seen = 0; !self->seen;) {
-                next_event(self->watcher, &self->event);
-                const char *path = below(self->event.path);
-                self->seen += self->event.kind == EDO_FILE_CREATED && strstr(path, "/b/c/f");
-            }
-        }
-        edo_watcher_close(self->watcher);
-        edo_return(0);
-    }
-}
-
-watch_test(a_tree_that_is_moved_in_is_watched, int seen;)
-{
-    edo_body {
-        int64_t rc;
-        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
-        edo_await(rc, edo_path_make_dirs(fs_path("m/n/o")));
-        assert_int_equal(rc, 0);
-        touch("m/n/o/f");
-        watch("t", EDO_WATCH_TREE);
-        assert_int_equal(rename(fs_path("m"), fs_path("t/m")), 0);
-        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_IN, "t/m");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n/o");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n/o/f");
-        touch("t/m/n/o/g");
-        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/m/n/o/g");
         edo_watcher_close(self->watcher);
         edo_return(0);
     }
@@ -410,46 +281,88 @@ watch_test(the_end_of_a_watch_is_silent, int64_t again;)
     }
 }
 
-/* ---- lost events ---- */
+/* ---- misuse ---- */
 
-static int64_t queue_limit(void)
+typedef edo_op operation(edo_watcher *watcher);
+
+static edo_op add_root(edo_watcher *watcher)
 {
-    FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "r");
-    int limit = -1;
-    if (file && fscanf(file, "%d", &limit) != 1) limit = -1;
-    if (file) fclose(file);
-    return limit;
+    return edo_watcher_add(watcher, "/", 0);
 }
 
-/* Renames alternate, so that the system joins no events. */
-static void overflow(int64_t limit)
+static edo_op remove_first(edo_watcher *watcher)
 {
-    touch("flip");
-    for (int64_t i = 0; i <= limit / 2 + 10; i++)
-        assert_int_equal(rename(fs_path(i % 2 ? "flop" : "flip"), fs_path(i % 2 ? "flip" : "flop")),
-                         0);
+    return edo_watcher_remove(watcher, 1);
 }
 
-watch_test(lost_events_are_told_once, int lost; int64_t limit;)
+static edo_op take_one(edo_watcher *watcher)
+{
+    static edo_file_event event;
+    return edo_watcher_next(watcher, &event);
+}
+
+struct closer {
+    edo_frame();
+    edo_args(edo_watcher *watcher;);
+};
+
+edo_async(closer)
 {
     edo_body {
-        self->limit = queue_limit();
-        if (self->limit < 0 || self->limit > 20000) edo_return(0);
-        watch("", EDO_WATCH_TREE);
-        overflow(self->limit);
-        for (self->lost = 0; !self->lost;) {
-            next_event(self->watcher, &self->event);
-            self->lost += self->event.kind == EDO_FILES_LOST;
-        }
-        assert_null(self->event.path);
-        touch("later");
-        for (;;) {
-            next_event(self->watcher, &self->event);
-            self->lost += self->event.kind == EDO_FILES_LOST;
-            if (strcmp(below(self->event.path), "later") == 0) break;
-        }
-        assert_int_equal(self->lost, 1);
         edo_watcher_close(self->watcher);
         edo_return(0);
+    }
+}
+
+struct misuse {
+    bool is_late; // the close precedes the operation
+    operation *make;
+    const char *pattern;
+};
+
+struct misused {
+    edo_frame();
+    edo_args(const struct misuse *misuse;);
+    edo_watcher *watcher;
+    edo_op op;
+    struct closer closer;
+};
+
+/* If the close is not late, it is between the first poll of the operation and the second poll. */
+edo_async(misused)
+{
+    edo_body {
+        assert_int_equal(edo_watcher_create(&self->watcher), 0);
+        if (self->misuse->is_late) edo_watcher_close(self->watcher);
+        self->op = self->misuse->make(self->watcher);
+        edo_init(&self->closer, closer, .watcher = self->watcher);
+        edo_all(&self->op.base, &self->closer.base);
+        edo_return(0);
+    }
+}
+
+static void run_misused(void *arg)
+{
+    edo_runtime *runtime;
+    if (create_runtime(NULL, &runtime) < 0) return;
+    edo_block_on(runtime, misused, .misuse = arg);
+}
+
+#define CHANGES "edo_watcher_close: an edo_watcher_add() or edo_watcher_remove() is in flight"
+
+test(misuse_of_a_close_aborts)
+{
+    static const struct misuse all[] = {
+        { false, add_root, CHANGES },
+        { false, remove_first, CHANGES },
+        { false, take_one, "edo_watcher_close: an edo_watcher_next() is in flight" },
+        { true, add_root, "edo_watcher_add: the handle was closed before" },
+        { true, remove_first, "edo_watcher_remove: the handle was closed before" },
+        { true, take_one, "edo_watcher_next: the handle was closed before" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
+        struct misuse misuse = all[i];
+        if (misuse.is_late && !EDO__KEEPS_CLOSED) continue; // a sanitizer reports the use
+        expect_abort(run_misused, &misuse, misuse.pattern);
     }
 }
