@@ -252,9 +252,9 @@ static int finish_move(edo_watcher *self, const edo__view *view, const edo__chan
     return rc;
 }
 
-/* If a move away from `path` is still pending, reports that move now, before `change`, which is
- * another change of `path`. A later report would bring the events into the wrong order. It would
- * also remove the views of a new directory at `path`. */
+/* If a move away from `path` is still pending, reports that move before `change`, which is another
+ * change of `path`. Otherwise the events would have the wrong order. A late report would also
+ * remove the views of a new directory at `path`. */
 static int end_earlier_move(edo_watcher *self, const edo__view *view, const edo__change *change,
                             const char *path)
 {
@@ -311,11 +311,10 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
 }
 
-/* Whether a view ignores a change. A view with a filter ignores the changes of all other entries.
- * Only root views report a change of the directory itself. For other directories, the view of the
- * directory above reports the change. A root view with a filter watches one file. Of the changes of
- * its directory, it reports only the removal and the rename, because they end the watch of the
- * file. */
+/* Whether a view ignores a change. A filter hides the changes of all other entries. A change of the
+ * directory itself is reported only by a root view. For other directories, the view of the
+ * directory above reports the change. Of the changes of its directory, a view with a filter reports
+ * only the removal and the rename, because they end the watch of the file. */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
     enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };
@@ -338,9 +337,9 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
     return rc;
 }
 
-/* Ends the watches whose root was renamed. The system does not tell the new path, so the paths of
- * all further events would be wrong. A path that still leads to the directory is right: the watch
- * was added after the rename, or the directory was renamed back. */
+/* Ends the watches whose root was renamed, because the system does not tell the new path. A watch
+ * whose path still leads to the directory continues: it was added after the rename, or the
+ * directory was renamed back. */
 static int end_moved(edo_watcher *self, const edo__change *change)
 {
     int rc = 0;
