@@ -18,7 +18,7 @@ static size_t encoded_most(size_t size)
     return size > SIZE_MAX - blocks ? SIZE_MAX : size + blocks;
 }
 
-/* Decodes a packet in place, to its own front. Returns: its size; -EBADMSG. */
+/* Decodes a packet in place. Returns: size of the decoded packet; -EBADMSG. */
 static int64_t unpack(uint8_t *data, size_t size)
 {
     size_t from = 0, to = 0;
@@ -43,9 +43,9 @@ static bool skip(edo_codec *codec, edo_buffer *in)
     return end;
 }
 
-/* Takes a packet of `size` encoded bytes, and the zero byte behind them. If the encoded form is too
- * long, answers -EMSGSIZE, even if it is not valid. cobs_decode() gives the same answer for such a
- * packet before its end has arrived. Returns: 1; 0: the packet is empty; -EMSGSIZE; -EBADMSG. */
+/* Takes a packet of `size` encoded bytes, and the zero byte behind them. A packet that is too long
+ * gives -EMSGSIZE, even if its bytes are invalid. Returns: 1; 0: the packet is empty; -EMSGSIZE;
+ * -EBADMSG. */
 static int64_t take(edo_codec *codec, edo_buffer *in, size_t size, edo_slice *ret_slice)
 {
     uint8_t *data = in->data;

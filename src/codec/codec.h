@@ -8,8 +8,7 @@
 #include "sequence/pull.h"
 
 /* Counts a frame that is taken from memory or put into memory. Every EDO__ITEMS_PER_UNIT-th frame
- * uses one unit of the budget, the others use none. Reads and writes of the stream of bytes use
- * their own units. Returns: whether this frame uses no budget. */
+ * uses one unit of the budget. Returns: whether this frame uses no budget. */
 static inline bool edo__is_free_frame(uint8_t *count)
 {
     return ++*count % EDO__ITEMS_PER_UNIT != 0;

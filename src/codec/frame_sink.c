@@ -18,7 +18,6 @@ static void rewind_buffer(edo_buffer *out)
     out->capacity = out->block->size;
 }
 
-/* Writes all waiting bytes. */
 static int64_t frame_flush(edo_sink *base, edo_cx *cx)
 {
     edo__frame_sink *sink = sink_of(base);

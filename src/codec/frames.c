@@ -40,10 +40,10 @@ int64_t edo_append_slice(void *buffer, const void *item)
 
 /* ---- reading ---- */
 
-/* Makes room for the next read, unless LEAST_ROOM bytes are free. Asks for EDO_FRAMES_STEP free
- * bytes, whatever size the peer announces. If the buffer holds less than half of that number, its
- * bytes count as a part of the EDO_FRAMES_STEP bytes. So the buffer can move them to the front of
- * its block, and needs no new block. */
+/* Makes room for the next read, unless LEAST_ROOM bytes are free. The size of the room does not
+ * depend on what the peer announces. If the buffer holds few bytes, these count as a part of
+ * EDO_FRAMES_STEP. So the buffer can move them to the front of its block, and needs no new
+ * block. */
 static int make_room(edo__frames *frames)
 {
     if (edo_buffer_room(&frames->in) >= LEAST_ROOM) return 0;
@@ -79,7 +79,7 @@ static int64_t answer_of_decoder(edo__frames *frames, int64_t result)
     return answer(frames, result, frames->codec->is_broken);
 }
 
-/* An error of the io is the last answer, except errors that concern only the operation. */
+/* An error of the io ends the stream, unless a later read can succeed. */
 static int64_t answer_of_io(edo__frames *frames, int64_t result)
 {
     bool is_passing = result == -ECANCELED || result == -EBUSY || result == -ENOMEM;
@@ -93,8 +93,7 @@ static inline bool may_decode(const edo__frames *frames)
            frames->in.size >= frames->codec->wants && !frames->at_end;
 }
 
-/* Takes the next frame when the buffer has no whole frame. Reads until there is an answer or a
- * wait. */
+/* Reads until there is a frame, an error or the end of the input, or until a read has to wait. */
 static __attribute__((noinline)) int64_t read_next(edo__frames *frames, edo_cx *cx, void *ret_item)
 {
     for (;;) {
@@ -126,8 +125,9 @@ static int64_t frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     return read_next(frames, cx, ret_item);
 }
 
-/* Takes whole frames from the buffer, if the codec can take several in one call. Ignores the frames
- * of a codec that has taken no byte from the buffer. Returns: the number of frames, or 0. */
+/* Takes whole frames from the buffer, if the codec can take several in one call. Returns: the
+ * number of frames, or 0. Frames for which the codec has taken no bytes are an error of the codec,
+ * and do not count. */
 static size_t decode_many(edo__frames *frames, void *ret_items, size_t most)
 {
     edo_codec *codec = frames->codec;

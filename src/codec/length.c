@@ -1,5 +1,5 @@
-/* Frames with a binary length. A length comes from the peer. So it is compared with the bound before
- * anything is added to it, and no memory is allocated for it. */
+/* Frames with a binary length. A length comes from the peer. So it is compared with the bound
+ * before anything is added to it, and no memory is allocated for it. */
 #include "codec/codec.h"
 
 enum { MOST_OFFSET = 1024, DEFAULT_LENGTH_SIZE = 4, MOST_LENGTH_SIZE = 8 };
@@ -88,8 +88,8 @@ static edo__always_inline int64_t decode(edo_length_codec *length,
     return 1;
 }
 
-/* Sizes of payloads that may be sent: the bound allows the size, and the length field can hold the
- * length. If least > most, there is no such size. */
+/* Sizes that the bound and the length field allow for a payload. If least > most, no size is
+ * allowed. */
 typedef struct payload_range {
     uint64_t least, most; // bytes
 } payload_range;
@@ -134,9 +134,8 @@ static edo__always_inline int64_t encode(const edo_length_options *options, cons
 
 /* ---- several frames ---- */
 
-/* The loop must load the length of a frame before it knows the place of the next frame. So each
- * frame takes the time of this load and of the additions that depend on it. `step` is computed
- * before the loop, so that fewer additions depend on the load. */
+/* The place of the next frame depends on the length of this frame. `step` is computed before the
+ * loop, so that few additions have to wait for the load of that length. */
 static edo__always_inline size_t decode_many(edo_length_codec *length,
                                              const edo_length_options *options, edo_buffer *in,
                                              edo_slice *slices, size_t most)
@@ -159,9 +158,9 @@ static edo__always_inline size_t decode_many(edo_length_codec *length,
     return count;
 }
 
-/* Encodes items until the buffer has `boundary` bytes, or until an item cannot be encoded. If an
- * item is shorter than `offset`, the computed size of its payload wraps around and exceeds any
- * bound. So the loop ends before such an item. */
+/* Encodes items until the buffer has `boundary` bytes, or until an item cannot be encoded. For an
+ * item shorter than `offset`, `payload` wraps around and exceeds any bound. So the loop ends
+ * there. */
 static edo__always_inline size_t encode_many(const edo_length_options *options,
                                              const edo_slice *items, size_t count, edo_buffer *out,
                                              size_t boundary)
@@ -209,7 +208,7 @@ static size_t length_encode_many(edo_codec *codec, const void *items, size_t cou
     return encode_many(&options, items, count, out, boundary);
 }
 
-/* Bytes that remain are not a frame. Those of a refused frame do not remain: decode() drops them. */
+/* Bytes that are left at the end of the input are an incomplete frame. */
 static int64_t length_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item)
 {
     (void)codec;

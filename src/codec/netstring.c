@@ -1,7 +1,7 @@
 /* Netstrings. A length comes from the peer, as in length.c. */
 #include "codec/codec.h"
 
-enum { MOST_DIGITS = 19 }; // of a number below INT64_MAX
+enum { MOST_DIGITS = 19 }; // INT64_MAX has 19 digits
 
 /* Reads the number and the colon. Returns: bytes of both; 0: more bytes are needed; -EBADMSG. */
 static int64_t read_number(const edo_buffer *in, uint64_t *ret_number)

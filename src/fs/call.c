@@ -160,9 +160,9 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
     return submit(op, cx, false) ? EDO_PENDING : finish_work(op, cx);
 }
 
-/* When edo__files_poll() is ready, the submitted function has run, or will never run. During work
- * in pieces, the operation has EDO__CALL_IN_POOL while the submitted function is run_end(). The
- * pool then runs the function in spite of the cancellation. */
+/* EDO__CALL_IN_POOL marks that the submitted function is run_end(), which the pool runs in spite of
+ * a cancellation. When edo__files_poll() is ready, the submitted function has run, or will never
+ * run. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);

@@ -3,7 +3,7 @@
 
 #include "task/op.h"
 
-/* Arguments of these operations. The names are those of the members of edo__file_call. */
+/* Arguments of these operations, named like the members of edo__file_call. */
 typedef struct EDO__OVERLAY call_op {
     edo_future base;
     edo_file *file;
@@ -20,7 +20,8 @@ static call_op *call_of(const edo_op *op)
     return (call_op *)(uintptr_t)op;
 }
 
-/* The second byte of detail holds the call's flags, the first byte its verb. */
+/* The first byte of detail is the verb of the call, and the second byte has the flags of the
+ * call. */
 static void describe(const edo_op *op, edo__file_call *call)
 {
     const call_op *self = call_of(op);

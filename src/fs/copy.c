@@ -104,8 +104,8 @@ static int64_t read_and_write(const edo__copy *copy, uint64_t size)
     return n;
 }
 
-/* Copies bytes once. The system's copy call moves 0 bytes of a file whose size the system does not
- * know (/proc). The bytes of such a file are read and written. */
+/* Copies bytes once. A file of unknown size (/proc) is read and written, because the system's copy
+ * call moves no bytes of it. */
 static int64_t copy_once(edo__copy *copy, uint64_t size)
 {
     int64_t n = -EOPNOTSUPP;

@@ -3,8 +3,8 @@
 
 #include "fs/place.h"
 
-/* Bit of edo__copy.flags, for the files of a tree. The source then is no symlink, and the target's
- * directory was made by the same copy. */
+/* Bit of edo__copy.flags, for a file of a tree. The source is no symlink, and this copy has made
+ * the target's directory. */
 enum { EDO__COPY_IN_TREE = 1 << 16 };
 
 typedef struct edo__copy {

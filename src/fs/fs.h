@@ -9,9 +9,9 @@
 /* An open file. Thread: any.
  *
  * The operations of the stream claim the stream's sides in `stream.claims`. All other operations
- * are counted in `uses`. The close of the stream closes both words. It also sets CLOSING in `uses`.
- * CLOSING remains set until the last operation of the stream has left. So exactly one step finds
- * that nothing uses the file any more, and that step ends the file (io/claims.h). */
+ * are counted in `uses`. The close of the stream closes both words, and sets CLOSING in `uses`
+ * until the last operation of the stream has left. So exactly one step finds that nothing uses the
+ * file any more. That step ends the file (io/claims.h). */
 struct edo_file {
     edo__file_stream stream;
     edo_atomic(uint32_t) uses;
@@ -69,7 +69,7 @@ typedef struct edo__fs_kind {
      * be NULL. */
     int (*check)(edo_op *op);
     bool has_two; // `length` is a second file
-    bool waits; // after EDO__NOT_YET (a named pipe has no reader), pauses and makes the calls again
+    bool waits;   // pauses and tries again after EDO__NOT_YET: a named pipe has no reader
 } edo__fs_kind;
 
 static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
@@ -97,12 +97,11 @@ enum {
 /* Ends the process if the file was closed and has no operation in flight. */
 void edo__file_check(const edo_file *file, const char *call);
 
-/* Pauses of an operation that waits for the other end of a named pipe (io/pause.h).
- * edo__fs_pause() begins the next pause. edo__fs_is_paused() finds whether the pause continues. A
- * cancellation ends the pause. Both functions are called inside a poll. The poll returns
- * EDO_PENDING after edo__fs_pause(), and whenever edo__fs_is_paused() returns true. During a pause,
- * the operation's link holds the time at which the pause ends. At other times, the pool uses the
- * link. edo_op.detail holds the number of pauses. */
+/* Pauses of an operation that waits for the other end of a named pipe (io/pause.h). edo__fs_pause()
+ * begins the next pause. edo__fs_is_paused() returns whether the pause continues. A cancellation
+ * ends the pause. Both functions are called inside a poll, which returns EDO_PENDING during a
+ * pause. The operation's link then holds the end of the pause, and the pool does not use the
+ * link. */
 void edo__fs_pause(edo_op *op, edo_cx *cx);
 bool edo__fs_is_paused(edo_op *op, edo_cx *cx);
 
@@ -119,11 +118,11 @@ void edo__file_leave(edo_file *file);
 typedef struct edo__fs_work edo__fs_work;
 
 typedef struct edo__fs_work_ops {
-    /* Makes a piece. Called on a thread of the pool. Returns: -EAGAIN: there is more to do;
-     * otherwise the result of the work. */
+    /* Does one piece of the work. Called on a thread of the pool. Returns: -EAGAIN: there is more
+     * to do; otherwise the result of the work. */
     int64_t (*piece)(edo__fs_work *work);
-    /* Ends the work. complete: whether a piece has returned the result of the work. If not, undoes
-     * everything that must not remain. Called on a thread of the pool, or inside a poll if no piece
+    /* Ends the work. complete: whether a piece has returned the result of the work. If false,
+     * removes what must not remain. Called on a thread of the pool, or inside a poll if no piece
      * was made or the pool has ended. */
     void (*end)(edo__fs_work *work, bool complete);
     /* Hands out the result, and frees the work. Called inside a poll. Returns: the operation's

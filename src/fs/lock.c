@@ -53,7 +53,7 @@ static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Sets the time of the next try. Each poll asks anew for a wake at that time, in waits(). */
+/* Sets the time of the next try. waits() asks for a wake at that time. */
 static void plan(edo_op *op, edo_cx *cx)
 {
     uint32_t step = (op->detail & STEP_BITS) / STEP;

@@ -6,7 +6,7 @@
 
 enum { DEFAULT_MODE = 0666, TEMPORARY_MODE = 0600 };
 
-/* The edo_file is made in the first poll, because it must exist before the descriptor. */
+/* The first poll makes the edo_file, before it opens the descriptor. */
 typedef struct EDO__OVERLAY open_op {
     edo_future base;
     edo_file *dir;
@@ -41,8 +41,8 @@ static int64_t run_open(edo_op *op)
     return edo__file_make(&call);
 }
 
-/* Makes the file, and tries to open it. Returns: 0: the descriptor is open; -EAGAIN: the open must
- * be made on the pool; another error. */
+/* Makes the edo_file, and tries to open its descriptor. Returns: 0: the descriptor is open;
+ * -EAGAIN: the open must be made on the pool; another error. */
 static int64_t begin(open_op *self, edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -67,7 +67,7 @@ static int64_t begin(open_op *self, edo_op *op)
 
 enum { OPENS_DIR = 1 }; // in edo_op.detail: the result is an edo_dir
 
-/* Hands out the file, or a directory made of it. Returns: 0; -ENOMEM. */
+/* Hands out the edo_file, or an edo_dir made of it. Returns: 0; -ENOMEM. */
 static int64_t hand_out(edo_file *file, bool opens_dir)
 {
     if (!opens_dir) {

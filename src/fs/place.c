@@ -101,8 +101,8 @@ static int64_t link_as(const edo__place *place, const char *name)
     return edo__file_make(&call);
 }
 
-/* Gives a random name to a file without a name. The file is renamed afterwards, because a link
- * cannot replace an existing file. */
+/* Gives the nameless file a random name, for the rename that follows. A rename can replace an
+ * existing file, and a link cannot. */
 static int64_t link_temp(edo__place *place)
 {
     int64_t rc = -EEXIST;

@@ -28,11 +28,11 @@ int64_t edo__target_open(edo__target *target, const char *name);
  * walk's present directory. Returns: 0, also if nothing was entered; a negative errno. */
 int64_t edo__target_follow(edo__target *target, uint32_t depth);
 
-/* Leaves the directory that corresponds to the one that the walk has left. If edo__target_open()
- * has opened a directory that was not entered since, that directory is meant. Otherwise the present
- * directory is meant, and the directory above becomes the present one. Returns: the descriptor of
- * the left directory, which the caller closes; -ESTALE: there is no such directory. *ret_error: 0;
- * or the reason why the way back was lost. */
+/* Leaves the directory that corresponds to the one that the walk has left. This is the directory of
+ * edo__target_open(), if edo__target_follow() has not entered it. Otherwise it is the present
+ * directory, and the directory above becomes the present one. Returns: the descriptor of the left
+ * directory, which the caller closes; -ESTALE: there is no such directory. *ret_error: 0; or the
+ * reason why the way back was lost. */
 edo_fd edo__target_leave(edo__target *target, int64_t *ret_error);
 
 /* Closes the opened directory, which the walk has not entered. */

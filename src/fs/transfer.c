@@ -50,9 +50,8 @@ static bool is_whole(const edo_op *op)
     return is_vector(op) || transfer_of(op)->done == transfer_of(op)->size;
 }
 
-/* Repeats the call, because one call may move fewer bytes, for example after a signal, or when the
- * disk becomes full. Returns: bytes of all calls; 0 at the end of the file; an error of the first
- * call. */
+/* Repeats the call, because one call may move only some of the bytes. Returns: bytes of all calls;
+ * 0 at the end of the file; an error of the first call. */
 static int64_t run(edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -120,8 +119,8 @@ static edo_op transfer(const edo_future_ops *ops, edo_file *file, const void *da
     return op;
 }
 
-/* Whether an offset from the user is valid. No file reaches an offset above INT64_MAX, so these are
- * refused. One of them is EDO__AT_POSITION, which stands for the file's own position. */
+/* Whether an offset from the user is valid. Offsets above INT64_MAX are refused. One of them is
+ * EDO__AT_POSITION, which stands for the file's own position. */
 static bool is_offset(uint64_t offset)
 {
     return offset <= INT64_MAX;

@@ -197,7 +197,7 @@ static bool is_on_the_way(const edo__tree *tree, const edo_info *info)
 }
 
 /* Whether an opened directory is skipped: it lies on another mount, or the walk is already in it.
- * Only with FOLLOW can a walk reach a directory from within itself. */
+ * The walk can find a directory in itself only if it follows symlinks. */
 static bool is_left_out(const edo__tree *tree, const edo_info *info)
 {
     if ((tree->flags & EDO_WALK_ONE_MOUNT) && info->device != tree->level->device) return true;

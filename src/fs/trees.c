@@ -79,8 +79,8 @@ static void remove_failed(removal *self)
         note(self, error);
 }
 
-/* Removes the present entry, unless the tree enters it as a directory. If a removal finds a
- * directory after all, the tree enters that directory. */
+/* Removes the present entry, unless the tree enters it as a directory. An entry that has become a
+ * directory meanwhile is entered by the tree. */
 static void remove_entry(removal *self)
 {
     edo__tree *tree = &self->tree;
@@ -137,7 +137,7 @@ typedef struct EDO__OVERLAY remove_op {
 
 EDO__OVERLAY_FITS(remove_op);
 
-/* Makes a removal. Cuts slashes off the end of the path, because with such a slash the system would
+/* Makes a removal. Cuts slashes off the end of the path, because with a slash the system would
  * follow a symlink. */
 static int make_removal(edo_file *dir, const char *path, removal **ret)
 {
@@ -361,9 +361,8 @@ static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
     if (rc < 0) note_copy(self, rc);
 }
 
-/* Leaves a directory of the copy. Returns to the directory above before the permissions of the left
- * directory are set, because these may forbid the way back. Without a way back, there is no place
- * for the entries that follow. Returns: 0; an error, which ends the copy. */
+/* Leaves a directory of the copy. First returns to the directory above, because the permissions of
+ * the left directory may forbid the way back. Returns: 0; an error, which ends the copy. */
 static int64_t leave_dir(copying *self)
 {
     int64_t error;

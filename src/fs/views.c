@@ -259,7 +259,8 @@ void edo__views_clear(edo__views *views)
 
 /* ---- moved directories ---- */
 
-/* Replaces a view by one with another path. Called under the lock. Returns: 0; -ENOMEM. */
+/* Replaces a view by a view whose path begins with `to` in place of `from`. Called under the lock.
+ * Returns: 0; -ENOMEM. */
 static int move_view(edo__view **at, const char *from, const char *to)
 {
     const edo__view *old = *at;

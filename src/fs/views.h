@@ -1,10 +1,10 @@
 /* The directories that a watcher watches.
  *
- * The system gives each watched directory a number. A view is the use of a directory by one watch,
- * under the path by which the watch knows the directory. A directory has several views if watches
- * of trees overlap, or if several files in it are watched. Thread: any. The lock guards all
- * members. The system is called under the lock, so that a number is never reported before its view
- * is in the table. */
+ * The system gives each watched directory a number. A view connects a directory with one watch, and
+ * has the path by which the watch knows the directory. A directory has several views if watches of
+ * trees overlap, or if several files in it are watched. Thread: any. The lock guards all members.
+ * The system is called under the lock, so that a number is never reported before its view is in the
+ * table. */
 #pragma once
 
 #include "base/lock.h"
@@ -18,7 +18,7 @@ typedef struct edo__view {
     bool is_root;    // the user's watch is of this directory, or of a file in it
     bool is_old;     // older than the present scan of the tree, which has not found it
     size_t size;     // bytes of this struct
-    size_t filter;   // offset in `path` of the name of the only watched entry; 0: all entries
+    size_t filter;   // offset in `path` of the only watched entry's name; 0: all entries
     size_t path_end; // bytes of the path
     char path[]; // path of the directory; then the name of the only watched entry, if there is one
 } edo__view;

@@ -50,9 +50,8 @@ static int store(edo_walk *walk, int64_t event)
     return rc;
 }
 
-/* Ends the tree's walk through the directory for which edo_walk_skip() was called. take() has
- * dropped the items of the old batch that lie below the directory. If the old batch ended before
- * the directory did, the tree is still in the directory, or would enter it next. */
+/* Ends the tree's walk through the directory of edo_walk_skip(), if the walk has not left it yet.
+ * take() has dropped the items of the old batch that lie in the directory. */
 static void skip_on(edo_walk *walk)
 {
     if (walk->skip) edo__tree_cut(&walk->tree, walk->skip);

@@ -368,11 +368,10 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && adds ? add_new(self, view, path, REPORT_ALL) : rc;
 }
 
-/* Whether a view ignores a change. A view with a filter ignores the changes of all other entries.
- * Only root views report a change of the directory itself. For other directories, the view of the
- * directory above reports the change. A root view with a filter watches one file. Of the changes of
- * its directory, it reports only the removal and the rename, because they end the watch of the
- * file. */
+/* Whether a view ignores a change. A filter hides the changes of all other entries. A change of the
+ * directory itself is reported only by a root view. For other directories, the view of the
+ * directory above reports the change. Of the changes of its directory, a view with a filter reports
+ * only the removal and the rename, because they end the watch of the file. */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
     enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };

@@ -92,9 +92,7 @@ static int64_t open_whole(reading *self)
 }
 
 /* Whether the file can be read. Waits up to WAIT ms for a pipe or a terminal. If the file cannot be
- * read, the caller ends the visit to the pool. So the thread becomes free for other jobs, and a
- * cancellation takes effect. The next visit finds a writer that opens a named pipe during the
- * wait. */
+ * read, the caller ends the visit to the pool, so that the thread becomes free. */
 static bool is_readable(reading *self)
 {
     if (!self->is_ready) self->is_ready = edo__file_end_open(self->fd);
@@ -161,9 +159,9 @@ static edo_poll begin_reading(edo_op *op, edo_cx *cx, edo_fd fd)
 
 /* ---- reading at once ---- */
 
-/* Reads an open file whose pages are in the cache. *ret_is_file: set to false if the file is a pipe
- * or of another kind than a regular file; such a file is not read. Returns: the number of bytes;
- * -EAGAIN: the pool must read the file; another error. */
+/* Reads an open file whose pages are in the cache. *ret_is_file: whether the file is a regular
+ * file; other files are not read. Returns: the number of bytes; -EAGAIN: the pool must read the
+ * file; another error. */
 static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
 {
     edo_info info;
@@ -182,7 +180,7 @@ static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
     rc = edo__file_try(&call);
     if (rc < 0) return rc;
     edo_buffer_commit(buffer, (size_t)rc);
-    return (uint64_t)rc == info.size ? rc : -EAGAIN; // -EAGAIN also for a file that changes
+    return (uint64_t)rc == info.size ? rc : -EAGAIN; // the pool reads a file that changes
 }
 
 /* Tries to read the whole file on the polling thread. Returns: the number of bytes; -EAGAIN: the

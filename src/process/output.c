@@ -93,7 +93,7 @@ static void drive_way(edo_output *output, int which, edo_cx *cx)
     while (!output->ways[which].is_done) {
         edo_op *op = &output->ways[which].op;
         if (!edo__inner_is_set(op)) {
-            if (output->was_cut) end_way(output, which); // the last read got bytes, so still open
+            if (output->was_cut) end_way(output, which); // still open: the last read got bytes
             if (cx->fate != EDO_LIVE || output->has_failed || output->was_cut) return;
             int rc = begin_way(output, which);
             if (rc < 0) fail(output, rc);
@@ -223,9 +223,8 @@ static output_op *output_of(const edo_op *op)
     return (output_op *)(uintptr_t)op;
 }
 
-/* Spawns the command, on a thread of the pool. A spawn takes some hundred microseconds, and longer
- * if the program is being written. Replaces the kind EDO_STDIO_INHERIT of the standard streams by a
- * pipe, or by the null device for an input without bytes. */
+/* Spawns the command, on a thread of the pool, because a spawn may take long. Replaces
+ * EDO_STDIO_INHERIT by a pipe, or by the null device for an input without bytes. */
 static int64_t spawn(void *arg)
 {
     edo_output *output = arg;

@@ -103,8 +103,8 @@ typedef struct sizes {
     size_t environment, argv, paths, text, moves; // bytes
 } sizes;
 
-/* Maxima over all search paths that the child may have. length: in bytes. folders: number of
- * folders. */
+/* Greatest length in bytes, and greatest number of folders, of all search paths that the child may
+ * have. */
 typedef struct extent {
     size_t length, folders;
 } extent;

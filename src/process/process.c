@@ -238,9 +238,8 @@ int edo_process_kill_group(edo_process *process, int signal)
     return send(process, signal, true);
 }
 
-/* Passes a running child to the reaper. A child without a descriptor is not added again, because it
- * is in the reaper's list from the beginning. Ends the child as `on_close` requires. The caller's
- * reference keeps the object valid during the whole function. */
+/* Passes a running child to the reaper, and ends the child as `on_close` requires. A child without
+ * a descriptor is in the reaper's list already. The caller's reference keeps the object valid. */
 static void leave_behind(edo_process *process)
 {
     if (process->fd >= 0) {

@@ -157,8 +157,8 @@ static void check_child(edo_process *process, bool is_ready, edo__node *ended)
     edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
 }
 
-/* Checks the first `entries` children. Children for which the array had no room count as ready. The
- * next wait checks children that were added during this wait. Called under the lock. */
+/* Checks the first `entries` children, which were in the list before the wait. Children for which
+ * the array had no room count as ready. Called under the lock. */
 static void check_children(const polled *p, size_t entries, edo__node *ended)
 {
     edo__node *node = reaper.children.next, *next;

@@ -6,8 +6,8 @@
  *     HALF OPEN - the probe succeeds ---------------------> CLOSED
  *     HALF OPEN - the probe was cancelled ----------------> OPEN, and the next call is a probe
  *
- * A call may enter before the breaker opens, and end afterwards. The result of such a call counts
- * too, because it also shows the state of the service. The lock guards all members. */
+ * The result of a call counts even if the breaker has opened during the call. The lock guards all
+ * members. */
 #include <edo/retry.h>
 
 #include "base/lock.h"

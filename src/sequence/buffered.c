@@ -1,7 +1,7 @@
 /* Calls of an async function that run at the same time, one for each item. Each call is a task, and
  * a member of the stream's scope. The item and the result of a call lie in the arrays of the
- * stream. The scope is not linked into the frame. The frame's hold ends the calls instead, before
- * the frame ends. */
+ * stream. The frame's hold ends the calls before the frame ends, so the scope is not linked into
+ * the frame. */
 #include "sequence/set.h"
 
 #include "base/base.h"
@@ -59,7 +59,7 @@ static int64_t use_input(edo__buffered *buffered, edo__input *input)
     bool is_early = is_too_early(buffered, result);
     int rc = result == 1 ? start(buffered) : 0;
     if (rc < 0 || is_early) {
-        edo__set_put_aside(&buffered->source, input); // remains HELD: the next take gives it again
+        edo__set_put_aside(&buffered->source, input); // the next take returns this input again
         return rc < 0 ? rc : EDO_NEXT_WAITS;
     }
     edo__set_give_back(&buffered->source, input);

@@ -60,10 +60,10 @@ static int64_t generator_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 
 /* ---- between pulls ---- */
 
-/* Polls the generator's function if it waits for an operation, so that the function receives the
- * grant of that operation. A live poll leaves the function alone while its item waits to be pulled.
- * When the stream ends, the function is polled until its own end. This includes a function that has
- * not begun, because it owns its arguments and must release them. */
+/* Polls the generator's function between two pulls, so that the function receives the grant for
+ * which its operation waits. A live poll leaves the function alone while its item waits to be
+ * pulled. When the stream ends, the function is polled until its own end, even if it has not begun,
+ * because it must release its arguments. */
 static edo_poll hold_poll(edo_future *future, edo_cx *cx)
 {
     edo__generator *generator = edo__container(future, edo__generator, hold.base);
@@ -98,8 +98,8 @@ void edo__generator_init(edo__generator *generator, edo_future *body, void *slot
 
 /* ---- edo_emit() ----
  *
- * The item lies in the slot until it is pulled. The first poll fills the slot. A later poll that
- * finds the slot empty ends the operation. A cancelled operation takes its item back. */
+ * The first poll puts the item into the slot, where the item lies until it is pulled. A later poll
+ * that finds the slot empty ends the operation. A cancelled operation takes its item back. */
 
 static edo_poll emit_poll(edo_future *future, edo_cx *cx)
 {

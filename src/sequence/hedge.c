@@ -42,8 +42,8 @@ static bool begin_due(edo_hedge *hedge, const edo_cx *cx)
     return true;
 }
 
-/* Cancels all attempts that have not ended. Begins the remaining attempts too: they own their
- * arguments, and run as cancelled attempts. */
+/* Cancels all attempts that have not ended. An attempt that has not begun is then polled as a
+ * cancelled attempt, because it must release its arguments. */
 static void cancel_rest(edo_hedge *hedge)
 {
     hedge->begun = hedge->count;

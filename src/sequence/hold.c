@@ -25,7 +25,8 @@ static edo_future **link_of(const edo__hold *hold, struct edo_any_frame *frame)
     return link;
 }
 
-/* Unlinks a hold that the function opens again, for example in a loop, before it is linked anew. */
+/* Unlinks a hold that is still linked, because the function opens it again, for example in a
+ * loop. */
 static void leave_earlier(edo__hold *hold, struct edo_any_frame *frame, const char *call)
 {
     edo_future **link = link_of(hold, frame);

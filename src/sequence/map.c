@@ -74,8 +74,8 @@ void edo__flat_init(edo__flat *flat, edo_stream *in, void *slot,
 
 /* ---- async functions ----
  *
- * The item stays in the slot until the function has ended with an answer of its own. A function
- * that ended with -ECANCELED in a cancelled edo_next() is called again, with the same item. */
+ * The item stays in the slot until the function has answered for it. A function that a cancelled
+ * edo_next() has ended with -ECANCELED is called again, with the same item. */
 
 static void call(edo__then *then, void *ret_item)
 {

@@ -164,10 +164,10 @@ int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item)
     return result;
 }
 
-/* Whether a pull whose time has passed is repeated in a later poll, with a whole budget, before it
- * is cancelled. A pull that has used up the budget has perhaps stopped before an item that is
- * ready. The pull is repeated only once, because a stream that drops items without end uses up the
- * budget each time. */
+/* Whether a pull whose time has passed gets one more poll, with a whole budget, before it is
+ * cancelled. A pull that has used up the budget may have stopped before an item that is ready.
+ * There is only one such poll, because a stream that drops items without end always uses up the
+ * budget. */
 static bool has_respite(uint8_t *ending, const edo_cx *cx)
 {
     if (cx->budget > 0 || *ending == EDO__RESPITE_GIVEN) return false;

@@ -56,8 +56,8 @@ void edo__rate_init(edo__paced *rate, edo_stream *in, int64_t period, uint64_t b
 
 /* ---- limits ---- */
 
-/* Members of the step. `context`: if NULL, the limit does not repeat. `has_item`: `moment` is set.
- * `is_over`: the limit was reported, and is off until the next item. */
+/* In the step, `context` is NULL if the limit does not repeat. `has_item` means that `moment` is
+ * set. `is_over` means that the limit was reported, and is off until the next item. */
 static int64_t item_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     edo__paced *limit = paced_of(stream);

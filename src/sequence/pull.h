@@ -18,8 +18,8 @@ static inline void edo__copy_item(void *to, const void *from, uint32_t size)
         memcpy(to, from, size);
 }
 
-/* Number of items for one unit of the budget, if the items are in memory already. Used by
- * operations on several items, and for frames. Such an item costs much less than an operation. */
+/* Number of items in memory that use one unit of the budget together, because such an item costs
+ * much less than an operation. */
 enum { EDO__ITEMS_PER_UNIT = 8 };
 
 /* Uses the budget for an operation that answers with `count` items, or with another answer. */
@@ -41,8 +41,7 @@ static inline int64_t edo__go_on(edo_cx *cx)
     return 0;
 }
 
-/* Pulls as if the pulling operation was cancelled, which ends the operations that `in` has in
- * flight. */
+/* Pulls in a cancelled poll, which ends the operations that `in` has in flight. */
 int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item);
 
 /* Pulls until the time `when` of edo_now()'s clock. *ending: state that the calling stream keeps; 0

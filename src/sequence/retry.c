@@ -49,8 +49,7 @@ static bool is_worth(const edo_retry *retry, int64_t result)
 
 /* ---- budgets ----
  *
- * The operations on the counter are relaxed, because they are independent steps, and the counter
- * guards no other memory. */
+ * The operations on the counter are relaxed, because the counter guards no other memory. */
 
 void edo_retry_budget_init(edo_retry_budget *budget, uint32_t percent, uint32_t most)
 {

@@ -52,7 +52,7 @@ static void input_wake(edo_user_wakeable *wakeable)
 }
 
 /* Takes the list, in the order of the wakes. The check without the lock may miss an input that is
- * being added. In that case the set is woken afterwards. */
+ * being added. The wake of that input then wakes the set. */
 static edo__input *take_list(edo__set *set)
 {
     edo__input *list = NULL;
@@ -186,8 +186,8 @@ static edo__input **link_of(edo__set *set, const edo__input *input)
     return link;
 }
 
-/* Removes an input from the set. Nothing of the input is in flight, so no wake is in progress, but
- * an earlier wake may have added the input to the list. */
+/* Removes an input from the set. The input has nothing in flight, so no wake is in progress. But an
+ * earlier wake may have left the input in the list `woken`. */
 static void remove_input(edo__set *set, edo__input *input)
 {
     edo__input **link = link_of(set, input);

@@ -154,8 +154,9 @@ enum { READY = 1, FLUSH, CLOSE }; // steps
 
 enum { FIRST = 1, SECOND = 2, BOTH = FIRST | SECOND }; // sinks
 
-/* Makes a step of one of the sinks, unless it has answered. A closed sink must not be used: it
- * counts as flushed, but not as ready. A close that answers -ECANCELED has not ended. */
+/* Makes a step of one of the sinks, unless the sink has answered. A closed sink is not called: its
+ * flush succeeds, and its `ready` fails. A close that answers -ECANCELED has not closed the
+ * sink. */
 static void ask(edo__pair_sink *pair, edo_cx *cx, uint8_t step, uint8_t which)
 {
     edo_sink *sink = which == FIRST ? pair->first : pair->second;
@@ -173,9 +174,9 @@ static void ask(edo__pair_sink *pair, edo_cx *cx, uint8_t step, uint8_t which)
 }
 
 /* Makes a step of both sinks, so that they proceed at the same time. A sink that has answered is
- * not asked again while the other one waits. An error is kept until it is answered, even if another
- * kind of step follows meanwhile. Returns: 0: both steps are done; EDO_NEXT_WAITS while one of them
- * waits; the first error; -ECANCELED while a cancelled close has not closed both sinks. */
+ * not asked again while the other sink waits. An error is kept until it is answered, even by a
+ * later kind of step. Returns: 0: both steps are done; EDO_NEXT_WAITS; the first error; -ECANCELED:
+ * a cancelled close has not closed both sinks. */
 static int64_t both(edo_sink *sink, edo_cx *cx, uint8_t step)
 {
     edo__pair_sink *pair = pair_of(sink);
@@ -264,7 +265,7 @@ static int64_t flush_all(edo__forward *forward, edo_cx *cx)
     return result;
 }
 
-/* Begins a phase at whose end `answer` is given. Returns: 0. */
+/* Begins a phase, which ends with `answer`. Returns: 0. */
 static int64_t change(edo__forward *forward, uint8_t phase, int64_t answer)
 {
     forward->phase = phase;

@@ -1,10 +1,9 @@
 /* An edo_io that reads the bytes of a stream's items.
  *
  * A read pulls the stream in its own poll. A read that waits is also parked in a wait list, so that
- * the close of the edo_io can wake it. (The stream does not see that close.) The close sets its
- * mark in the claims, and then wakes the list under the lock. A read parks under the same lock, and
- * inspects the mark after that. So the read sees the mark, or the close finds the read in the
- * list. */
+ * the close of the edo_io can wake it. The close sets its mark in the claims, and then wakes the
+ * list under the lock. A read parks under the same lock, and inspects the mark after that. So the
+ * read sees the mark, or the close finds the read in the list. */
 #include <edo/features.h>
 
 #if EDO_HAS_IO

@@ -10,10 +10,10 @@ enum {
 
 /* ---- room ---- */
 
-/* Extends the buffer to the end of the block, if no other slice or buffer has a part of the block.
- * Returns: whether `size` more bytes fit then. The function moves the buffer's bytes to the front
- * of the block only if the unused part before them is at least as large. So the moves cost at most
- * one moved byte for each byte that was taken from the front. */
+/* Extends the buffer to the end of the block, if no other slice or buffer uses the block. Moves the
+ * bytes to the front of the block only if the unused part before them is at least as large. So the
+ * moves cost at most one moved byte for each byte taken from the front. Returns: whether there is
+ * room for `size` more bytes. */
 static bool reclaim(edo_buffer *buffer, size_t size)
 {
     edo__block *block = buffer->block;
@@ -34,10 +34,9 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Computes the size of the next block. The size is at least twice the number of bytes in the
- * buffer. It need not be twice the size of the last block, because other buffers may have parts of
- * that block. But it is at least the size of the last block, up to MOST_KEPT. So a buffer whose
- * bytes were split off does not begin again with a small block. */
+/* Computes the size of the next block: at least twice the bytes in the buffer. The size is also at
+ * least the size of the last block, up to MOST_KEPT. So a buffer whose bytes were split off does
+ * not begin again with a small block. */
 static size_t next_size(const edo_buffer *buffer, size_t size)
 {
     size_t last = buffer->block ? buffer->block->size : LEAST_BLOCK;

@@ -102,9 +102,8 @@ static edo_op begin_write(edo_io *io, edo_chain *chain)
     return edo_writev(io, chain->slices + chain->first, (int)count);
 }
 
-/* Writes the chain by one inner write after the other. After each inner write, removes the written
- * bytes from the chain, because the write may have ended inside a slice. No slice changes while an
- * inner write is in flight. */
+/* Writes the chain by one inner write after the other. Each written byte is removed from the chain
+ * before the next inner write, because an inner write may end inside a slice. */
 static edo_poll chain_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

@@ -79,8 +79,7 @@ static void fail(edo_copier *copier, int64_t error)
     if (!copier->failure) copier->failure = (int32_t)error;
 }
 
-/* Whether the next bytes are spliced. Splicing must be on, the memory must be empty, and no write
- * may be in flight. */
+/* Whether the next bytes are spliced. */
 static bool splices(edo_copier *copier)
 {
     if (copier->splice != EDO__SPLICE_ON || copier->start != copier->end) return false;
@@ -234,7 +233,7 @@ static int begin_write(edo_copier *copier, edo_cx *cx)
     }
     if (!copier->piped) return begin_watch(copier);
     if (cx->fate == EDO_LIVE) return drain_pipe(copier, cx);
-    copier->writing = edo__io_writable(copier->to); // cancelled: its poll answers -ECANCELED
+    copier->writing = edo__io_writable(copier->to); // this poll is cancelled, and ends the wait
     return WAITS;
 }
 

@@ -1,5 +1,4 @@
-/* Transfers on connections in memory that do not wait. These functions are called outside of
- * tasks. */
+/* Transfers that do not wait, on connections in memory. Called outside of tasks. */
 #pragma once
 
 #include <edo/streams.h>

@@ -135,9 +135,8 @@ static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
     return n > 0 ? edo__sys_write_at(copy->to, piece, (size_t)n, copy->offset) : n;
 }
 
-/* Lets the system copy. Copies through memory if the system cannot copy the file, or if the system
- * has copied nothing. The system copies nothing if it does not know the size of the file, as in
- * /proc. */
+/* Lets the system copy. Copies through memory if the system cannot copy the file, or has copied
+ * nothing because the size of the file is unknown (/proc). */
 static int64_t copy_once(edo_file_copy *copy, uint64_t size)
 {
     int64_t n = copy->from.start ? -EINVAL

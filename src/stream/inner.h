@@ -1,8 +1,7 @@
 /* Inner operations. A reader, writer, copy or wrapper stores an operation on its stream, called the
- * inner operation. The user's operation on the reader (or writer, copy, wrapper) is the outer
- * operation, and polls the inner operation. So a cancellation of the outer operation reaches the
- * inner operation, and no wait list is needed. When the outer operation ends, no inner operation is
- * in flight. */
+ * inner operation. The user's operation is the outer operation, and polls the inner operation. So a
+ * cancellation of the outer operation reaches the inner operation, and no wait list is needed. When
+ * the outer operation ends, no inner operation is in flight. */
 #pragma once
 
 #include <edo/io.h>
@@ -25,8 +24,8 @@ static inline edo_poll edo__inner_poll(edo_op *inner, edo_cx *cx, int64_t *ret_r
     return EDO_READY;
 }
 
-/* Value of an object's `user` after the object's close. A later call, which is misuse, finds this
- * value as long as the object's memory is in the quarantine. */
+/* Value of an object's `user` after the close of the object. While the object's memory is in the
+ * quarantine, a later call finds this value, and reports the misuse. */
 #define EDO__USER_CLOSED ((const edo_op *)(uintptr_t)1)
 
 /* Ends the process if the object was closed. */

@@ -1,8 +1,8 @@
 /* Reads into memory that is allocated when bytes have arrived.
  *
  * A read of a descriptor is tried at once, into fresh memory. If the read would block, the memory
- * is freed, and the operation waits by a poll request, like edo_finish(). Poll requests work the
- * same with all drivers.
+ * is freed, and the operation waits by a poll request. Poll requests work the same with all
+ * drivers.
  *
  * Any other stream needs memory before its step. So the operation becomes a plain read, and
  * ret_lent is stored in front of the memory. */

@@ -161,9 +161,9 @@ static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
     return poll;
 }
 
-/* Whether to read directly into the user's buffer. This is done once the buffer contains as many
- * bytes as the reader's memory has room for. The buffer doubles each time it grows, so from then on
- * it grows by enough for large reads. */
+/* Whether to read directly into the user's buffer. This begins when the buffer has as many bytes as
+ * the reader's memory can hold. The buffer doubles when it grows, so its room is then enough for
+ * large reads. */
 static bool goes_past(const edo_reader *reader, const edo_op *op)
 {
     const edo_buffer *buffer = op->data;
@@ -176,8 +176,8 @@ static edo_poll read_more(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
                                  : edo__reader_fill(reader, cx, ret_n);
 }
 
-/* Performs one step of edo_read_until() and of similar operations. Bytes ahead are moved first,
- * even after a cancellation. */
+/* Performs one step of a read into the user's buffer. Bytes ahead are moved first, even after a
+ * cancellation. */
 static edo_poll until_step(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_result)
 {
     for (;;) {

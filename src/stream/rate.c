@@ -30,8 +30,8 @@ typedef struct rated {
     token_bucket buckets[EDO__SIDES];
 } rated;
 
-/* Computes the time that bytes take at the rate, in ns. The time is rounded up, so that the time of
- * a full bucket converts back to all bytes of the bucket. */
+/* Computes the time that bytes take at the rate, in ns. The time is rounded up, so that level_of()
+ * finds all bytes in a full bucket. */
 static int64_t time_of(const token_bucket *self, uint64_t bytes)
 {
     return (int64_t)((bytes * SECOND + self->rate - 1) / self->rate);
@@ -58,7 +58,7 @@ static uint64_t wanted_by(const token_bucket *self, const edo_op *op)
 }
 
 /* Waits until the bucket holds `wanted` bytes. The closer sets CLOSED, and then takes the lock to
- * wake the waiters. So either the closer finds this operation, or this step finds CLOSED. */
+ * wake the waiters. So the closer finds this operation in the list, or this step finds CLOSED. */
 static edo_poll wait_for_bytes(rated *self, token_bucket *bucket, edo_op *op, edo_cx *cx,
                                uint64_t wanted)
 {
@@ -115,8 +115,8 @@ static void rate_hang_up(edo_io *io)
     edo__wakes_commit(&wakes);
 }
 
-/* Makes a bucket. The default burst is the number of bytes per tenth of a second. A burst is at
- * least the number of bytes per nanosecond. If that number exceeds the largest burst, there is no
+/* Makes a bucket. The default burst is the number of bytes per tenth of a second, and the least
+ * burst is the number of bytes per nanosecond. If the least burst exceeds MOST_BURST, there is no
  * limit. */
 static token_bucket bucket_of(edo_rate rate)
 {

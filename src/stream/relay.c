@@ -85,8 +85,8 @@ static bool go_on(edo_relay *relay, edo_cx *cx)
     return is_done > was_done && is_done < 2 ? go_on(relay, cx) : is_done == 2;
 }
 
-/* Result of the operation. If a direction has failed, the result is the error of that direction.
- * The other direction was stopped because of this error, and has -ECANCELED. */
+/* Result of the operation. If a direction has failed, the result is its error, which has stopped
+ * the other direction with -ECANCELED. */
 static int64_t result_of(const edo_relay *relay)
 {
     int64_t first = relay->status[0], second = relay->status[1];

@@ -33,8 +33,6 @@ static int64_t take(const edo_op *op)
     return (int64_t)(edo__request_of(op) == EDO__WRITEV ? sum(op) : edo__asked(op));
 }
 
-/* Copies the requested number of bytes to the operation, or all remaining bytes if they are
- * fewer. */
 static int64_t give(giver *self, const edo_op *op)
 {
     size_t size = edo__asked(op), done = 0;

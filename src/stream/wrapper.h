@@ -1,5 +1,5 @@
 /* Common parts of streams around other streams. Each kind of wrapper embeds an edo__wrapper as its
- * first member. The kind's edo__io_ops has the functions below, except where the kind differs. */
+ * first member. The kind's edo__io_ops contains functions of its own or the functions below. */
 #pragma once
 
 #include <edo/streams.h>

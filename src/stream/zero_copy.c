@@ -2,8 +2,7 @@
  *
  * After each send without a copy, the socket reports that the memory of the send is released. An
  * operation counts its sends, and ends when all of them were reported. One operation at a time
- * writes to a stream, so all reports of a socket belong to that operation. The operation need not
- * match the numbers in the reports with its sends.
+ * writes to a stream, so all reports of a socket belong to that operation.
  *
  * The operation uses poll requests to wait for room in the socket and for reports. Poll requests
  * work the same with all drivers. A report in the queue is an event of the kind "error". The
@@ -23,9 +22,9 @@ enum {
     LEAST = 16 * 1024, // bytes; for fewer, pinning the memory costs more than the copy
     PAUSE = 10000000,  // ns; between tries when there is nothing to wait for
 
-    /* States of a stream, stored in the write side's member `way`. Sockets do not use this member
+    /* States of a stream, stored in the write side's member `way`, which sockets do not use
      * otherwise. If a report says that the kernel has copied the bytes after all, the state rises
-     * by 1. Any other report sets the state to ON. At OFF, no further send goes without a copy. */
+     * by 1. Any other report sets the state to ON. At OFF, all further sends copy the bytes. */
     NEW = 0,
     ON = 1,
     OFF = ON + 8,
@@ -156,10 +155,9 @@ static int64_t result_of(const edo_op *op)
     return rest_of(op) ? -ECANCELED : (int64_t)op->progress;
 }
 
-/* Waits for an event. While sends are unreleased, the operation waits even if it has to end. In two
- * cases it pauses instead of making a poll request: a closed stream parks no operation, and after a
- * hang-up every poll request ends at once. A pause is enough, because the reports then arrive
- * soon. */
+/* Waits for an event. An operation with unreleased sends waits even if it has to end. It pauses if
+ * no event can wake it: a closed stream parks no operation, and after a hang-up every poll request
+ * ends at once. */
 static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
 {
     bool is_idle = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
@@ -176,8 +174,8 @@ static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
     return EDO_PENDING;
 }
 
-/* Continues an operation. Returns: EDO_PENDING; or EDO_READY: no send is unreleased, and all bytes
- * were sent, or the operation has failed or has to end. */
+/* Continues an operation. Returns: EDO_PENDING; or EDO_READY: the operation is over, and no send is
+ * unreleased. */
 static edo_poll go_on(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {

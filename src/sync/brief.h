@@ -1,6 +1,6 @@
 /* A lock of four bytes for critical sections of a few dozen instructions, such as those of a
- * channel, or of a queue of requests for a lock. One kind of section is longer. A section that
- * wakes all waiters of an object takes about ten nanoseconds per waiter.
+ * channel, or of a queue of requests for a lock. A section that wakes all waiters of an object is
+ * longer: it takes about ten nanoseconds per waiter.
  *
  * A critical section under a brief lock costs one read-modify-write, because the release is a plain
  * store. A lock of base/lock.h costs two. The price is that the waiters of a brief lock spin. So a

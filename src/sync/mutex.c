@@ -67,9 +67,8 @@ static bool take_for_another(edo_mutex *mutex)
     return false;
 }
 
-/* Computes the WAITERS bit of the next word. Called under the lock of the queue. Caller: the
- * holder, or a cancelled request that has left the queue. Returns: WAITERS if the queue is not
- * empty, else 0. */
+/* Returns: the WAITERS bit of the next word. Called under the lock of the queue. Caller: the
+ * holder, or a cancelled request that has left the queue. */
 static uint32_t waiters_bit(edo_mutex *mutex)
 {
     return edo__wait_list_is_empty(waiters_of(mutex)) ? 0 : EDO__MUTEX_WAITERS;
@@ -90,8 +89,8 @@ static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
     edo_store_release(&mutex->word, locked | woken | waiters_bit(mutex));
 }
 
-/* Passes the wake of a cancelled waiter on. Serves the next waiter if the mutex is free. Called
- * under the lock of the queue. */
+/* Passes the wake of a cancelled waiter on to the next waiter, if the mutex is free. Called under
+ * the lock of the queue. */
 static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 {
     uint32_t word = edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WOKEN);

@@ -1,7 +1,5 @@
 /* Notify. The lock guards all state: the permit, the generation, and the waiting operations. The
- * lock is a brief lock (brief.h). So a notification and a wait cost one read-modify-write each. A
- * fast path that tests a bit for waiters without the lock would cost a second read-modify-write per
- * wait.
+ * lock is a brief lock (brief.h), so a notification and a wait cost one read-modify-write each.
  *
  * The permit is stored only while no operation waits. edo_try_notified() reads the permit without
  * the lock, and takes it under the lock. Every notification takes the lock. So the taker of a
@@ -10,10 +8,9 @@
  *
  * The generation counts the calls of edo_notify_waiters(). An operation stores (in its length) the
  * generation at which it was made. An operation whose first poll is in a later generation has been
- * notified. A call does not notify the operations that are made in the generation that it begins.
- * But the maker of such an operation reads the generation (acquire), and so sees the writes that
- * precede the call. So a task misses no notification if it first makes the operation and then tests
- * the condition. */
+ * notified. An operation made after a call is not notified by that call. But its maker reads the
+ * generation (acquire), and so sees the writes before the call. So a task misses no notification if
+ * it first makes the operation and then tests the condition. */
 #include <edo/notify.h>
 
 #include "base/base.h"

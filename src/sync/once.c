@@ -47,8 +47,7 @@ static edo_op *first_to_enter(edo__wait_list *waiters)
     return op;
 }
 
-/* Makes the next waiter of edo_once_enter() the maker if the word is 0. The value 0 means that
- * there is no maker, and the once is not done. */
+/* If the once has no maker and is not done, makes the next waiter of edo_once_enter() the maker. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_once *once = object;

@@ -65,9 +65,8 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
     return (edo__wait_list *)(void *)waiters;
 }
 
-/* Ends the object. Waits until no other thread is inside a call that has served a request. Such a
- * call changes the object and its word only under the lock. By one of these changes, the thread
- * that ends the object may have become the last user. This function takes the lock, so it waits
- * until that call has released the lock. Aborts, in the name of `call`, if there are waiters or the
- * object is in use. */
+/* Ends the object. The caller may be here because another thread has served its request. That
+ * thread may still hold the lock. So this function takes the lock, after which the thread does not
+ * access the object any more. Aborts, in the name of `call`, if there are waiters or the object is
+ * in use. */
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);

@@ -39,8 +39,8 @@ int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
 
 /* ---- the operation, under the lock ---- */
 
-/* Enqueues a receive. again: true: the receive was woken, but another receive took the value. The
- * woken receive then returns to the front of the queue. */
+/* Enqueues a receive. again: whether another receive took the value for which this receive was
+ * woken. This receive then returns to the front of the queue. */
 static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
 {
     edo__wait_list *receivers = &channel->receivers;
@@ -75,8 +75,7 @@ static int64_t recv_step(edo__channel *channel, edo_op *op, edo_cx *cx, edo__wak
 
 /* ---- the operation ---- */
 
-/* Whether the receive may take a claimed value without the lock. The channel must be an mpsc
- * channel. The receive must be live, must not be enqueued, and must ask for one value. */
+/* Whether the receive may take a claimed value without the lock. */
 static bool is_plain(const edo__channel *channel, const edo_op *op, const edo_cx *cx)
 {
     return channel->has_one_receiver && op->length == 1 && cx->fate == EDO_LIVE &&

@@ -18,8 +18,8 @@ static bool admits(uint64_t word, const edo_op *op)
 }
 
 /* Computes the next word. Starts with `word`, and admits requests from the front of the queue until
- * one must wait, so adjacent readers are admitted together. Clears WAITERS if no request remains.
- * Called under the lock. *ret_count: number of admitted requests. */
+ * one must wait. Clears WAITERS if no request remains. Called under the lock. *ret_count: number of
+ * admitted requests. */
 static uint64_t admit(const edo__wait_list *waiters, uint64_t word, uint32_t *ret_count)
 {
     edo_op *op = edo__wait_first(waiters);

@@ -36,9 +36,9 @@ static void note_no_waiters(edo_semaphore *semaphore)
 
 /* Takes settled permits. Called under the lock, while WAITERS is set. Returns: false: too few
  * permits are settled. The subtraction may be relaxed, because the lock orders the release of each
- * settled permit before the subtraction. There are two kinds of settled permits. A permit of the
- * first kind was settled under the lock. A permit of the second kind was in the word when a request
- * set WAITERS, under the lock. That request has acquired the release of the permit. */
+ * settled permit before the subtraction. A settled permit was settled under the lock, or was in the
+ * word when a request set WAITERS under the lock. That request has acquired the release of the
+ * permit. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
     edo_plain_write(&semaphore->settled);

@@ -8,8 +8,8 @@
  * Otherwise the waiter is in the kernel's queue when the wake comes.
  *
  * If exactly 2^32 notifications came between a waiter's read of the sequence and its sleep, the
- * waiter would miss the last one. The waiter would have to be preempted for minutes, because 2^32
- * notifications take that long.
+ * waiter would miss them. But the waiter would have to be preempted for the minutes that so many
+ * notifications take.
  *
  * Orders. All operations are relaxed, because the mutex guards the condition. */
 #include "base/base.h"

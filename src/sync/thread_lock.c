@@ -3,9 +3,8 @@
 
 #include "base/base.h"
 
-/* Limits of spins, in pauses of the processor. A pause takes about 40 ns. A read of the word takes
- * the word's cache line away from the holder. A long spin reads more rarely, because a read costs
- * the holder more time than it saves the waiter. */
+/* Limits of spins, in pauses of the processor. A pause takes about 40 ns. A long spin reads the
+ * word more rarely, because each read takes the word's cache line away from the holder. */
 enum {
     MAX_SPINS = 64, // per spin: about the cost of a sleep and a wake
     MIN_SPINS = 4,  // enough to detect that spins succeed again

@@ -1,7 +1,7 @@
 /* Shared parts of the locks for plain threads: spins, sleeps, and checks.
  *
- * Checks. A lock operation calls the checks if edo__thread_are_checked() returns true. That
- * function returns the same value for every lock and every call of the process. */
+ * Checks. A lock operation calls the checks if edo__thread_are_checked() returns true. The answer
+ * is the same for all locks, and never changes in a process. */
 #pragma once
 
 #include <edo/thread_locks.h>

@@ -64,8 +64,8 @@ static bool wake_writer(edo_thread_rwlock *rwlock)
 }
 
 /* Wakes sleepers after an unlock that has left the lock free. word: the value that the unlock has
- * left. A CAS fails if another thread has locked meanwhile. That thread then serves the sleepers at
- * its unlock. The first CAS also fails if one more thread waits, and is then repeated. */
+ * left. If another thread has locked meanwhile, a CAS fails, and that thread serves the sleepers at
+ * its unlock. The first CAS is repeated if it fails because one more thread waits. */
 static void serve(edo_thread_rwlock *rwlock, uint32_t word)
 {
     while (is_free(word) && (word & WRITERS_WAITING)) {

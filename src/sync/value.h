@@ -24,8 +24,8 @@ static inline void edo__check_value(const edo_op *op, const void *value)
     if (value) edo__check_memory(op->base.ops->name, value, "place of the value");
 }
 
-/* Performs the check of edo__check_value() for an attempt, which may be followed by a wait. Debug
- * builds only. */
+/* Checks the value of an attempt like edo__check_value(), because a wait may follow. Debug builds
+ * only. */
 static inline void edo__check_attempt(const char *call, const void *value)
 {
     if (EDO_DEBUG) edo__check_memory(call, value, "place of the value");
