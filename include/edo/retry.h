@@ -105,8 +105,8 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
  *     edo_hedge_init(&self->hedge, edo_ms(20), &self->ask[0].base, sizeof self->ask[0], 2);
  *     edo_await_on(rc, &self->hedge.base);
  *
- * Each attempt runs, because it owns its arguments. An attempt that has not begun when another one
- * wins, or when the hedge is cancelled, is cancelled from its first poll on.
+ * Every attempt is polled, because it owns its arguments. An attempt that begins after another one
+ * has won, or after the hedge was cancelled, is cancelled from its first poll on.
  * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. */
 typedef struct edo_hedge {
     edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private

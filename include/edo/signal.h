@@ -25,10 +25,10 @@
  * handler. The streams then get events only if the new handler calls the old handler. edo_run()
  * does not handle SIGINT or SIGTERM while the program has a stream of that signal.
  *
- * Masks. The library changes no signal mask, with one exception: edo_signal_open() unblocks the
- * signal in the calling thread, because a process may be started with blocked signals. The handler
- * runs on the alternate stack if the thread has one (SA_ONSTACK), restarts system calls
- * (SA_RESTART), and preserves errno.
+ * Masks. Only edo_signal_open() changes a signal mask: it unblocks the signal in the calling
+ * thread, because a process may be started with blocked signals. The handler runs on the alternate
+ * stack if the thread has one (SA_ONSTACK), restarts system calls (SA_RESTART), and preserves
+ * errno.
  *
  * fork(). The child has the earlier handlers, and no streams: the streams of the parent answer
  * -ESTALE there, and may be closed.

@@ -27,9 +27,8 @@ typedef struct edo_spawn_options {
     void *user;           // returned by edo_task_user()
     edo_context *context; // the task takes a reference; NULL: the spawning task's context
     edo_runtime *runtime; // NULL: edo_current_runtime()
-    uint32_t
-        pinned;   // 1 + number of the only worker that may run the task; 0: any; see edo_spawn_on()
-    bool metrics; // the task counts its polls and times: edo_task_metrics_read()
+    uint32_t pinned;      // 1 + number of the worker of edo_spawn_on(); 0: not pinned
+    bool metrics;         // the task counts its polls and times: edo_task_metrics_read()
     void *reserved[4];
 } edo_spawn_options;
 
