@@ -227,9 +227,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Each of these calls closes an end. The close of the last sender aborts while a send, a
- * reservation or an edo_sender_closed() waits. The close of the last receiver aborts while a
- * receive waits.
+/* The close of the last sender aborts while a send, a reservation or an edo_sender_closed() waits.
+ * The close of the last receiver aborts while a receive waits.
  * Thread: any. */
 #define edo_sender_close(tx)        edo__close_end(tx, edo__sender_close((tx)->edo_tx))
 #define edo_receiver_close(rx)      edo__close_end(rx, edo__receiver_close((rx)->edo_rx))

@@ -75,8 +75,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_canonical(const char *path, char *buffer, s
 
 /* ---- metadata by path ---- */
 
-/* These calls read metadata. For a symlink, edo_path_info() reads the metadata of the file behind
- * the symlink, and edo_path_link_info() reads the metadata of the symlink itself.
+/* edo_path_info() follows a symlink. edo_path_link_info() reads the metadata of the symlink itself.
  * Result: 0; -ENOENT; -ENOTDIR. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_info_at(edo_file *dir, const char *path, edo_info *ret_info);
 EDO_API EDO_MUST_USE edo_op edo_path_info(const char *path, edo_info *ret_info);

@@ -47,9 +47,9 @@ enum {
 
 EDO_API extern const edo_future_ops edo__event_wait_ops;
 
-/* These functions set, reset and test the event. A manual event admits all waits until it is reset.
- * An automatic event admits the first waiter, or else the next wait. The admitted wait resets the
- * event. Two sets without a wait in between count as one.
+/* A manual event admits all waits until it is reset. An automatic event admits the first waiter, or
+ * else the next wait. The admitted wait resets the event. Two sets without a wait in between count
+ * as one.
  * Thread: any. */
 EDO_API void edo_event_set(edo_event *event);
 EDO_API void edo_event_reset(edo_event *event);

@@ -237,7 +237,7 @@ EDO_API bool edo_in_fiber(void);
  * edo_fiber_shield(). */
 EDO_API bool edo_fiber_is_cancelled(void);
 
-/* Begins clean-up: later waits work although the fiber was cancelled, unless it was aborted. */
+/* Begins clean-up: later waits work although the fiber was cancelled. An abort still ends them. */
 EDO_API void edo_fiber_shield(void);
 
 /* Free bytes of the stack, without the guard. */

@@ -83,8 +83,8 @@ enum {
  * uses 0666.
  * Result: 0 with *ret_file; -EINVAL for NULL, or flags that contradict each other; -ENOENT,
  * -EACCES, -EMFILE, ...; -ENOMEM.
- * Cancel: prompt until it begins, and while it waits for the other end of a pipe; a file that was
- * opened nevertheless is the result. */
+ * Cancel: prompt until it begins, and while it waits for the other end of a pipe. If the file was
+ * opened nevertheless, the result is 0. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_at(edo_file *dir, const char *path, uint32_t flags,
                                              uint32_t mode, edo_file **ret_file);
 EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file);
@@ -173,8 +173,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_se
 
 /* ---- size and disk ---- */
 
-/* These calls write the file to the disk. edo_file_sync() writes all of the file.
- * edo_file_sync_data() writes only the parts that are needed to read the data again.
+/* edo_file_sync() writes all of the file to the disk, and edo_file_sync_data() only what is needed
+ * to read the data again.
  * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);

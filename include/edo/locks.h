@@ -333,8 +333,8 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* These functions unlock the lock. edo_rwlock_unlock_read() aborts if the lock is not held for
- * reading, and edo_rwlock_unlock_write() aborts if the lock is not held for writing.
+/* edo_rwlock_unlock_read() aborts if the lock is not held for reading, and
+ * edo_rwlock_unlock_write() if it is not held for writing.
  * Thread: that of the task that locked the lock, or the plain thread that locked it. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {

@@ -27,7 +27,7 @@
  * the places:
  *   - a thread locks a lock that it holds already,
  *   - a thread unlocks, or waits with, a lock that it does not hold,
- *   - threads wait for each other in a circle, without limits: a line for each of them,
+ *   - threads wait for each other in a circle, without time limits (each of them gets a line),
  *   - a thread ends while it holds a lock,
  *   - a poll of a task returns while its thread holds a lock that was locked in that poll (only in
  *     debug builds).
@@ -334,7 +334,7 @@ EDO_END_DECLS
 #define edo_thread_rwlock_try_write(rwlock)                                                        \
     edo__thread_rwlock_try_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_write"))
 
-/* These calls unlock. Thread: a holder of that kind. */
+/* Thread: a reader, or the writer. */
 #define edo_thread_rwlock_unlock_read(rwlock)                                                      \
     edo__thread_rwlock_unlock_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_read"))
 #define edo_thread_rwlock_unlock_write(rwlock)                                                     \

@@ -37,9 +37,9 @@ typedef struct edo_interval {
     edo_missed missed;
 } edo_interval;
 
-/* These functions prepare an interval. The first tick is due after one period, or at `first`. A
- * period below 1 is misuse, which aborts. Thread: any; edo_interval_init() reads edo_now(), so call
- * it in the runtime that uses the interval. */
+/* The first tick is due after one period, or at `first`. A period below 1 is misuse, which aborts.
+ * Thread: any; edo_interval_init() reads edo_now(), so call it in the runtime that uses the
+ * interval. */
 EDO_API void edo_interval_init(edo_interval *interval, int64_t period, edo_missed missed);
 EDO_API void edo_interval_init_at(edo_interval *interval, int64_t first, int64_t period,
                                   edo_missed missed);

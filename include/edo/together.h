@@ -152,9 +152,9 @@ EDO_END_DECLS
 #define edo_drop_items(s, fn, fn_context)                                                          \
     ((void)((s)->edo_impl.hold.drop = (fn)), (void)((s)->edo_impl.hold.context = (fn_context)))
 
-/* These operations end a stream. They cancel the stream's operations in flight, wait until these
- * have ended, and drop the items that the stream holds. The stream must not be pulled afterwards.
- * edo_merge_end() also ends maps of streams.
+/* Each of these operations cancels the stream's operations in flight, waits for their ends, and
+ * drops the items that the stream holds. The stream must not be pulled afterwards. edo_merge_end()
+ * also ends maps of streams.
  * Result: 0. Cancel: waits; the stream ends nevertheless. */
 #define edo_merge_end(s)     edo__end(&(s)->edo_impl.hold, NULL)
 #define edo_zip_end(s)       edo__end(&(s)->edo_impl.set.hold, NULL)

@@ -89,8 +89,8 @@ EDO_END_DECLS
 /* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
  * the macro returns. edo_wait_select() chooses the future that it polls first at random.
  * edo_wait_select_biased() polls from left to right.
- * Returns: the winner's position from 0; -ECANCELED if the fiber was cancelled and there is no
- * winner. */
+ * Returns: the winner's position from 0; without a winner, -ECANCELED if the fiber was cancelled,
+ * -ETIMEDOUT if the limit of an edo_wait_within() had passed. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
