@@ -249,8 +249,8 @@ EDO_API size_t edo_fiber_stack_room(void);
  * any. */
 EDO_API void edo_fiber_probe(size_t bytes);
 
-/* Greatest depth of the stack since the last edo_fiber_trim(), in bytes from the high end of the
- * stack's memory, rounded up to whole pages. An earlier fiber on the same stack counts too. Costs a
+/* Greatest depth of the stack since the last edo_fiber_trim(): bytes of whole pages, from the high
+ * end of the stack's memory. Pages that an earlier fiber used on the same stack count, too. Costs a
  * system call.
  * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);

@@ -54,8 +54,8 @@ EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
  * before that attempt. The pauses grow at random, so that callers that failed together do not try
  * again together. Each pause lasts between `least` and three times the previous pause, and at most
  * `most` (decorrelated jitter).
- * Result: 1: the pause is over, so try again. 0, without a pause: `result` is final. It is not a
- * failure (>= 0), or it is not worth another attempt, or no attempt, time or budget is left.
+ * Result: 1: the pause is over, so try again. 0, without a pause: `result` is final, because it is
+ * not a failure (>= 0) or not worth another attempt, or because no attempt, time or budget is left.
  * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
 

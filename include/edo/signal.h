@@ -76,8 +76,8 @@ EDO_API EDO_MUST_USE edo_op edo_signal_next(edo_signal *signal, edo_signal_event
 EDO_API int edo_try_signal_next(edo_signal *signal, edo_signal_event *ret_event);
 
 /* Waits for one SIGINT (Ctrl-C) that arrives after the operation's first poll. Between two such
- * operations the earlier action for SIGINT is in force. If this is the default action, a Ctrl-C
- * ends the process. So a loop should use a stream instead.
+ * operations a Ctrl-C has its earlier effect: by default, it ends the process. So a loop should use
+ * a stream instead.
  * Result: 1; errors as edo_signal_open(). Cancel: prompt; no event is taken. */
 EDO_API EDO_MUST_USE edo_op edo_ctrl_c(void);
 

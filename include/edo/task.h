@@ -116,9 +116,9 @@ EDO_API void edo_set_context(edo_context *context);
 /* ---- backtraces ---- */
 
 /* Calls `visit` for every frame and operation in which the task waits, outermost first.
- * Returns: 0; -ESRCH if the task has ended; -EBUSY while the task is being polled or inspected, and
- * the caller should try again. For a task that yields all the time, the first calls answer -EBUSY,
- * except on the owner of a current-thread runtime.
+ * Returns: 0; -ESRCH if the task has ended; -EBUSY while the task is being polled or inspected: try
+ * again. For a task that yields all the time, the first calls answer -EBUSY, except on the owner of
+ * a current-thread runtime.
  * Thread: any that holds the handle. The task cannot run meanwhile, so `visit` must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);

@@ -199,10 +199,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
 
 /* ---- descriptors ---- */
 
-/* Bytes of a control for `count` descriptors, at most 253. The system rounds a record up to 8
- * bytes. So a control for an odd number of descriptors has room for one more, and receives one more
- * if the peer has sent it. edo_control_take_fds() with room for `count` closes the additional
- * one. */
+/* Bytes of a control for `count` descriptors, at most 253. For an odd count, the system's rounding
+ * leaves room for one more descriptor, which a peer may send. edo_control_take_fds() with room for
+ * `count` closes that descriptor. */
 #define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
 /* Adds descriptors, as one record, to a message that will be sent. A message may have one such
