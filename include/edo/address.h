@@ -16,7 +16,8 @@
  * beginning of a path is written in the same way. Names of hosts are looked up by edo_lookup()
  * (edo/net.h).
  *
- * No function here allocates, waits or fails except where its comment says so. Thread: any.
+ * No function here allocates or waits. A function fails only where its comment says so.
+ * Thread: any.
  */
 #pragma once
 
@@ -46,7 +47,7 @@ typedef struct edo_address {
  * Returns: 0; -EINVAL; -ENAMETOOLONG for the name of a Unix socket. */
 EDO_API EDO_MUST_USE int edo_address_parse(const char *text, edo_address *ret_address);
 
-/* Parses an IP address without a port and brackets: "127.0.0.1", "::1", "fe80::1%eth0".
+/* Parses an IP address without port or brackets: "127.0.0.1", "::1", "fe80::1%eth0".
  * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_address_parse_ip(const char *text, uint16_t port,
                                               edo_address *ret_address);

@@ -40,9 +40,9 @@
 #endif
 #endif
 
-/* A macro that takes a function and its arguments passes __VA_ARGS__ on, followed by a comma. So
- * the `...` of the next macro always gets at least one argument, as ISO C demands. __extension__
- * silences -pedantic about the GNU extensions. */
+/* Many macros below end a call with `__VA_ARGS__, )`. The empty last argument is for ISO C, in
+ * which the `...` of the called macro needs at least one argument. __extension__ silences -pedantic
+ * about the GNU extensions. */
 
 /* ---- the frame ---- */
 
@@ -59,8 +59,9 @@ typedef struct edo_frame_head {
     int32_t winner; // index of the winner of edo_select(), edo_any() and their variants
 } edo_frame_head;
 
-/* Head of a frame. Names the async functions that edo_call() calls, because their frames share one
- * slot with the operations: edo_frame(struct head head; struct body body;). */
+/* Head of a frame. The arguments are the frames of the async functions that edo_call() calls:
+ * edo_frame(struct head head; struct body body;). These frames and the operations share one
+ * slot. */
 #define edo_frame(...)                                                                             \
     edo_future base;                                                                               \
     edo_frame_head edo_head;                                                                       \
@@ -184,8 +185,8 @@ label:                                                                          
             EDO_PENDING                                                                            \
         }
 
-/* Stores the line of an await, before the operation is constructed, so that an abort in the
- * constructor names this line. */
+/* Stores the line of an await before the operation is constructed: an abort in the constructor
+ * names this line. */
 #define edo__note_line() (self->base.line = __LINE__)
 
 /* Rejects an unsigned variable, in which an error would look like a large result. */
@@ -195,8 +196,8 @@ label:                                                                          
 
 /* A signal handler may inspect the frame between any two instructions (see edo/dump.h). So an
  * awaited future is complete before it is linked, and unlinked before it is reused. The fences make
- * the compiler keep that order. The processor keeps the order anyway for a handler on the same
- * thread. */
+ * the compiler keep that order. The handler runs on the same thread, so the processor needs no
+ * fence. */
 #define edo__link_slot()                                                                           \
     do {                                                                                           \
         __atomic_signal_fence(__ATOMIC_RELEASE);                                                   \
@@ -292,10 +293,10 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* As edo_call(), with the callee's frame on the heap, for recursion. If there is no memory, lhs is
- * -ENOMEM, the function is not called, and the arguments still belong to the caller. Each call is
- * polled inside its caller's poll, so the thread's stack limits the depth of a recursion. A stack
- * of 8 MiB has room for tens of thousands of calls. If the recursion is too deep, lhs is -ENOMEM
- * too, and the log gets a line. */
+ * -ENOMEM, the function is not called, and the arguments still belong to the caller. The thread's
+ * stack limits the depth of a recursion, because each call is polled inside its caller's poll. A
+ * stack of 8 MiB has room for tens of thousands of calls. A deeper recursion also fails with
+ * -ENOMEM, and the log gets a line. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -343,15 +344,14 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
  * the macro returns. edo_select() chooses the future that it polls first at random.
  * edo_select_biased() polls from left to right.
- * which: the winner's position from 0. -ECANCELED if every future was cancelled because the
- * function was cancelled. -ETIMEDOUT if every future was cancelled because the limit of an
- * edo_within() had passed. */
+ * which: the winner's position from 0. Without a winner: -ECANCELED if the function was cancelled,
+ * -ETIMEDOUT if the limit of an edo_within() had passed. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The other futures are kept, which means that they
- * are polled at every await of this function. When the function returns, it cancels its kept
- * futures and waits for their ends. which: as edo_select(). */
+/* Waits until one future is ready: the winner. The other futures are kept: every await of this
+ * function polls them, too. When the function returns, it cancels its kept futures and waits for
+ * their ends. which: as edo_select(). */
 #define edo_any(which, ...) edo__choose(which, edo__poll_any, __VA_ARGS__)
 
 #define edo__choose(which, poll, ...)                                                              \
@@ -445,10 +445,9 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a task that only the given worker runs. No helper runs the task. Workers are numbered as
- * by edo_worker_index(). Tasks pinned to the same worker never run at the same time, so all of them
- * wait while one of them computes for a long time. Worker 0 of a current-thread runtime is the
- * thread that turns the runtime.
+/* Starts a task that only the given worker runs. Workers are numbered as by edo_worker_index().
+ * Tasks pinned to one worker never run at the same time: while one of them computes for a long
+ * time, the others wait. Worker 0 of a current-thread runtime is the thread that turns the runtime.
  * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, ...)                                                        \
     edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))

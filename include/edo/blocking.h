@@ -4,9 +4,9 @@
  *     ...
  *     edo_await(rc, edo_blocking(digest, &self->file));     // other tasks run meanwhile
  *
- * A job is an operation, and the operation itself lies in the pool's queue. So a wait for a thread
- * allocates nothing. A job can be cancelled until a thread begins to run it. From then on the job
- * runs to its end, and a cancelled operation waits for that end.
+ * A job is an operation that itself lies in the pool's queue, so a wait for a thread allocates
+ * nothing. A job can be cancelled until a thread begins to run it. From then on the job runs to its
+ * end, and a cancelled operation waits for that end.
  *
  * A pool consists of a bounded queue and at most max_threads threads. A thread is started when a
  * job needs one and ends after keep_alive without a job. Jobs start in the order of their arrival.
@@ -136,8 +136,8 @@ EDO_API void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats);
  * -ENOENT: no such name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_pool(edo_runtime *runtime, const char *name, edo_pool **ret_pool);
 
-/* Adds a pool to a runtime. To set the limits of the pool "user", "files" or "dns", add a pool of
- * that name before the first use of that pool.
+/* Adds a pool to a runtime. To set the limits of "user", "files" or "dns", add a pool of that name
+ * before its first use.
  * Returns: 0; -EINVAL without a name, or for a keep_alive below 0; -EEXIST if the runtime has a
  * pool of that name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config);

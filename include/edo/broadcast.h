@@ -13,10 +13,10 @@
  * receivers. The last `capacity` values are kept. A receiver lags if a value is overwritten before
  * the receiver has received it. The next receive then answers EDO_LAGGED, and
  * edo_broadcast_missed() is the number of values that were missed. The receive after that gets the
- * oldest kept value. EDO_LAGGED does not mean the end. The result at the end is 0.
+ * oldest kept value. EDO_LAGGED is not the end: at the end the result is 0.
  *
- * Values are copied to each receiver. A pointer in a value is copied too. No receiver owns the
- * object that the pointer addresses.
+ * Values are copied to each receiver. If a value contains a pointer, all receivers get the same
+ * pointer, and none of them owns its object.
  *
  * Cancellation. A cancelled receive has taken nothing.
  *
@@ -168,8 +168,7 @@ EDO_END_DECLS
 #define edo_broadcast_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
 
-/* As edo_broadcast_recv(), for async functions. First tries to receive without waiting. If the try
- * succeeds, there is no await. */
+/* As edo_broadcast_recv() in an async function, but without an await if the result is there. */
 #define edo_await_broadcast(rc, rx, ret_value)                                                     \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \

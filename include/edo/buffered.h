@@ -18,9 +18,9 @@
  *     }
  *
  * A cancelled operation loses nothing. Bytes that were read remain in the reader, and unwritten
- * bytes remain in the writer. The next operation continues with these bytes. A reader or writer has
- * at most one operation in flight (a second one of the same task gets -EBUSY), and belongs to one
- * task at a time. The reader and the writer of one stream may belong to two tasks.
+ * bytes remain in the writer. The next operation continues with these bytes. A reader or writer
+ * belongs to one task at a time, and has at most one operation in flight. A second operation of
+ * this task answers -EBUSY. The reader and the writer of one stream may belong to two tasks.
  *
  * Input is bounded. The reader's memory bounds a line, and the argument `limit` bounds an
  * edo_buffer. Larger input is answered with -EMSGSIZE.
@@ -80,9 +80,8 @@ EDO_API void edo_buffered_init(edo_buffered *both, edo_io *io, void *memory, siz
 
 /* ---- reading ---- */
 
-/* Returns the bytes ahead: the bytes that were read from the stream, but not yet from the reader. A
- * user that stops using the reader, and reads the stream directly, has to process these bytes
- * first. */
+/* Returns the bytes ahead: the bytes that were read from the stream, but not yet from the reader.
+ * Process these bytes before you read the stream without the reader. */
 EDO_API edo_slice edo_reader_ahead(const edo_reader *reader);
 
 /* Drops the first `size` of the bytes ahead. Returns: 0; -EINVAL: `size` is more than the number of
@@ -119,8 +118,8 @@ EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
 /* These calls take a line or a part from the bytes ahead, without waiting. They cost less than an
- * operation. A loop around such a call soon needs more bytes and reaches an await, because the
- * memory holds a bounded number of lines.
+ * operation. A loop around such a call does not starve other tasks: it awaits more bytes after the
+ * lines in the memory.
  * Returns: 1; -EAGAIN: more bytes must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
  * Thread: that of the task. */
 EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);
@@ -160,7 +159,8 @@ EDO_API size_t edo_writer_pending(const edo_writer *writer);
 
 /* Takes all of the bytes: copies them into the memory, or writes them directly to the stream.
  * Result: size.
- * Cancel: waits; the first edo_op_progress() bytes were taken. The same holds on failure. */
+ * Cancel: waits. After a cancellation or a failure, the first edo_op_progress() bytes were
+ * taken. */
 EDO_API EDO_MUST_USE edo_op edo_writer_write(edo_writer *writer, const void *data, size_t size);
 
 /* Writes formatted text, as printf(3). The call formats at once, into memory that it allocates.
@@ -170,13 +170,13 @@ EDO_API EDO_MUST_USE edo_op edo_printf(edo_writer *writer, const char *format, .
 
 /* Writes all bytes in the memory to the stream.
  * Result: 0.
- * Cancel: waits; unwritten bytes stay in the memory. The same holds on failure. */
+ * Cancel: waits. After a cancellation or a failure, unwritten bytes stay in the memory. */
 EDO_API EDO_MUST_USE edo_op edo_flush(edo_writer *writer);
 
 /* Writes all of a chain to a stream, with few system calls, and removes written bytes from the
  * chain. The caller must not change the chain meanwhile.
  * Result: bytes written.
- * Cancel: waits; the rest stays in the chain. The same holds on failure. */
+ * Cancel: waits. After a cancellation or a failure, unwritten bytes stay in the chain. */
 EDO_API EDO_MUST_USE edo_op edo_write_chain(edo_io *io, edo_chain *chain);
 
 /* ---- numbers ---- */

@@ -11,11 +11,11 @@
  *     edo_bytes_deinit(&head);
  *     edo_bytes_deinit(&body);
  *
- * An edo_buffer is memory that is written at its back, where it grows, and read at its front.
+ * An edo_buffer is memory that is written at its back and read at its front, and grows as needed.
  * edo_buffer_freeze() turns the buffer into an edo_bytes. edo_buffer_split() divides the buffer
- * into two buffers that share a block. These two calls copy no bytes. When a buffer needs
- * room, it first reuses the memory of bytes that were already read, if no slice shares the buffer's
- * block. An all-zero edo_buffer or edo_bytes is empty.
+ * into two buffers that share a block. These two calls copy no bytes. If no slice shares the block
+ * of a buffer, the buffer reuses the memory of bytes that were already read before it grows. An
+ * all-zero edo_buffer or edo_bytes is empty.
  *
  * An edo_chain is a sequence of slices that is read as one. edo_write_chain() of edo/buffered.h
  * writes a chain with few system calls.

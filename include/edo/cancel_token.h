@@ -31,8 +31,8 @@ EDO_API extern const edo_future_ops edo__cancel_token_wait_ops;
 EDO_API EDO_MUST_USE int edo_cancel_token_create(edo_cancel_token *parent,
                                                  edo_cancel_token **ret_token);
 
-/* These functions add and drop a reference. Each reference has one owner. The last unref aborts if
- * a task still waits for the token. unref ignores NULL.
+/* Each reference has one owner. The last unref aborts if a task still waits for the token. unref
+ * ignores NULL.
  * Thread: any. */
 EDO_API edo_cancel_token *edo_cancel_token_ref(edo_cancel_token *token);
 EDO_API void edo_cancel_token_unref(edo_cancel_token *token);

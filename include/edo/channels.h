@@ -199,8 +199,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* These calls add an end, and never fail. edo_receiver_clone() aborts for an mpsc receiver, because
- * an mpsc channel has only one receiver.
+/* These calls add an end, and never fail. edo_receiver_clone() aborts for the receiver of an mpsc
+ * channel.
  * Return: the new end, which the caller closes. Thread: any. */
 #define edo_sender_clone(tx)      edo__new_end(tx, edo__sender_ref((tx)->edo_tx))
 #define edo_receiver_clone(rx)    edo__new_end(rx, edo__receiver_ref((rx)->edo_rx))
@@ -227,9 +227,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Each of these calls closes an end. The close of the last sender aborts while a send, a
- * reservation or an edo_sender_closed() waits. The close of the last receiver aborts while a
- * receive waits.
+/* The close of the last sender aborts while a send, a reservation or an edo_sender_closed() waits.
+ * The close of the last receiver aborts while a receive waits.
  * Thread: any. */
 #define edo_sender_close(tx)        edo__close_end(tx, edo__sender_close((tx)->edo_tx))
 #define edo_receiver_close(rx)      edo__close_end(rx, edo__receiver_close((rx)->edo_rx))
@@ -260,8 +259,7 @@ EDO_END_DECLS
  * caller still owns the value. Cancel: prompt; nothing was sent. */
 #define edo_send(tx, value) (edo__check_type(tx, value), edo__send((tx)->edo_tx, (value)))
 
-/* As edo_send(), for async functions. First tries to send without waiting. If the try
- * succeeds, there is no await. */
+/* As edo_send() in an async function, but without an await if there is a free place. */
 #define edo_await_send(rc, tx, value)                                                              \
     edo__now_or_await(rc, (edo__check_type(tx, value), edo__send_now(cx, (tx)->edo_tx, (value))),  \
                       edo_send(tx, value))
@@ -320,15 +318,14 @@ EDO_END_DECLS
 #define edo_recv(rx, ret_value)                                                                    \
     (edo__check_type(rx, ret_value), edo__recv((rx)->edo_rx, (ret_value), 1))
 
-/* As edo_recv(), for async functions. First tries to receive without waiting. If the try
- * succeeds, there is no await. */
+/* As edo_recv() in an async function, but without an await if a value is there. */
 #define edo_await_recv(rc, rx, ret_value)                                                          \
     edo__now_or_await(                                                                             \
         rc, (edo__check_type(rx, ret_value), edo__recv_now(cx, (rx)->edo_rx, (ret_value))),        \
         edo_recv(rx, ret_value))
 
-/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. A value
- * whose send has ended before the call is not missed. Thread: any. */
+/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. The call
+ * finds every value whose send ended before the call. Thread: any. */
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 

@@ -21,7 +21,7 @@ EDO_API int64_t edo_clock_now(edo_clock clock);
  * at the time `when`. If `when` passes while the machine is suspended, the sleep ends when the
  * machine resumes.
  * Result: 0; -EINVAL for an unknown clock; -EMFILE; -ENFILE; -ENOMEM.
- * Cancel: waits, briefly; no effect. */
+ * Cancel: waits, briefly. */
 EDO_API EDO_MUST_USE edo_op edo_sleep_until_clock(edo_clock clock, int64_t when);
 
 EDO_END_DECLS

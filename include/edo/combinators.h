@@ -211,8 +211,8 @@ EDO_END_DECLS
 /* ---- items of another type ---- */
 
 /* Makes items of type Out of items of type In, by fn(context, item, ret_item). fn returns > 0 with
- * an item, 0 to leave the item out (a filter_map), EDO_NEXT_END to end the stream (a map_while), or
- * a negative errno. A scan is a map whose context is the state. */
+ * an item, 0 to leave the item out, EDO_NEXT_END to end the stream, or a negative errno. fn may
+ * keep a state in its context, such as a running sum. */
 #define edo_map_of(In, Out)                                                                        \
     struct {                                                                                       \
         edo__kind_of(Out, edo__map);                                                               \

@@ -30,9 +30,7 @@ enum { EDO_COPY_SIZE = 16384 }; // bytes; enough memory for most uses; 1 is the 
 typedef struct edo_copier {
     uint64_t taken; // bytes that have left the source
     uint64_t given; // bytes that have reached the target
-    bool
-        watches; // set by the user, for descriptors: the copy ends with -EPIPE when the peer of the
-                 // target has hung up, even while the source is silent
+    bool watches; // set by the user, for descriptors: -EPIPE as soon as the target's peer hangs up
 
     /* All below is private. */
     edo_io *from, *to;
@@ -102,10 +100,9 @@ EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
 /* ---- pipes ---- */
 
 /* Copies bytes from a pipe to another pipe, inside the kernel. The bytes also remain in the first
- * pipe, and the next reads from it return them. The next call copies the same bytes again unless
- * they were read. Occupies the read side of `from` and the write side of `to`. The operation waits
- * for one pipe at a time. If the other pipe is closed during that wait, the close takes effect
- * after the wait.
+ * pipe. Read them before the next edo_tee(), which otherwise copies the same bytes again. Occupies
+ * the read side of `from` and the write side of `to`. The operation waits for one pipe at a time,
+ * and sees a close of the other pipe only after that wait.
  * Result: bytes, at least 1; 0 at the end of the input; -EINVAL for anything but two pipes, and for
  * size 0; -ENOTSUP for streams without a descriptor.
  * Cancel: waits; nothing was copied. */
@@ -113,8 +110,8 @@ EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
 
 /* ---- files ---- */
 
-/* A part of a file. The library advances the range as bytes are copied. So the same call, made
- * again, continues the copy. */
+/* A part of a file. The library advances the range as bytes are copied, so another call with this
+ * range continues the copy. */
 typedef struct edo_file_range {
     edo_fd file;
     uint64_t offset, size; // a size of UINT64_MAX: to the end of the file
@@ -130,7 +127,7 @@ typedef struct edo_file_range {
 /* Writes a part of a file to a stream. If the stream is a descriptor, the bytes do not pass
  * through the program. A read may wait for the disk, and blocks the worker meanwhile.
  * Result: bytes written, fewer than range->size if the file ends first; -ENOMEM.
- * Cancel: waits; *range is then the part that was not written. The same holds on failure. */
+ * Cancel: waits. After a cancellation or a failure, *range is the part that was not written. */
 EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
 
 /* A copy of a part of a file to another file. */

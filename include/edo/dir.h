@@ -75,8 +75,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_canonical(const char *path, char *buffer, s
 
 /* ---- metadata by path ---- */
 
-/* These calls read metadata. For a symlink, edo_path_info() reads the metadata of the file behind
- * the symlink, and edo_path_link_info() reads the metadata of the symlink itself.
+/* edo_path_info() follows a symlink. edo_path_link_info() reads the metadata of the symlink itself.
  * Result: 0; -ENOENT; -ENOTDIR. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_info_at(edo_file *dir, const char *path, edo_info *ret_info);
 EDO_API EDO_MUST_USE edo_op edo_path_info(const char *path, edo_info *ret_info);
@@ -165,8 +164,8 @@ typedef struct edo_walk_entry {
 } edo_walk_entry;
 
 /* Opens a walk over all files below a directory. A directory is reported before its entries.
- * max_open: greatest number of descriptors that the walk has open; 0: 32. A tree with more levels
- * than that costs more calls, not more descriptors.
+ * max_open: greatest number of descriptors that the walk has open; 0: 32. A deeper tree costs more
+ * calls, not more descriptors.
  * Result: 0 with *ret_walk; -EINVAL; as edo_file_open(). Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
                                           edo_walk **ret_walk);
@@ -186,8 +185,8 @@ EDO_API void edo_walk_close(edo_walk *walk);
 
 /* Removes a file, or a directory with all that it contains. Symlinks are removed and never
  * followed, even if a directory is replaced by a symlink meanwhile.
- * Result: number of removed names; -ENOENT; the first error (everything that could be removed was
- * removed nevertheless). Cancel: waits for the piece in progress; the rest remains. */
+ * Result: number of removed names; -ENOENT; the first error, after everything that can be removed
+ * was removed. Cancel: waits for the piece in progress; the rest remains. */
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree_at(edo_file *dir, const char *path);
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree(const char *path);
 
@@ -197,10 +196,9 @@ enum {
     EDO_COPY_OWNER = 4,      // set owner and group, too
 };
 
-/* Copies a file: content, permissions, times and extended attributes. A symlink is followed. If the
- * file system can share blocks, source and target share them. Otherwise the system copies the
- * bytes, or the library reads and writes them. Holes stay holes. The target appears under its name
- * when it is complete.
+/* Copies a file: content, permissions, times and extended attributes. A symlink is followed. Source
+ * and target share their blocks if the file system can do that. Holes stay holes. The target
+ * appears under its name when it is complete.
  * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file.
  * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);

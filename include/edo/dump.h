@@ -10,16 +10,16 @@
  *         session (server.c:55)
  *           edo_read
  *
- * The running tasks come first, each with its worker and the stack of its thread; the line of a
- * running function is its last await. All other tasks follow, each with its async backtrace. A
- * backtrace lists the functions with their lines, outermost first, and at its end an operation.
+ * The running tasks come first, each with its worker and the stack of its thread. For a running
+ * function, the dump shows the line of its last await. All other tasks follow, each with its async
+ * backtrace. A backtrace lists the functions with their lines, outermost first, and ends with an
+ * operation.
  *
  * While a waiting task is inspected, for some microseconds, the task cannot run. A thread that runs
  * a task is interrupted by SIGURG and reports its own task. So a dump also works while all workers
- * are stuck. (As with any signal, system calls on that thread that are not restarted fail with
- * EINTR.) A task that yields all the time is asked several times to pause. If the task never
- * pauses, the dump shows the task's name but not its frames. Tasks that begin or end during the
- * dump may be missing.
+ * are stuck. The signal may end a system call of that thread with EINTR. A task that yields all the
+ * time is asked several times to pause. If the task never pauses, the dump shows the task's name
+ * but not its frames. Tasks that begin or end during the dump may be missing.
  *
  * A dump needs memory for a list of the tasks of each worker. Without memory the dump has only the
  * tasks that the workers run, and the call returns -ENOMEM.

@@ -65,7 +65,7 @@ template <class Type, class Value> inline void edo__check_types()
 /* Whether two ends of any kind belong to one channel. */
 #define edo_same_channel(end, other) ((end)->edo_core == (other)->edo_core)
 
-/* Whether an end of any kind, or permits, are open: created, and neither closed nor consumed. */
+/* Whether an end of any kind, or permits, are open: created, and not yet closed or consumed. */
 #define edo_end_is_open(end) ((end)->edo_core != NULL)
 
 /* Evaluates the attempt, an expression, and awaits the operation only if the attempt is -EAGAIN. */

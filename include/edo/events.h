@@ -2,9 +2,9 @@
  *
  * These are plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
  * Any task of any runtime may use the structs, and so may any plain thread (by edo_wait()). Call
- * _deinit() before the memory of a struct is freed. _deinit() waits for a call on another thread
- * that has woken the caller, but has not finished with the struct. _deinit() is not needed if all
- * calls are known to have returned.
+ * _deinit() before the memory of a struct is freed. A call on another thread that has woken the
+ * caller may still use the struct; _deinit() waits for the end of that call. Without _deinit(),
+ * make sure that all calls have returned.
  *
  *     edo_event           set and reset; a manual event admits all waits while it is set, and an
  *                         automatic event admits one wait per set
@@ -13,7 +13,7 @@
  *     edo_barrier         a fixed number of tasks meet, again and again
  *     edo_once            an initialisation, made once by the first task that needs it
  *
- * For signals see also edo/notify.h and edo/condvar.h.
+ * See also edo/notify.h and edo/condvar.h.
  */
 #pragma once
 
@@ -47,9 +47,9 @@ enum {
 
 EDO_API extern const edo_future_ops edo__event_wait_ops;
 
-/* These functions set, reset and test the event. A manual event admits all waits until it is reset.
- * An automatic event admits the first waiter, or else the next wait. The admitted wait resets the
- * event. Two sets without a wait in between count as one.
+/* A manual event admits all waits until it is reset. An automatic event admits the first waiter, or
+ * else the next wait. The admitted wait resets the event. Two sets without a wait in between count
+ * as one.
  * Thread: any. */
 EDO_API void edo_event_set(edo_event *event);
 EDO_API void edo_event_reset(edo_event *event);
@@ -60,7 +60,7 @@ EDO_API bool edo_event_is_set(const edo_event *event);
 EDO_API int edo_event_try_wait(edo_event *event);
 
 /* Waits until the event is set. Waits of an automatic event are first in, first out.
- * Result: 0. Cancel: prompt; an automatic event that has admitted the wait admits the next waiter
+ * Result: 0. Cancel: prompt. If an automatic event had admitted the wait, it admits the next waiter
  * instead. */
 static inline EDO_MUST_USE edo_op edo_event_wait(edo_event *event)
 {

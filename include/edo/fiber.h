@@ -36,7 +36,7 @@
  * pthread_mutex_t) across a wait: another thread may unlock it, which is undefined.
  *
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
- * terminates the process. longjmp() must stay inside one fiber.
+ * terminates the process.
  *
  * Misuse. A fiber must not longjmp() into another fiber, and a signal handler must not wait. If the
  * library detects such a call, it aborts the process.
@@ -237,7 +237,7 @@ EDO_API bool edo_in_fiber(void);
  * edo_fiber_shield(). */
 EDO_API bool edo_fiber_is_cancelled(void);
 
-/* Begins clean-up: later waits work although the fiber was cancelled, unless it was aborted. */
+/* Begins clean-up: later waits work although the fiber was cancelled. An abort still ends them. */
 EDO_API void edo_fiber_shield(void);
 
 /* Free bytes of the stack, without the guard. */
@@ -249,8 +249,8 @@ EDO_API size_t edo_fiber_stack_room(void);
  * any. */
 EDO_API void edo_fiber_probe(size_t bytes);
 
-/* Greatest depth of the stack since the last edo_fiber_trim(), in bytes from the high end of the
- * stack's memory, rounded up to whole pages. An earlier fiber on the same stack counts too. Costs a
+/* Greatest depth of the stack since the last edo_fiber_trim(): bytes of whole pages, from the high
+ * end of the stack's memory. Pages that an earlier fiber used on the same stack count, too. Costs a
  * system call.
  * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);
@@ -266,9 +266,9 @@ EDO_API void edo_fiber_drop_stacks(void);
 /* ---- watermarks: how much stack the fibers of a function have used ---- */
 
 /* Begins or ends the measurement of all fibers that are made from now on. The measurement helps to
- * choose stack_size. It is not for production, because a measured fiber begins on a cleared stack,
- * and the end of the fiber searches the stack for the lowest byte that was written (some
- * microseconds in all). Fibers on the program's own memory are not measured. Thread: any. */
+ * choose stack_size. It is not for production, because each measured fiber costs some microseconds:
+ * its stack is cleared first, and searched for written bytes at the fiber's end. Fibers on the
+ * program's own memory are not measured. Thread: any. */
 EDO_API void edo_fiber_measure(bool on);
 
 /* Measured fibers of one function. */
@@ -283,9 +283,9 @@ typedef struct edo_fiber_stats {
 
 enum { EDO_FIBER_FUNCTIONS = 256 }; // greatest number of measured functions
 
-/* Reads the stats of the functions whose fibers were measured. edo_dump() shows them too. The size
- * of the stack should be peak + guard and some reserve, because rare paths, and signal handlers of
- * the program that run on the fiber's stack, need more.
+/* Reads the stats of the functions whose fibers were measured. edo_dump() shows them too. As
+ * stack_size, choose peak + guard and some reserve: rare paths need more, and so do signal handlers
+ * that run on the fiber's stack.
  * ret_stats: array of `count` elements.
  * Returns: the number of functions, which may exceed count.
  * Thread: any. */
@@ -320,7 +320,7 @@ EDO_API void edo__fiber_end_op(edo_op *op);
 
 /* Declares a scope for the rest of the block, and opens it as edo_scope_open() does. Before the end
  * of the block, wait for its members: edo_wait(edo_scope_join(&name)). An exit from the block while
- * the scope has members aborts with their names. */
+ * the scope has members aborts, with a line that names them. */
 #define edo_fiber_scope(name, flags)                                                               \
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))

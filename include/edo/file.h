@@ -21,11 +21,10 @@
  *
  * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
  * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
- * for its end, and answers the result. So no result and no byte is lost. A read or write of a named
- * pipe or a terminal that is not ready ends within 16 ms of its cancellation. This needs
- * O_NONBLOCK, which edo_file_open() sets, and which edo_file_fd() clears: after that, a call that
- * another process has overtaken waits for its end. The streams of edo/pipe.h and edo/terminal.h
- * need no thread for such waits.
+ * for its end, and answers the result. So no result and no byte is lost. A read or write that waits
+ * for a named pipe or a terminal ends within 16 ms of its cancellation. After edo_file_fd(), which
+ * clears O_NONBLOCK, the end may take longer if another process uses the pipe or terminal, too. The
+ * streams of edo/pipe.h and edo/terminal.h need no thread for such waits.
  *
  * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
  * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
@@ -84,8 +83,8 @@ enum {
  * uses 0666.
  * Result: 0 with *ret_file; -EINVAL for NULL, or flags that contradict each other; -ENOENT,
  * -EACCES, -EMFILE, ...; -ENOMEM.
- * Cancel: prompt until it begins, and while it waits for the other end of a pipe; a file that was
- * opened nevertheless is the result. */
+ * Cancel: prompt until it begins, and while it waits for the other end of a pipe. If the file was
+ * opened nevertheless, the result is 0. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_at(edo_file *dir, const char *path, uint32_t flags,
                                              uint32_t mode, edo_file **ret_file);
 EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file);
@@ -98,8 +97,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_
 EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file);
 
 /* Wraps a descriptor of any kind that edo_io_from_fd() refuses: a file, a directory, a device. The
- * descriptor belongs to the file from then on. The position is that of the open file, which other
- * processes may share ("< file" of a shell).
+ * descriptor belongs to the file from then on. Other processes may share the position, for instance
+ * after a redirection in a shell.
  * Returns: 0; -EBADF; -EINVAL for NULL; -ENOMEM. On failure the descriptor is still the caller's.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_file_from_fd(edo_fd fd, edo_file **ret_file);
@@ -174,8 +173,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_se
 
 /* ---- size and disk ---- */
 
-/* These calls write the file to the disk. edo_file_sync() writes all of the file.
- * edo_file_sync_data() writes only the parts that are needed to read the data again.
+/* edo_file_sync() writes all of the file to the disk, and edo_file_sync_data() only what is needed
+ * to read the data again.
  * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);

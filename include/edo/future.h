@@ -141,9 +141,8 @@ EDO_API void edo_abort(edo_future *future);
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
 /* Returns: the task's waker. edo_wake() with this waker causes the task to be polled again. A
- * future may store the waker while it waits. A later poll of the future removes the waker, or
- * replaces it with that poll's waker. Until then the waker is valid; edo_waker_ref() keeps it valid
- * for longer. */
+ * future may store the waker until its next poll, which removes the stored waker or replaces it. To
+ * keep a waker for longer, call edo_waker_ref(). */
 EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
 
 /* Requests a poll at time `when` of edo_now()'s clock. The next poll of the task drops the request.

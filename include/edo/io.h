@@ -11,8 +11,7 @@
  *
  * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...),
  * -EBUSY, -EINVAL for NULL in place of a stream, -ECANCELED if the operation was cancelled (also by
- * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without
- * a handler of the program.
+ * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised.
  *
  * Use after the end. Any use of a stream after its end, also a second close, is misuse, which ends
  * the process with one line that names the call. The same holds for files, directories, walks,
@@ -54,8 +53,8 @@ EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size
  * Cancel: waits; no byte is lost. */
 EDO_API EDO_MUST_USE edo_op edo_readv(edo_io *io, const edo_slice *slices, int count);
 
-/* Fills several buffers. The operation changes each slice to the room not yet filled. So after a
- * cancellation the same call, made again, continues.
+/* Fills several buffers. The operation changes each slice to the room not yet filled, so another
+ * call with these slices continues after a cancellation.
  * count: as above.
  * Result: bytes read; -EDO_EOF if the input ends earlier. edo_op_progress() is the number of bytes
  * read.
@@ -79,8 +78,8 @@ EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t s
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
-/* Writes all data of several buffers. The operation changes each slice to the data not yet written.
- * So after a cancellation the same call, made again, continues.
+/* Writes all data of several buffers. The operation changes each slice to the data not yet written,
+ * so another call with these slices continues after a cancellation.
  * count: as above.
  * Result: bytes written; on failure edo_op_progress() is the number of bytes written.
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
@@ -113,11 +112,11 @@ EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
  * Thread: any. */
 EDO_API void edo_close(edo_io *io);
 
-/* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK may be set or not, and
- * is normally not changed, because the open file may be shared with other processes. There are two
- * exceptions. A terminal or a named pipe gets a non-blocking open file description of its own under
- * the same descriptor number. For any other descriptor on which the kernel does not support
- * RWF_NOWAIT, O_NONBLOCK is set, and is restored when the stream ends or the process exits.
+/* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK stays as it is where
+ * possible, because other processes may share the open file. A terminal or a named pipe gets a
+ * non-blocking open file description of its own under the same descriptor number. For any other
+ * descriptor on which the kernel does not support RWF_NOWAIT, O_NONBLOCK is set, and is restored
+ * when the stream ends or the process exits.
  * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
  * directory (some files of /proc and /sys can be polled); -EINVAL for NULL; -ENOMEM. On failure the
  * descriptor still belongs to the caller.
@@ -145,7 +144,7 @@ enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
  * interests. -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
  * directory; -EINVAL for no interest or an unknown one; -ENOMEM. A changed file of /proc or /sys
  * reports EDO_PRIORITY.
- * Cancel: waits; no effect. */
+ * Cancel: waits, briefly. */
 EDO_API EDO_MUST_USE edo_op edo_wait_fd(edo_fd fd, int interest);
 
 EDO_END_DECLS

@@ -7,9 +7,8 @@
  *     ... self->lent.data, self->lent.size ...
  *     edo_lent_return(&self->lent);
  *
- * The library allocates memory when bytes have arrived. The memory belongs to the caller until
- * edo_lent_return(). So ten thousand silent connections have no buffers. If a read does not wait
- * for long, the caller's own buffer is cheaper.
+ * Ten thousand silent connections thus have no buffers. If a read does not wait for long, the
+ * caller's own buffer is cheaper. The lent memory belongs to the caller until edo_lent_return().
  */
 #pragma once
 

@@ -20,9 +20,9 @@
  * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); this call aborts inside a task.
  *
  * The end. Call _deinit() before the memory of a lock is freed. _deinit() aborts if the lock is
- * held or waited for. _deinit() waits for an unlock or release on another thread that has let the
- * caller in, but has not finished with the lock. So the last user may unlock the lock, call
- * _deinit() and free the memory. _deinit() is not needed if all calls are known to have returned.
+ * held or waited for. An unlock on another thread that has let the caller in may still use the
+ * lock; _deinit() waits for the end of that call. So the last user may unlock the lock, call
+ * _deinit() and free the memory. Without _deinit(), make sure that all calls have returned.
  *
  * Order of service. A semaphore and a readers-writer lock serve requests first in, first out. No
  * request is overtaken, not even a request for many permits. Adjacent readers in the queue are
@@ -235,10 +235,11 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
         edo__semaphore_release_slow(semaphore, permits);
 }
 
-/* Declares that another task will release permits that the caller has taken: for instance, an accept
- * loop takes a permit for each connection, and the connection's task releases it. The permits do not
- * change. The records of holders no longer name the caller, so a wait for the next permit is not
- * reported as a deadlock. Call this before the other task can release the permits.
+/* Declares that another task will release permits that the caller has taken. For instance, an
+ * accept loop takes a permit for each connection, and the connection's task releases it. The
+ * records of holders then no longer name the caller, and its wait for the next permit is not
+ * reported as a deadlock. The permits do not change. Call this before the other task can release
+ * the permits.
  * Thread: the one that took the permits, in the same task. */
 static inline void edo_semaphore_pass_on(edo_semaphore *semaphore, uint32_t permits)
 {
@@ -246,8 +247,7 @@ static inline void edo_semaphore_pass_on(edo_semaphore *semaphore, uint32_t perm
     edo__note_passed(semaphore, permits);
 }
 
-/* Removes at most `permits` of the permits that are available now. The removed permits are not
- * returned later.
+/* Removes available permits for good, at most `permits`.
  * Returns: the number removed. Thread: any. */
 EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
 
@@ -319,10 +319,11 @@ static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
     return 0;
 }
 
-/* These operations lock for reading, together with other readers, or for writing, alone.
+/* edo_rwlock_read() locks for reading: several readers may hold the lock at a time.
+ * edo_rwlock_write() locks for writing: the writer holds the lock alone.
  * Result: 0. Cancel: prompt; not locked.
- * A task that already holds the lock for reading deadlocks if it requests a second read while a
- * writer waits. */
+ * A task that holds the lock for reading must not lock it for reading again: if a writer waits,
+ * this is a deadlock. */
 static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
 {
     return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
@@ -332,8 +333,8 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* These functions unlock the lock. edo_rwlock_unlock_read() aborts if the lock is not held for
- * reading, and edo_rwlock_unlock_write() aborts if the lock is not held for writing.
+/* edo_rwlock_unlock_read() aborts if the lock is not held for reading, and
+ * edo_rwlock_unlock_write() if it is not held for writing.
  * Thread: that of the task that locked the lock, or the plain thread that locked it. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {

@@ -56,7 +56,7 @@ typedef struct edo_message {
 /* Bytes of a record with `size` bytes of data. */
 #define EDO_CONTROL_SPACE(size) (sizeof(size_t) * 2 + (((size) + 7) & ~(size_t)7))
 
-/* One record. level, type: numbers of the system. data: not aligned. */
+/* One record. level, type: numbers of the system, as in struct cmsghdr. data: not aligned. */
 typedef struct edo_control_record {
     int level, type;
     const void *data;

@@ -154,7 +154,7 @@ typedef struct edo_task_metrics {
  * Thread: any that holds the handle, also after the task's end; the task itself. */
 static inline int edo_task_metrics_read(const edo_task *task, edo_task_metrics *ret_metrics);
 
-/* ---- called by the functions above, because structs may grow at their ends ---- */
+/* ---- called by the functions above; structs may grow at their ends ---- */
 
 /* size: bytes of the caller's struct. Members that the library does not know are set to 0. */
 EDO_API int edo__metrics_read(edo_runtime *runtime, edo_metrics *ret_metrics, size_t size);

@@ -45,9 +45,8 @@ EDO_API EDO_MUST_USE int edo_mock_wait(edo_mock *mock, int64_t duration);
 /* Number of steps that are not done yet. */
 EDO_API size_t edo_mock_left(edo_mock *mock);
 
-/* Releases the handle, which completes the script. After this call and the last step, reads answer
- * 0, and a write is unexpected. Without this call, reads and writes wait after the last step. NULL
- * is ignored. */
+/* Releases the handle, and completes the script: after the last step reads answer 0, and a write is
+ * unexpected. Without this call, reads and writes wait after the last step. NULL is ignored. */
 EDO_API void edo_mock_destroy(edo_mock *mock);
 
 /* ---- a slow link ---- */

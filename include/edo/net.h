@@ -56,9 +56,9 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen_options options,
                                                  edo_listener **ret_listeners, size_t count);
 
-/* Sets the lengths of the first pause and of the longest pause, in nanoseconds. edo_accept() makes
- * these pauses after a shortage (see there). The default is 10 ms and 1 s. If `first` is 0, there
- * are no pauses, and a shortage is the result of the accept.
+/* Sets the first and the longest pause of edo_accept() after a shortage (see there), in
+ * nanoseconds. The default is 10 ms and 1 s. If `first` is 0, there are no pauses, and a shortage
+ * is the result of the accept.
  * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
 EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
 
@@ -97,10 +97,10 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
  *
  * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
  * for a socket that connected to itself, on a free port of this machine), -ETIMEDOUT, ... If all
- * addresses of a name fail, the result is the first error, with two exceptions: a shortage
- * (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is preferred to other errors, and other errors are
- * preferred to a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT). If the
- * name cannot be looked up, the result is the error of edo_lookup().
+ * addresses of a name fail, the result is a shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) if there
+ * was one. Otherwise it is the first error, but a missing route (-ENETUNREACH, -EHOSTUNREACH,
+ * -EADDRNOTAVAIL, -EAFNOSUPPORT) only if there was no other error. If the name cannot be looked up,
+ * the result is the error of edo_lookup().
  * Cancel: prompt during the look-up, else waits; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 

@@ -11,19 +11,19 @@
  * permit.
  *
  * Conditions. To miss no edo_notify_waiters(), a task first makes the operation, then tests its
- * condition, then awaits the operation. For edo_notify_one() this order is not sufficient if
- * several tasks wait: of several calls between the tests and the awaits, only one is stored. So
- * each of these tasks begins its wait before its test:
+ * condition, then awaits the operation. If several tasks wait for edo_notify_one(), this order is
+ * not enough: of all calls made between the tests and the awaits, only one is stored. So each task
+ * begins its wait before its test:
  *
  *     self->notified = edo_notified(&self->ready);
  *     self->now = edo_sleep(0);
  *     edo_any(which, &self->notified.base, &self->now.base);   // waits from here on
  *     if (!test(self)) edo_await_on(rc, &self->notified.base);
  *
- * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
- * the waiter, and before the waiter's next poll. A notification of edo_notify_one() then passes to
- * the first of the other waiters. A notification of edo_notify_last() passes to the last of them.
- * Without another waiter the permit is stored.
+ * Cancellation. A waiter may be cancelled after a notification has chosen it, and before its next
+ * poll. The notification then passes on: that of edo_notify_one() to the first of the other
+ * waiters, that of edo_notify_last() to the last of them. Without another waiter the permit is
+ * stored.
  */
 #pragma once
 

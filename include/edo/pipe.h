@@ -2,8 +2,8 @@
  *
  * Pipes and FIFOs are edo_io streams of one direction. edo_read() answers 0 when all bytes were
  * read and no writer is left. edo_write() answers -EPIPE when no reader is left. SIGPIPE is never
- * raised. A write of at most 4096 bytes is not mixed with the writes of others. A longer write may
- * be mixed. The descriptors are non-blocking and closed by exec.
+ * raised. A write of at most 4096 bytes is not mixed with the writes of others; a longer write may
+ * be. The descriptors are non-blocking and closed by exec.
  */
 #pragma once
 

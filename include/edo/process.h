@@ -23,7 +23,7 @@
  * children by pid, and never for other children. It installs no handler for SIGCHLD where the
  * kernel has pidfds. If another part of the program waits for all children (waitpid(-1)), or
  * ignores SIGCHLD, the status is lost: the wait answers -ECHILD. If the handle is closed before the
- * child ends, a thread of the library takes the status later, so no zombie remains.
+ * child ends, a thread of the library takes the status later. No zombie remains.
  */
 #pragma once
 

@@ -54,8 +54,8 @@ EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
  * before that attempt. The pauses grow at random, so that callers that failed together do not try
  * again together. Each pause lasts between `least` and three times the previous pause, and at most
  * `most` (decorrelated jitter).
- * Result: 1: the pause is over, so try again. 0, without a pause: `result` is final. It is not a
- * failure (>= 0), or it is not worth another attempt, or no attempt, time or budget is left.
+ * Result: 1: the pause is over, so try again. 0, without a pause: `result` is final, because it is
+ * not a failure (>= 0) or not worth another attempt, or because no attempt, time or budget is left.
  * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
 
@@ -105,8 +105,8 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
  *     edo_hedge_init(&self->hedge, edo_ms(20), &self->ask[0].base, sizeof self->ask[0], 2);
  *     edo_await_on(rc, &self->hedge.base);
  *
- * Each attempt runs, because it owns its arguments. An attempt that has not begun when another one
- * wins, or when the hedge is cancelled, is cancelled from its first poll on.
+ * Every attempt is polled, because it owns its arguments. An attempt that begins after another one
+ * has won, or after the hedge was cancelled, is cancelled from its first poll on.
  * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. */
 typedef struct edo_hedge {
     edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private

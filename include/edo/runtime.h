@@ -7,9 +7,9 @@
  *
  * A runtime with workers (edo_config.workers) has threads of its own, which steal tasks from each
  * other. So a task may resume on another thread after every await, and tasks run at the same time.
- * edo_block_on() only waits. If a task computes for a long time, it delays only tasks that are
- * pinned to the same worker, because within about 10 ms other workers, or spare threads, begin to
- * serve the sockets, timers and queued tasks of that worker.
+ * edo_block_on() only waits. A task that computes for a long time delays only tasks that are pinned
+ * to its worker. Within about 10 ms other workers, or spare threads, begin to serve the worker's
+ * sockets, timers and queued tasks.
  *
  * Several runtimes may live in one process. Tasks may be woken, and spawned with edo_spawn_with(),
  * from any thread.
@@ -58,10 +58,10 @@ typedef struct edo_stall {
  * spawn: on the thread that spawns, before the task may run. before_poll, after_poll: around each
  * poll. end: after the last poll, when the function has ended, before waiters for the task are
  * woken. None of these four may keep the task's handle.
- * stall: when a poll exceeds stall_limit, once for that poll. The hook needs a report from the
- * task's thread. When that report is missing, the log says so, and the thread is asked again later.
- * Time in edo_block_in_place() is not counted. Time in which the process was stopped is counted as
- * some milliseconds at most. Called on the runtime's monitor, which does nothing else during the
+ * stall: when a poll exceeds stall_limit, once for that poll. If the task's thread does not report
+ * its stack, the hook is not called; the log says so, and the thread is asked again later. Time in
+ * edo_block_in_place() is not counted. Time in which the process was stopped is counted as some
+ * milliseconds at most. Called on the runtime's monitor, which does nothing else during the
  * call. */
 typedef struct edo_hooks {
     void *user;
@@ -116,9 +116,9 @@ typedef struct edo_config {
     uint32_t event_interval;   // greatest number of polls between two turns of the driver; 0: 61
     uint32_t budget;           // operations per poll of a task; 0: 128
     int64_t time_slice;        // nanoseconds per poll of a task, checked by operations; 0: 10 ms
-    int64_t timer_slack;       // least nanoseconds of a sleep for a timer, so that timers close
-                               // together fire at once; 0: 250 us while more than 32 fire in
-                               // that time, else almost none; 1: almost none
+    int64_t timer_slack;       // nanoseconds; least sleep for a timer: timers close together then
+                               // fire at once; 0: 250 us while more than 32 fire in that time,
+                               // else almost none; 1: almost none
     int64_t drain_limit;       // nanoseconds from the cancellation until tasks are aborted; 0: 10 s
     int64_t abort_limit;       // nanoseconds from the abort until tasks are given up; 0: 1 s
     uint64_t seed;             // seeds edo_select()'s choices, and the order of workers under a
@@ -157,13 +157,12 @@ EDO_API int64_t edo_runtime_failure(const edo_runtime *runtime);
 
 /* Ends a runtime. Refuses further spawns (-ESHUTDOWN), cancels all tasks, waits for at most
  * drain_limit, aborts the remaining tasks, and waits for at most abort_limit. NULL is ignored.
- * Returns: 0: all tasks have ended, and all memory is released (the memory of a cancelled look-up
- * only when the thread of the look-up has finished). -ETIMEDOUT: some tasks could not be ended. The
- * log names these tasks, and they are leaked with all that they use. A join of such a task answers
+ * Returns: 0: all tasks have ended, and all memory is released. (A cancelled look-up keeps its
+ * memory until its thread has finished.) -ETIMEDOUT: some tasks could not be ended. The log names
+ * these tasks, and they are leaked with all that they use. A join of such a task answers
  * -ESHUTDOWN. Memory given to the operations of such tasks must not be touched until the process
- * ends. -EBUSY, with no effect: the call is made inside any task or turn, or on a thread for which
- * the end of the runtime would wait. Such a thread is a worker of the runtime, or runs a job, an
- * edo_block_in_place() or a hook of the runtime.
+ * ends. -EBUSY, with no effect: the call is made inside any task or turn, on a worker of the
+ * runtime, or in a job, an edo_block_in_place() or a hook of the runtime.
  * Thread: the owner; with workers, any except the workers. The handle is invalid afterwards;
  * references (edo_runtime_ref) stay valid. */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
@@ -194,10 +193,10 @@ EDO_API int edo_worker_index(void);
 
 /* Calls fn(arg) at once and on this thread; fn may block or compute for long. Before the call,
  * other workers get the queued tasks, sockets and timers of this worker, except tasks that are
- * pinned to this worker. The whole calling task waits, including all branches of its selects and
- * limits. The task cannot be cancelled in that time. Inside fn the thread counts as a plain thread
- * that has entered the runtime: fn may spawn, and may use edo_wait(). In a current-thread runtime,
- * and outside of tasks, this is a plain call of fn.
+ * pinned to this worker. Meanwhile the calling task waits as a whole, with all futures of its
+ * selects, and cannot be cancelled. Inside fn the thread counts as a plain thread that has entered
+ * the runtime: fn may spawn, and may use edo_wait(). In a current-thread runtime, and outside of
+ * tasks, this is a plain call of fn.
  * Returns: the result of fn.
  * Thread: any. */
 EDO_API int64_t edo_block_in_place(int64_t (*fn)(void *arg), void *arg);

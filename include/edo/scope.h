@@ -68,8 +68,8 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
  * Returns: as edo_spawn(); -ECANCELED if the scope was cancelled; -ESHUTDOWN if the scope was
  * closed. On failure the arguments still belong to the caller.
- * Thread: inside the owner's task, or inside a task that the owner waits for and that is in the
- * scope's runtime. The owner's function must not return during the call. */
+ * Thread: inside the owner's task, or inside a task of the scope's runtime that the owner waits
+ * for. The owner's function must not return during the call. */
 #define edo_scope_spawn(scope, ...)                                                                \
     edo__scope_spawn((scope), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 #define edo_scope_spawn_with(scope, options, ...)                                                  \
@@ -87,13 +87,11 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
  * edo_task_user() and edo_member.user.
  *
  * An earlier member with the same key is cancelled and replaced. edo_scope_next() never reports a
- * replaced member, so it reports only the latest member with a given key. The scope ignores a
- * failure of a replaced member, but a join still waits for that member's end. Cost: a walk through
- * the members, under the scope's lock.
- * Returns: as edo_scope_spawn(); -EINVAL for the key 0. If the scope accepts the new member but the
- * runtime refuses it, an earlier member has already been replaced. The runtime refuses with
- * -ESHUTDOWN if it is ending, or with -ESTALE after fork(). After any other failure, including
- * -ESHUTDOWN of a closed scope, no member has been replaced. */
+ * replaced member. The scope ignores a failure of a replaced member, but a join still waits for
+ * that member's end. Cost: a walk through the members, under the scope's lock.
+ * Returns: as edo_scope_spawn(); -EINVAL for the key 0. After a failure no member has been
+ * replaced, with one exception: if the runtime refuses the new member (-ESHUTDOWN because it is
+ * ending, -ESTALE after fork()), an earlier member has already been replaced. */
 #define edo_scope_spawn_key(scope, key, ...)                                                       \
     edo__scope_spawn_key((scope), (void *)(uintptr_t)(key), NULL, edo__site_of(__VA_ARGS__, ),     \
                          edo__args_of(__VA_ARGS__, ))
@@ -137,8 +135,8 @@ EDO_API size_t edo__scope_count_key(edo_scope *scope, const void *key);
 #define edo_scope_count_key(scope, key)                                                            \
     edo__scope_count_key((scope), (const void *)(uintptr_t)(key))
 
-/* Closes the scope to new members. Present members continue. After this call, the answer of a join
- * means that there is no member, and that there will be none.
+/* Closes the scope to new members. Present members continue. When a join answers after this call,
+ * there is no member, and there will be none.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_close(edo_scope *scope);
 

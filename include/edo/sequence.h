@@ -146,9 +146,8 @@ EDO_END_DECLS
         edo_next(in, ret_item))
 
 /* Takes the items that are in memory already, at most `max`, into an array. Waits only for the
- * first one. A stream that has no faster way to take several items gives one. This operation is
- * faster than edo_next() for streams of frames (edo/codec.h). All frames of one call are valid
- * until the next pull.
+ * first one. Only some kinds of streams, such as streams of frames (edo/codec.h), give more than
+ * one item in this way. All frames of one call are valid until the next pull.
  * Result: number of items, > 0; 0: the end; -EINVAL: max is 0; a negative errno of the stream.
  * Cancel: waits; nothing was taken. */
 #define edo_next_many(in, ret_items, max)                                                          \

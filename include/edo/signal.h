@@ -25,10 +25,10 @@
  * handler. The streams then get events only if the new handler calls the old handler. edo_run()
  * does not handle SIGINT or SIGTERM while the program has a stream of that signal.
  *
- * Masks. The library changes no signal mask, with one exception: edo_signal_open() unblocks the
- * signal in the calling thread, because a process may be started with blocked signals. The handler
- * runs on the alternate stack if the thread has one (SA_ONSTACK), restarts system calls
- * (SA_RESTART), and preserves errno.
+ * Masks. Only edo_signal_open() changes a signal mask: it unblocks the signal in the calling
+ * thread, because a process may be started with blocked signals. The handler runs on the alternate
+ * stack if the thread has one (SA_ONSTACK), restarts system calls (SA_RESTART), and preserves
+ * errno.
  *
  * fork(). The child has the earlier handlers, and no streams: the streams of the parent answer
  * -ESTALE there, and may be closed.
@@ -76,8 +76,8 @@ EDO_API EDO_MUST_USE edo_op edo_signal_next(edo_signal *signal, edo_signal_event
 EDO_API int edo_try_signal_next(edo_signal *signal, edo_signal_event *ret_event);
 
 /* Waits for one SIGINT (Ctrl-C) that arrives after the operation's first poll. Between two such
- * operations the earlier action for SIGINT is in force. If this is the default action, a Ctrl-C
- * ends the process. So a loop should use a stream instead.
+ * operations a Ctrl-C has its earlier effect: by default, it ends the process. So a loop should use
+ * a stream instead.
  * Result: 1; errors as edo_signal_open(). Cancel: prompt; no event is taken. */
 EDO_API EDO_MUST_USE edo_op edo_ctrl_c(void);
 

@@ -199,8 +199,7 @@ EDO_END_DECLS
 #if EDO_HAS_SYNC
 /* A sink that sends to a channel. The sink borrows the sender. A sink of a bounded channel reserves
  * a place in the channel before it is ready for an item, and keeps that place until its next item
- * or its close. A forward to an mpmc sender shares a stream among several receivers.
- * A forward to a split sink of two senders divides the stream. */
+ * or its close. A forward to an mpmc sender shares a stream among several receivers. */
 #define edo_sender_sink_of(T) edo__sink_kind_of(T, edo__sender_sink)
 #define edo_sender_sink_init(s, tx)                                                                \
     (edo__check_end(s, tx), edo__sender_sink_init(&(s)->edo_impl, (tx)->edo_tx, edo__item_size(s)))

@@ -7,8 +7,8 @@
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
  * Each stream repeats one operation, and borrows the object of that operation. The owner closes the
- * receiver, the listener or the directory after the last use of the stream. If the stream was
- * dropped before its end, the senders still see the close of the receiver as usual.
+ * receiver, the listener or the directory after the last use of the stream, even if the stream was
+ * dropped before its end.
  *
  * Thread: that of the task.
  */

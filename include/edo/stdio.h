@@ -4,9 +4,9 @@
  * a FIFO, a socket, a file, /dev/null. The open files behind the descriptors are shared with the
  * shell and with other programs of a pipeline, so edo does not set their flag O_NONBLOCK. Terminals
  * and pipes are opened once more, for edo alone. Sockets, devices and files do not need the flag.
- * (If the process may not open a terminal once more, for instance after a change of its user, edo
- * sets the flag, and clears the flag when the stream is closed or the process exits.) printf(3) and
- * child processes use the descriptors as before.
+ * (After a change of its user, for instance, a process may not be permitted to open the terminal.
+ * Then edo sets the flag, and clears it when the stream is closed or the process exits.) printf(3)
+ * and child processes use the descriptors as before.
  *
  * The streams are not buffered. When a write is ready, the system has the bytes, so an exit loses
  * none. For many small writes, put an edo_writer around the stream, and flush the writer. A read

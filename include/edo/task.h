@@ -27,9 +27,8 @@ typedef struct edo_spawn_options {
     void *user;           // returned by edo_task_user()
     edo_context *context; // the task takes a reference; NULL: the spawning task's context
     edo_runtime *runtime; // NULL: edo_current_runtime()
-    uint32_t
-        pinned;   // 1 + number of the only worker that may run the task; 0: any; see edo_spawn_on()
-    bool metrics; // the task counts its polls and times: edo_task_metrics_read()
+    uint32_t pinned;      // 1 + number of the worker of edo_spawn_on(); 0: not pinned
+    bool metrics;         // the task counts its polls and times: edo_task_metrics_read()
     void *reserved[4];
 } edo_spawn_options;
 
@@ -117,9 +116,9 @@ EDO_API void edo_set_context(edo_context *context);
 /* ---- backtraces ---- */
 
 /* Calls `visit` for every frame and operation in which the task waits, outermost first.
- * Returns: 0; -ESRCH if the task has ended; -EBUSY while the task is being polled or inspected, and
- * the caller should try again. For a task that yields all the time, the first calls answer -EBUSY,
- * except on the owner of a current-thread runtime.
+ * Returns: 0; -ESRCH if the task has ended; -EBUSY while the task is being polled or inspected: try
+ * again. For a task that yields all the time, the first calls answer -EBUSY, except on the owner of
+ * a current-thread runtime.
  * Thread: any that holds the handle. The task cannot run meanwhile, so `visit` must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);

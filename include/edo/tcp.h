@@ -3,9 +3,9 @@
  * Some options must be set before a socket listens or connects. They are members of an
  * edo_tcp_options, to which edo_listen_options.tcp and edo_connect_options.tcp point (edo/net.h).
  * Connections that a listener accepts inherit its options. The other calls are quick system calls
- * on a connection or a listener, and return the same as those of edo/net.h. Setters return 0 or a
- * negative errno, and getters return the value (>= 0) or a negative errno. The error is -EINVAL for
- * NULL, and -ENOTSUP for a stream that is no TCP connection.
+ * on a connection or a listener. Setters return 0 or a negative errno, and getters return the value
+ * (>= 0) or a negative errno. The error is -EINVAL for NULL, and -ENOTSUP for a stream that is no
+ * TCP connection.
  */
 #pragma once
 
@@ -17,16 +17,15 @@ typedef struct edo_listener edo_listener;
 
 /* A zeroed struct is the default. A zero member keeps the system's value. The struct and its text
  * must outlive the operation. If the system refuses an option, the error is the result of the
- * operation. There are two exceptions: if the system has no MPTCP, the socket is a TCP socket, and
- * if the system has no fast open, the connection opens as usual. */
+ * operation. But without MPTCP in the system, the socket is a TCP socket, and without fast open,
+ * the connection opens as usual. */
 typedef struct edo_tcp_options {
     bool multipath; // MPTCP, if the system and the peer have it; see edo_tcp_is_multipath()
     bool nodelay;   // see edo_tcp_set_nodelay()
 
     /* Fast open (RFC 7413). connect: the first write sends its data with the request to connect.
-     * The connect is then ready at once and reports no refusal; the first write reports it. The
-     * peer receives nothing before that write, so a client that reads first must not use this
-     * option. */
+     * The connect is then ready at once, and a refusal is the result of the first write. The peer
+     * receives nothing before that write, so a client that reads first must not use this option. */
     bool fast_open;
     int fast_open_queue; // listen: number of connections that may have sent data before the
                          // handshake is complete; 0: no fast open

@@ -30,7 +30,7 @@ EDO_API bool edo_is_terminal(const edo_io *io); // Thread: any
 typedef enum edo_terminal_setting {
     EDO_TERMINAL_RAW,     // each byte at once, unchanged both ways: no echo, no lines, no ^C
     EDO_TERMINAL_KEYS,    // each key at once, no echo; ^C and the output as usual
-    EDO_TERMINAL_NO_ECHO, // lines, without echo except for their ends: for passwords
+    EDO_TERMINAL_NO_ECHO, // for passwords: lines, of which only the ends are echoed
 } edo_terminal_setting;
 
 enum {

@@ -27,7 +27,7 @@
  * the places:
  *   - a thread locks a lock that it holds already,
  *   - a thread unlocks, or waits with, a lock that it does not hold,
- *   - threads wait for each other in a circle, without limits: a line for each of them,
+ *   - threads wait for each other in a circle, without time limits (each of them gets a line),
  *   - a thread ends while it holds a lock,
  *   - a poll of a task returns while its thread holds a lock that was locked in that poll (only in
  *     debug builds).
@@ -293,8 +293,8 @@ EDO_END_DECLS
     ((void)edo__thread_cond_wait((cond), (mutex), EDO_NEVER,                                       \
                                  EDO__THREAD_PLACE("edo_thread_cond_wait")))
 
-/* As edo_thread_cond_wait(), but with a time limit on the wait. The lock of the mutex after the
- * wait has no limit.
+/* As edo_thread_cond_wait(), but with a time limit on the wait. After the wait, the mutex is locked
+ * without a limit.
  * Returns: 0; -ETIMEDOUT: no notification before the deadline. The mutex is locked in both
  * cases. */
 #define edo_thread_cond_wait_until(cond, mutex, deadline)                                          \
@@ -308,7 +308,8 @@ EDO_END_DECLS
 
 /* ---- readers-writer lock ---- */
 
-/* These calls lock for reading, together with other readers, or for writing, alone. No result.
+/* edo_thread_rwlock_read() locks for reading: several readers may hold the lock at a time.
+ * edo_thread_rwlock_write() locks for writing: the writer holds the lock alone. No result.
  * Thread: any, except a holder. */
 #define edo_thread_rwlock_read(rwlock)                                                             \
     ((void)edo__thread_rwlock_read((rwlock), EDO_NEVER,                                            \
@@ -333,7 +334,7 @@ EDO_END_DECLS
 #define edo_thread_rwlock_try_write(rwlock)                                                        \
     edo__thread_rwlock_try_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_write"))
 
-/* These calls unlock. Thread: a holder of that kind. */
+/* Thread: a reader, or the writer. */
 #define edo_thread_rwlock_unlock_read(rwlock)                                                      \
     edo__thread_rwlock_unlock_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_read"))
 #define edo_thread_rwlock_unlock_write(rwlock)                                                     \
@@ -349,7 +350,7 @@ EDO_END_DECLS
 /* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait until
  * init has returned, and then see the writes of init. If init fails with a negative errno, init is
  * run again by the next call, or by a thread that has waited.
- * init: int (*)(void *), which must not run the same once.
+ * init: int (*)(void *), which must not call edo_thread_once_run() with this once.
  * Returns: 0, or the error of init in this call. After a success a call costs one load. */
 #define edo_thread_once_run(once, init, context)                                                   \
     edo__thread_once_run((once), (init), (context), EDO__THREAD_PLACE("edo_thread_once_run"))

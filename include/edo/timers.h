@@ -26,8 +26,7 @@ typedef enum edo_missed {
     EDO_MISSED_BURST, // missed ticks follow at once, until none is missing
     EDO_MISSED_DELAY, // missed ticks are left out; the next tick is one period after the late
                       // tick was taken
-    EDO_MISSED_SKIP,  // missed ticks are left out; the next tick is the next one of the original
-                      // sequence
+    EDO_MISSED_SKIP,  // missed ticks are left out; later ticks keep their original moments
 } edo_missed;
 
 /* An interval, which belongs to one task at a time. The members may be read and set between two
@@ -38,9 +37,9 @@ typedef struct edo_interval {
     edo_missed missed;
 } edo_interval;
 
-/* These functions prepare an interval. The first tick is due after one period, or at `first`. A
- * period below 1 is misuse, which aborts. Thread: any; edo_interval_init() reads edo_now(), so call
- * it in the runtime that uses the interval. */
+/* The first tick is due after one period, or at `first`. A period below 1 is misuse, which aborts.
+ * Thread: any; edo_interval_init() reads edo_now(), so call it in the runtime that uses the
+ * interval. */
 EDO_API void edo_interval_init(edo_interval *interval, int64_t period, edo_missed missed);
 EDO_API void edo_interval_init_at(edo_interval *interval, int64_t first, int64_t period,
                                   edo_missed missed);
@@ -64,7 +63,8 @@ static inline EDO_MUST_USE edo_op edo_interval_next(edo_interval *interval, int6
 typedef struct edo_delay_queue edo_delay_queue;
 
 /* Links the user's own item into a queue, and identifies the item there: embed this struct in the
- * item. It must be all zero before its first use, and must not move while the item is queued. */
+ * item. The struct must be all zero before its first use, and must not move while the item is
+ * queued. */
 typedef struct edo_delay {
     int64_t when; // moment at which the item is due; the program only reads it
 

@@ -14,9 +14,9 @@
  * the operations in flight are cancelled, and the function ends after they have ended. Only the
  * function's task may pull such a stream; another task aborts.
  *
- * A stream that is initialised again before the function returns, or whose memory is used for
- * another purpose before that, must be ended first: edo_merge_end(), edo_zip_end(),
- * edo_generator_end(), edo_buffered_end().
+ * To initialise a stream again before the function returns, or to use its memory for another
+ * purpose, first end the stream: edo_merge_end(), edo_zip_end(), edo_generator_end(),
+ * edo_buffered_end().
  *
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
  * of edo_drop_items() is called with each such item, to close or free it. For buffered calls, these
@@ -24,9 +24,8 @@
  *
  * Sizes in bytes with 8-byte pointers: edo_merge_of(T, n) has 176, plus 96 and an item for each
  * input. edo_stream_map_of(T) has 176, and each of its entries has 96 plus an item. edo_zip_of has
- * 392 plus two items.
- * edo_generator_of has 168 plus an item and the frame. edo_buffered_of has 720 plus an item, and
- * for each call 8 plus two items.
+ * 392 plus two items. edo_generator_of has 168 plus an item and the frame. edo_buffered_of has 720
+ * plus an item, and for each call 8 plus two items.
  */
 #pragma once
 
@@ -148,14 +147,14 @@ EDO_API extern const edo_future_ops edo__remove_ops, edo__emit_ops, edo__end_ops
 
 EDO_END_DECLS
 
-/* Sets the function that drops items which were never pulled. The function must not use the
+/* Sets the function that drops items that were never pulled. The function must not use the
  * stream. */
 #define edo_drop_items(s, fn, fn_context)                                                          \
     ((void)((s)->edo_impl.hold.drop = (fn)), (void)((s)->edo_impl.hold.context = (fn_context)))
 
-/* These operations end a stream. They cancel the stream's operations in flight, wait until these
- * have ended, and drop the items that the stream holds. The stream must not be pulled afterwards.
- * edo_merge_end() also ends maps of streams.
+/* Each of these operations cancels the stream's operations in flight, waits for their ends, and
+ * drops the items that the stream holds. The stream must not be pulled afterwards. edo_merge_end()
+ * also ends maps of streams.
  * Result: 0. Cancel: waits; the stream ends nevertheless. */
 #define edo_merge_end(s)     edo__end(&(s)->edo_impl.hold, NULL)
 #define edo_zip_end(s)       edo__end(&(s)->edo_impl.set.hold, NULL)

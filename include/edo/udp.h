@@ -18,8 +18,8 @@
  * Errors of the network. The answer to a datagram may be an error, such as "port unreachable",
  * which arrives later and belongs to no operation. On a connected socket the next operation reports
  * such an error once (-ECONNREFUSED, -EHOSTUNREACH, ...). A send that reports the error has sent
- * nothing, and the socket can be used as before. On a socket without a peer, such an error fails
- * neither a receive nor a send to another address. With EDO_UDP_ERRORS such errors are in the error
+ * nothing, and the socket can be used as before. On a socket without a peer, no receive reports
+ * such an error, and no send to another address. With EDO_UDP_ERRORS such errors are in the error
  * queue (edo_udp_recv_error()).
  *
  * Memory passed by pointer (buffers, addresses, messages) must outlive the operation. Errors, for

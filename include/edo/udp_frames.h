@@ -14,9 +14,8 @@
  * dropped. In both cases the stream continues with the next datagram. A datagram without bytes has
  * no frame.
  *
- * Between two datagrams the library resets the head of the codec (edo_codec), but no other member.
- * So in a codec of your own, the decoder keeps no state in other members, or uses such state only
- * while codec->skips is set.
+ * For a codec of your own: between two datagrams the library resets only the head of the codec
+ * (edo_codec). A decoder may use state in other members only while codec->skips is set.
  *
  * The stream and the sink borrow the socket, and each has a buffer for one datagram. The reader and
  * the writer of one socket may belong to two tasks, if each has a codec of its own.

@@ -122,9 +122,8 @@ typedef struct edo_unix_peer {
     uint32_t uid, gid;
 } edo_unix_peer;
 
-/* Reads the credentials of the peer, as the system has recorded them. The system may reuse the
- * number of a process after the process's end; a descriptor from edo_unix_peer_pidfd() cannot mean
- * another process.
+/* Reads the credentials of the peer, as the system has recorded them. After the peer's end another
+ * process may get its pid; a descriptor from edo_unix_peer_pidfd() never means another process.
  * Returns: 0; -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_peer_credentials(const edo_io *conn, edo_unix_peer *ret_peer);
 
@@ -188,8 +187,8 @@ EDO_API EDO_MUST_USE edo_op edo_unix_recv_message(edo_io *io, edo_message *messa
  *
  * If a datagram is sent to an address whose receiver has a full queue, the operation tries again
  * after pauses of 1 ms to 64 ms, because the system does not report when the queue has room. On a
- * socket with a peer (edo_unix_datagram_connect), the system reports it, so the operation waits
- * without pauses.
+ * socket with a peer (edo_unix_datagram_connect) the system reports the room, and the operation
+ * needs no pauses.
  * Result: bytes sent; -EPIPE; -EMSGSIZE: a datagram or record is too long for the socket's buffer;
  * -EINVAL: on a stream, ancillary data need at least one byte of data; -ETOOMANYREFS: too many
  * descriptors in flight; -EPERM: credentials of others; other errors of sendmsg(2).
@@ -200,10 +199,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
 
 /* ---- descriptors ---- */
 
-/* Bytes of a control for `count` descriptors, at most 253. The system rounds a record up to 8
- * bytes. So a control for an odd number of descriptors has room for one more, and receives one more
- * if the peer has sent it. edo_control_take_fds() with room for `count` closes the additional
- * one. */
+/* Bytes of a control for `count` descriptors, at most 253. For an odd count, the system's rounding
+ * leaves room for one more descriptor, which a peer may send. edo_control_take_fds() with room for
+ * `count` closes that descriptor. */
 #define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
 /* Adds descriptors, as one record, to a message that will be sent. A message may have one such
@@ -223,14 +221,14 @@ EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_
 #define EDO_CONTROL_CREDENTIALS_SIZE 32
 
 /* Adds the sender's credentials to each received message. The sender is the process that wrote the
- * message. Another process may have connected the socket. Messages that were sent before this call
+ * message, even if another process connected the socket. Messages that were sent before this call
  * have no credentials. The option `credentials` of edo_unix_listen_with() and
  * edo_unix_connect_with() is set early enough for all messages.
  *
  * On a connection of records the credentials are always on, and must not be switched off, because
- * they distinguish an empty record from the end. They are left out of a control in which they do not
- * fit beside the other data. A socket that was made elsewhere (edo_io_from_fd(),
- * edo_listener_from_fd()) needs this call: before it, an empty record counts as the end.
+ * they distinguish an empty record from the end. A control without room for them receives only the
+ * other data. A socket that was made elsewhere (edo_io_from_fd(), edo_listener_from_fd()) needs
+ * this call: before it, an empty record counts as the end.
  * Returns: 0; -ENOTSUP. */
 EDO_API int edo_unix_set_credentials(edo_io *io, bool on);
 

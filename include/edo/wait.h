@@ -9,8 +9,8 @@
  * Operations, frames of async functions, and memory to which they point may be on the stack,
  * because each call except edo_wait_any() returns only when all its futures have ended.
  *
- * A plain thread that waits has a runtime of its own. That runtime's clock is the clock of
- * edo_now() on this thread. During such a wait a paused test clock continues in real time.
+ * A plain thread waits by the clock of edo_now() on this thread. If that is a paused test clock,
+ * the thread's time nevertheless passes during the wait.
  */
 #pragma once
 
@@ -89,17 +89,16 @@ EDO_END_DECLS
 /* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
  * the macro returns. edo_wait_select() chooses the future that it polls first at random.
  * edo_wait_select_biased() polls from left to right.
- * Returns: the winner's position from 0; -ECANCELED if every future was cancelled because the fiber
- * was cancelled. */
+ * Returns: the winner's position from 0; without a winner, -ECANCELED if the fiber was cancelled,
+ * -ETIMEDOUT if the limit of an edo_wait_within() had passed. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The other futures are kept, which means that they
- * are polled at every wait of this fiber. So kept futures must not be variables of a block that is
- * left before they have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. If a
- * fiber returns before its kept futures have ended, the process aborts. A plain thread polls only
- * while it waits, so on a plain thread the other futures are cancelled, and have ended when the
- * macro returns.
+/* Waits until one future is ready: the winner. The other futures are kept: every wait of this fiber
+ * polls them, too. They must end before the block of their variables is left: declare them with
+ * EDO_ENDS (edo/fiber.h), or wait for them. If a fiber returns before its kept futures have ended,
+ * the process aborts. On a plain thread the other futures are cancelled instead, and have ended
+ * when the macro returns.
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
 

@@ -16,9 +16,9 @@
  *
  * A watch ends when the watched directory, or the directory of the watched file, is removed or
  * renamed. EDO_FILE_REMOVED or EDO_FILE_MOVED_OUT of that directory reports the end, as the last
- * event of the watch. The system never reports the new path. A directory that has been renamed back
- * when the rename is read is still watched. If a directory further up is renamed, the system
- * reports nothing, and the watch continues with the old path.
+ * event of the watch. The system never reports the new path. If a directory has been renamed back
+ * before the library reads the rename, its watch continues. If a directory further up is renamed,
+ * the system reports nothing, and the watch continues with the old path.
  *
  * The system merges equal consecutive events, so changes cannot be counted. A write is reported as
  * one or more EDO_FILE_CHANGED, and the close of the written file as one EDO_FILE_WRITTEN. If a

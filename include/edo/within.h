@@ -24,7 +24,7 @@
  * edo_shield(). To continue the function after the block, use break. edo-lint reports a goto that
  * leads to further awaits.
  *
- * Futures kept by edo_any() are not limited while the block waits for others.
+ * Futures kept by edo_any() are not limited while the block waits for other futures.
  */
 #pragma once
 

@@ -22,8 +22,8 @@ EDO_BEGIN_DECLS
 /* Writes all `size` bytes. The memory is the kernel's until the operation is ready.
  * Result: `size`; on failure edo_op_progress() is the number of bytes given to the kernel; -EINVAL
  * for a size above UINT32_MAX.
- * Cancel: waits until the kernel has released the memory, because the peer has acknowledged the
- * bytes given to the kernel, or the connection has failed. edo_tcp_set_user_timeout() limits that
+ * Cancel: waits until the peer has acknowledged the bytes given to the kernel, or the connection
+ * has failed, because the memory is the kernel's until then. edo_tcp_set_user_timeout() limits that
  * time. If the kernel holds no memory, waits as edo_write_all() does. edo_op_progress() bytes were
  * written. */
 EDO_API EDO_MUST_USE edo_op edo_write_zero_copy(edo_io *io, const void *data, size_t size);
