@@ -456,3 +456,10 @@ test(a_piece_that_is_cut_is_not_copied_again)
     static const int appends = O_APPEND;
     expect_success_in_child(copy_with_a_limit, (void *)(uintptr_t)&appends);
 }
+
+/* The system would end the process with SIGXFSZ. */
+test(a_limit_of_size_ends_a_copy_with_an_error)
+{
+    static const int none = 0;
+    expect_success_in_child(copy_with_a_limit, (void *)(uintptr_t)&none);
+}

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/filesystem.h"
 #include "sys/linux/status.h"
 
 /* ---- pipes ---- */
@@ -97,6 +98,7 @@ int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t t
     off_t in = (off_t)from_at, out = (off_t)to_at;
     ssize_t n;
     if (from_at > INT64_MAX || to_at > INT64_MAX) return -EINVAL;
+    if (edo__file_is_limited()) return -EOPNOTSUPP; // would raise SIGXFSZ beyond the limit
     do {
         n = copy_file_range(from, &in, to, &out, size, 0);
     } while (n < 0 && errno == EINTR);
