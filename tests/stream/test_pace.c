@@ -29,7 +29,7 @@ static bool goes_on(void)
 
 /* Moves a piece from the source to the pipe of the copy, or from the pipe to the target. The source
  * is an empty socket, so a read from it fails. */
-ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size, unsigned flags)
+ssize_t splice(int from, loff_t *from_at, int to, loff_t *to_at, size_t size, unsigned flags)
 {
     static char piece[PIECE];
     if (!goes_on()) return syscall(SYS_splice, from, from_at, to, to_at, size, flags);
