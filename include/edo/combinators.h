@@ -59,6 +59,7 @@ typedef struct edo__step {
     };
     uint8_t ending; // see edo__pull_until()
     bool is_over, has_item;
+    bool is_pulling; // kinds with a clock: the last pull of the input waits
 } edo__step;
 
 typedef struct edo__paced {

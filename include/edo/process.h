@@ -253,7 +253,8 @@ EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output 
 
 /* As edo_command_output(), for processes that were spawned. The operation writes the input of the
  * first process, reads the outputs of the last process, and waits for the ends of all processes.
- * Uses the pipes that were not taken. The processes remain the caller's.
+ * Uses the pipes that were not taken. The processes remain the caller's, and stay open until the
+ * operation has ended. (The close of a process for which it waits ends it with -ECANCELED.)
  * Result: that of the last process. Cancel: waits, briefly; another call with the same `output`
  * continues. */
 EDO_API EDO_MUST_USE edo_op edo_process_output(edo_process *const *processes, size_t count,

@@ -77,6 +77,8 @@ static int64_t step(edo_op *op, edo_cx *cx)
         if (op->base.result < 0) return op->base.result;
         if (edo_clock_now(clock_of(op)) >= clock_op_of(op)->when) return 0;
         if (cx->fate != EDO_LIVE) return -ECANCELED;
+        edo__use_budget(cx); // the clock was set, and may be set again at once
+        if (!edo__has_budget(cx)) return -EAGAIN;
     }
 }
 

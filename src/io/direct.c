@@ -26,6 +26,7 @@ static int64_t hold_and_move(edo_io *io, uint32_t side, request move, edo_cx *cx
     if (rc < 0) return rc;
     int64_t n = try_move(io, side, &move);
     edo__io_leave(io, side);
+    if (n > 0) edo__use_budget(cx); // also for few bytes: the peer may keep pace for ever
     edo__use_work(cx, n);
     return n;
 }

@@ -123,6 +123,9 @@ static edo_op wait_for_next(edo_output *output)
     return edo_process_wait(output->processes[output->ended], exit);
 }
 
+/* Waits for the ends. A wait answers -ECANCELED if this operation has cancelled it, or if the process
+ * was closed meanwhile. The close is a failure, because a closed process cannot be waited for
+ * again. */
 static void drive_waits(edo_output *output, edo_cx *cx)
 {
     int64_t n;
@@ -133,7 +136,7 @@ static void drive_waits(edo_output *output, edo_cx *cx)
         }
         if (output->has_failed) edo_cancel(&output->waiting.base);
         if (edo__inner_poll(&output->waiting, cx, &n) == EDO_PENDING) return;
-        if (n == -ECANCELED) return;
+        if (n == -ECANCELED && (cx->fate != EDO_LIVE || output->has_failed)) return;
         if (n < 0 && n != -ECHILD) fail(output, n);
         if (!output->has_failed) output->result = n;
         output->ended++;
@@ -172,17 +175,17 @@ static void begin(edo_output *output, edo_process *const *processes, size_t coun
 }
 
 /* Ends the operation. Closes the open pipes, and the process if the operation has spawned it. After
- * a cancellation, pipes of the caller's processes remain open, because another call may
- * continue. */
-static int64_t end(edo_output *output, int64_t result)
+ * a cancellation (has_result: false), pipes of the caller's processes remain open, because another
+ * call may continue. */
+static int64_t end(edo_output *output, bool has_result)
 {
-    if (result == -ECANCELED && !output->own) return result;
+    if (!has_result && !output->own) return -ECANCELED;
     for (int i = 0; i < 3; i++)
         end_way(output, i);
     edo_process_close(output->own);
     output->own = NULL;
     output->has_begun = false;
-    return result;
+    return has_result ? output->result : -ECANCELED;
 }
 
 /* Polls the operation. *ret_result: the result of an operation that has ended. It may be any errno,
@@ -202,8 +205,7 @@ static edo_poll step(edo_output *output, edo_cx *cx, int64_t *ret_result)
     if (!are_ways_idle(output, is_ending) || waits) return EDO_PENDING;
     if (output->ended < output->count && !is_ending) return EDO_PENDING;
     bool is_complete = output->ended == output->count && are_ways_idle(output, false);
-    bool has_result = output->has_failed || is_complete;
-    *ret_result = end(output, has_result ? output->result : -ECANCELED);
+    *ret_result = end(output, output->has_failed || is_complete);
     return EDO_READY;
 }
 

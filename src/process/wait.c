@@ -4,6 +4,7 @@
 #include "process/process.h"
 
 #include "base/duration.h"
+#include "io/pause.h"
 #include "runtime/runtime.h"
 #include "sys/sys.h"
 
@@ -11,6 +12,7 @@
 enum {
     STOPS = 1 << 16, // the operation is edo_process_stop
     BEGUN = 1 << 17, // enter() has succeeded
+    PAUSE = 1 << 24, // unit of the length of the last pause, ms, in the highest bits
 };
 
 /* Operation of edo_process_wait() and edo_process_stop(); an overlay of an edo__poll_op. */
@@ -92,16 +94,27 @@ static void stop(edo_process *process, edo_op *op, edo_cx *cx)
     if (wait->deadline != EDO_NEVER) edo_cx_deadline(cx, wait->deadline);
 }
 
+/* Pauses if the child has ended but has no status yet: another process traces the child, and has
+ * not taken the status. The descriptor is readable all the time, so only another try can find the
+ * status. A poll before the end of the pause tries, too. */
+static void pause(edo_op *op, edo_cx *cx)
+{
+    int64_t until;
+    uint32_t last = op->detail / PAUSE, length = edo__pause(cx, last, &until);
+    op->detail = op->detail % PAUSE + length * PAUSE;
+}
+
 /* Polls the operation. Returns: the result; -EAGAIN if the operation waits. */
 static int64_t step(edo_process *process, edo_op *op, edo_cx *cx)
 {
     int rc = enter(process, op, cx);
     if (rc < 0) return rc;
-    while (edo__source_drive(&process->source, op, cx) == EDO_READY) {
+    if (edo__source_drive(&process->source, op, cx) == EDO_READY) {
         if (op->base.result < 0) return op->base.result;
         rc = try_answer(process, wait_of(op)->ret_exit);
         if (rc != -EAGAIN) return rc;
         if (cx->fate != EDO_LIVE) return -ECANCELED;
+        pause(op, cx);
     }
     if (op->detail & STOPS) stop(process, op, cx);
     return -EAGAIN;

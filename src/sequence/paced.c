@@ -24,19 +24,21 @@ static void init(edo__paced *paced, const edo_stream_ops *ops, edo_stream *in, i
  *
  * The virtual scheduling algorithm (ITU-T I.371): `moment` is the time at which the next item is
  * due at the exact rate. An item may be given burst - 1 periods earlier. `context` holds that
- * duration. */
+ * duration. A pull that waits is continued even if the clock of the next poll is behind, as after a
+ * migration to another worker. */
 
 static int64_t rate_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     edo__paced *rate = paced_of(stream);
     int64_t most_early = (int64_t)(intptr_t)rate->step.context;
     int64_t allowed = rate->step.is_over ? rate->step.moment - most_early : INT64_MIN;
-    if (cx->now < allowed) {
+    if (cx->now < allowed && !rate->step.is_pulling) {
         if (cx->fate != EDO_LIVE) return -ECANCELED;
         edo_cx_deadline(cx, allowed);
         return EDO_NEXT_WAITS;
     }
     int64_t result = edo_pull(rate->step.in, cx, ret_item);
+    rate->step.is_pulling = result == EDO_NEXT_WAITS;
     if (result != 1) return result;
     int64_t due = rate->step.is_over && rate->step.moment > cx->now ? rate->step.moment : cx->now;
     rate->step.moment = after(due, rate->period);
@@ -90,11 +92,12 @@ static int64_t total_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item
     if (step->is_over) return 0;
     if (!step->has_item) step->moment = after(cx->now, limit->period);
     step->has_item = true;
-    if (cx->now >= step->moment && step->ending != EDO__ENDING) { // limit passed between calls
+    if (cx->now >= step->moment && !step->is_pulling) { // limit passed between calls
         step->is_over = true;
         return -ETIMEDOUT;
     }
     int64_t result = edo__pull_until(step->in, cx, ret_item, step->moment, &step->ending);
+    step->is_pulling = result == EDO_NEXT_WAITS;
     if (result == -ETIMEDOUT && cx->now >= step->moment) step->is_over = true;
     return result;
 }

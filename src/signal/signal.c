@@ -158,6 +158,8 @@ static int64_t step(edo_signal *signal, edo_op *op, edo_cx *cx)
         if (cx->fate != EDO_LIVE) return -ECANCELED;
         edo__sys_event_clear(signal->bell.fd);
         if (take(signal, next_of(op)->ret_event) == 1) return 1;
+        edo__use_budget(cx); // another task has taken the event
+        if (!edo__has_budget(cx)) break;
     }
     return -EAGAIN;
 }

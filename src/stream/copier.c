@@ -211,12 +211,12 @@ static int begin_watch(edo_copier *copier)
     return WAITS;
 }
 
-/* Ends a watch. Either the target has hung up, or the watch was cancelled for a write or for the
- * end of the copy. */
-static void end_watch(edo_copier *copier, int64_t n, const edo_cx *cx)
+/* Ends a watch. is_own: the copy itself has cancelled the watch, for a write or for the end of the
+ * copy. Otherwise the target has hung up or was closed, or the operation was cancelled. */
+static void end_watch(edo_copier *copier, int64_t n, bool is_own)
 {
     copier->watching = false;
-    if (n == -ECANCELED && cx->fate == EDO_LIVE) return;
+    if (n == -ECANCELED && is_own) return;
     fail(copier, n < 0 ? n : -EPIPE);
     copier->target_failed = true;
 }
@@ -248,7 +248,7 @@ static int give_on(edo_copier *copier, edo_cx *cx)
     if (copier->watching && is_needless) edo_cancel(&copier->writing.base);
     if (edo__inner_poll(&copier->writing, cx, &n) == EDO_PENDING) return WAITS;
     if (copier->watching)
-        end_watch(copier, n, cx);
+        end_watch(copier, n, cx->fate == EDO_LIVE && (is_needless || copier->stops));
     else
         end_write(copier, n);
     return MOVED;

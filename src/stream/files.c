@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "io/direct.h"
 #include "stream/inner.h"
+#include "sys/filesystem.h"
 #include "sys/transfer.h"
 
 enum {
@@ -126,13 +127,20 @@ edo_op edo_send_file(edo_io *to, edo_file_range *range)
 
 /* ---- to another file; on a thread of the pool ---- */
 
-/* Copies a piece through memory. Returns: number of bytes; 0: the end of the file; a negative
- * errno. */
+/* Copies a piece through memory, by one write. The write may move only a part, for example if the
+ * disk becomes full. The next piece begins behind that part, and meets the error. Returns: number of
+ * bytes; 0: the end of the file; a negative errno. */
 static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
 {
     char piece[PIECE];
     int64_t n = edo__sys_read_at(copy->from.file, piece, smaller(size, PIECE), copy->from.offset);
-    return n > 0 ? edo__sys_write_at(copy->to, piece, (size_t)n, copy->offset) : n;
+    edo__file_call write = { .verb = EDO__FILE_WRITE,
+                             .fd = copy->to,
+                             .data = piece,
+                             .size = n > 0 ? (uint64_t)n : 0,
+                             .offset = copy->offset };
+    if (copy->offset > INT64_MAX) return -EINVAL; // also EDO__AT_POSITION
+    return n > 0 ? edo__file_make(&write) : n;
 }
 
 /* Lets the system copy. Copies through memory if the system cannot copy the file, or has copied

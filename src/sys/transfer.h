@@ -33,12 +33,10 @@ int64_t edo__sys_send_file(edo_fd to, edo_fd file, uint64_t *offset, size_t size
 /* Reads a file at an offset. May wait for the disk. */
 int64_t edo__sys_read_at(edo_fd file, void *buffer, size_t size, uint64_t offset);
 
-/* Writes all bytes to a file, at an offset, or at the end if the file was opened for appending. May
- * wait for the disk. */
-int64_t edo__sys_write_at(edo_fd file, const void *data, size_t size, uint64_t offset);
-
 /* Copies bytes from file to file, by one system call. The files may share disk blocks afterwards.
- * Returns: bytes; 0 at the end of the input, and for files of unknown size. */
+ * Raises no SIGXFSZ: in a process with a limit on the size of its files, copies nothing. Returns:
+ * bytes; 0 at the end of the input, and for files of unknown size; errors, see
+ * edo__sys_is_unsupported(). */
 int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t to_at, size_t size);
 
 /* Whether an error of these calls means that the system does not support the files. If so, the

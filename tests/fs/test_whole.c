@@ -220,6 +220,9 @@ edo_async(fill_up)
         edo_await(n, edo_file_replace(fs_path("g"), self->data, (size_t)LIMIT * 2));
         assert_int_equal(n, -EFBIG);
         assert_false(fs_exists("g"));
+        edo_await(n, edo_path_copy(fs_path("large"), fs_path("h"), EDO_COPY_NO_SHARING));
+        assert_int_equal(n, -EFBIG);
+        assert_false(fs_exists("h"));
         free(self->data);
         edo_return(0);
     }
@@ -236,5 +239,7 @@ static void fill_limited(void *arg)
 fixture(fs_set_up, fs_tear_down)
 test(a_limit_of_size_is_an_error)
 {
+    static const char large[2 * LIMIT];
+    fs_write("large", large, sizeof large);
     expect_success_in_child(fill_limited, NULL);
 }

@@ -308,3 +308,38 @@ async_test(lines, edo_command command; edo_process *process; edo_io *out; edo_re
         edo_return(0);
     }
 }
+
+/* Another task closes a process whose outputs are collected. The operation ends, and closes the
+ * pipes. */
+async_test(a_close_ends_the_output, edo_command command; edo_process *processes[2];
+           edo_output output; edo_task *task; int closed;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->closed = 0; self->closed < 2; self->closed++) {
+            self->output = (edo_output){ 0 };
+            self->command = SHELL("exec sleep 100");
+            self->command.on_close = EDO_PROCESS_KILL;
+            self->command.out.kind = EDO_STDIO_PIPE;
+            self->processes[0] = spawn_command(&self->command);
+            self->processes[1] = spawn_command(&self->command);
+            rc = edo_spawn(&self->task, run_op,
+                           .op = edo_process_output(self->processes, 2, &self->output));
+            assert_int_equal(rc, 0);
+            settle();
+            assert_non_null(self->output.ways[1].io);
+            if (self->closed == 1)
+                assert_int_equal(edo_process_kill(self->processes[0], SIGKILL), 0);
+            while (self->output.ended < (size_t)self->closed)
+                settle();
+            edo_process_close(self->processes[self->closed]);
+            edo_await_for(rc, edo_s(10), edo_join(self->task));
+            assert_int_equal(rc, -ECANCELED);
+            assert_null(self->output.ways[1].io);
+            edo_process_close(self->processes[1 - self->closed]);
+            edo_buffer_deinit(&self->output.out);
+            edo_buffer_deinit(&self->output.err);
+        }
+        edo_return(0);
+    }
+}

@@ -37,6 +37,59 @@ async_test(a_merge_shares_out_equally, edo_merge_of(int, ENDLESS) merge;
     }
 }
 
+/* A stream that yields: wakes itself, and waits; ends at its last turn. */
+typedef struct yielding {
+    edo_stream stream;
+    int turns, left;
+} yielding;
+
+static int64_t yielding_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    yielding *source = (yielding *)(void *)stream;
+    (void)ret_item;
+    source->turns++;
+    if (source->left-- == 0) return 0;
+    edo_wake(edo_cx_waker(cx));
+    return EDO_NEXT_WAITS;
+}
+
+struct note_turns {
+    edo_frame();
+    edo_args(const yielding *in; int *seen;);
+};
+
+edo_async(note_turns)
+{
+    edo_body {
+        *self->seen = self->in->turns;
+        edo_return(0);
+    }
+}
+
+/* Inputs that are woken in each pull do not hold the thread: another task is polled meanwhile. */
+current_thread_only("it counts the pulls of one poll")
+async_test(a_merge_gives_way_while_its_inputs_are_woken, edo_merge_of(int, 2) merge; yielding in[2];
+           edo_task *task; int item, seen; unsigned i;)
+{
+    static const edo_stream_ops ops = { .name = "yielding", .next = yielding_next };
+    edo_body {
+        int rc;
+        edo_merge_init(&self->merge);
+        for (self->i = 0; self->i < 2; self->i++) {
+            self->in[self->i] = (yielding){ .stream = EDO_STREAM_INIT(&ops, sizeof(int)),
+                                            .left = PULLS };
+            edo_merge_add(&self->merge, (int_stream *)(void *)&self->in[self->i]);
+        }
+        edo_check(edo_spawn(&self->task, note_turns, .in = self->in, .seen = &self->seen));
+        edo_await(rc, edo_next(&self->merge, &self->item));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->in[1].turns, PULLS + 1);
+        edo_await(rc, edo_join(self->task));
+        assert_in_range(self->seen, 1, PULLS / 10);
+        edo_return(0);
+    }
+}
+
 async_test(a_merge_waits_for_the_slow_and_ends_with_the_last, edo_merge_of(int64_t, 3) merge;
            edo_interval interval; edo_op_source_of(int64_t) ticks; edo_step_of(int64_t) two; edo_range none, range; int64_t item;
            int64_t count;)

@@ -263,6 +263,33 @@ edo_async(target_hangs_up)
 
 test_each_kind(target_hangs_up)
 
+/* Another task closes the target while the copy watches it. The source is read no more. */
+async_test(a_watched_target_is_closed, edo_io *source, *from, *to, *target; edo_copier copier;
+           edo_task *task; char memory[ROOM];)
+{
+    edo_body {
+        int64_t n;
+        open_streams(UNIX_STREAM, &self->from, &self->source);
+        open_streams(UNIX_STREAM, &self->target, &self->to);
+        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
+        self->copier.watches = true;
+        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->copier));
+        assert_int_equal(n, 0);
+        settle();
+        edo_close(self->to);
+        edo_await_for(n, edo_s(5), edo_join(self->task));
+        assert_int_equal(n, -ECANCELED);
+        edo_await(n, edo_write_all(self->source, "kept", 4));
+        edo_await(n, edo_read(self->from, self->memory, ROOM));
+        assert_in_range(n, 1, 4);
+        edo_copier_deinit(&self->copier);
+        edo_close(self->source);
+        edo_close(self->from);
+        edo_close(self->target);
+        edo_return(0);
+    }
+}
+
 /* Bytes ahead in a reader come first. */
 async_test(a_copy_goes_on_behind_a_reader,
     edo_io *in, *out, *to, *target;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -117,6 +118,10 @@ async_test(offsets_are_not_cut, edo_file_copy copy; int fd, target, i; char data
             assert_int_equal(n, sizeof self->data);
             assert_true(is_pattern(self->data, sizeof self->data, (uint64_t)self->i, 0));
         }
+        self->copy.from.size = 1;
+        self->copy.offset = UINT64_MAX; // no offset of a file
+        edo_await(n, edo_copy_file(&self->copy));
+        assert_int_equal(n, -EINVAL);
         close(self->fd);
         close(self->target);
         edo_return(0);
@@ -388,4 +393,73 @@ test(a_refusal_in_the_middle_loses_nothing)
     if (driver && strcmp(driver, "chaos") == 0) skip(); // single bytes
     for (unsigned i = 0; i < ARRAY_LENGTH(errors); i++)
         expect_success_in_child(refuse_in_the_middle, (void *)(uintptr_t)&errors[i]);
+}
+
+/* ---- a target that has no room for a whole piece ---- */
+
+enum { SIZE_LIMIT = 5000, COPIED = 20000 };
+
+static void limit_size(rlim_t size)
+{
+    const struct rlimit limit = { size, RLIM_INFINITY };
+    assert_return_code(setrlimit(RLIMIT_FSIZE, &limit), errno);
+}
+
+struct copy_limited {
+    edo_frame();
+    edo_args(int flags;); // of the target
+    edo_file_copy copy;
+    int fd, target;
+    char data[PART];
+};
+
+edo_async(copy_limited)
+{
+    edo_body {
+        int64_t n;
+        self->fd = sparse_file(0);
+        self->target = sparse_file(0);
+        assert_return_code(fcntl(self->target, F_SETFL, self->flags), errno);
+        fill_pattern(self->data, COPIED, 1, 0);
+        fd_write_all(self->fd, self->data, COPIED);
+        self->copy = (edo_file_copy){ .from = { .file = self->fd, .size = UINT64_MAX },
+                                      .to = self->target };
+        limit_size(SIZE_LIMIT);
+        edo_await(n, edo_copy_file(&self->copy));
+        assert_int_equal(n, -EFBIG);
+        assert_int_equal(self->copy.from.offset, SIZE_LIMIT);
+        assert_int_equal(self->copy.offset, SIZE_LIMIT);
+        limit_size(RLIM_INFINITY);
+        edo_await(n, edo_copy_file(&self->copy));
+        assert_int_equal(n, COPIED - SIZE_LIMIT);
+        memset(self->data, 0, PART);
+        assert_int_equal(pread(self->target, self->data, PART, 0), COPIED);
+        assert_true(is_pattern(self->data, COPIED, 1, 0));
+        close(self->fd);
+        close(self->target);
+        edo_return(0);
+    }
+}
+
+static void copy_with_a_limit(void *arg)
+{
+    edo_runtime *runtime;
+    assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, copy_limited, .flags = *(const int *)arg), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* The copy fails after a part of a piece. The next copy begins behind that part, so no byte is
+ * appended twice. */
+test(a_piece_that_is_cut_is_not_copied_again)
+{
+    static const int appends = O_APPEND;
+    expect_success_in_child(copy_with_a_limit, (void *)(uintptr_t)&appends);
+}
+
+/* The system would end the process with SIGXFSZ. */
+test(a_limit_of_size_ends_a_copy_with_an_error)
+{
+    static const int none = 0;
+    expect_success_in_child(copy_with_a_limit, (void *)(uintptr_t)&none);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/filesystem.h"
 #include "sys/linux/status.h"
 
 /* ---- pipes ---- */
@@ -92,22 +93,12 @@ int64_t edo__sys_read_at(edo_fd file, void *buffer, size_t size, uint64_t offset
     return n < 0 ? -errno : n;
 }
 
-int64_t edo__sys_write_at(edo_fd file, const void *data, size_t size, uint64_t offset)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t n = pwrite(file, (const char *)data + done, size - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -errno;
-        done += (size_t)n;
-    }
-    return (int64_t)size;
-}
-
 int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t to_at, size_t size)
 {
     off_t in = (off_t)from_at, out = (off_t)to_at;
     ssize_t n;
     if (from_at > INT64_MAX || to_at > INT64_MAX) return -EINVAL;
+    if (edo__file_is_limited()) return -EOPNOTSUPP; // would raise SIGXFSZ beyond the limit
     do {
         n = copy_file_range(from, &in, to, &out, size, 0);
     } while (n < 0 && errno == EINTR);
