@@ -118,8 +118,8 @@ EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
 /* These calls take a line or a part from the bytes ahead, without waiting. They cost less than an
- * operation. A loop around such a call does not starve other tasks: it awaits more bytes after the
- * lines in the memory.
+ * operation. A loop around such a call does not starve other tasks: when the lines in the memory
+ * are taken, the call returns -EAGAIN, and the loop awaits more bytes.
  * Returns: 1; -EAGAIN: more bytes must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
  * Thread: that of the task. */
 EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);

@@ -245,7 +245,7 @@ EDO_API void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, s
 /* Strings that end with a zero byte. */
 EDO_API void edo_zero_codec_init(edo_part_codec *codec, size_t most);
 
-/* Makes a last part without its delimiter an error: -EDO_EOF. */
+/* Rejects a last part that has no delimiter: its decoding fails with -EDO_EOF. */
 static inline void edo_part_codec_set_strict(edo_part_codec *codec)
 {
     codec->is_strict = true;

@@ -2,8 +2,8 @@
  *
  * A wait for the queue is a poll request without events, because the system reports errors in any
  * case. The request ends when the queue has a message, or when the socket has an error without a
- * message. The operation takes such an error as its result. Otherwise the error would end every
- * later request at once. */
+ * message. Such an error becomes the result of the operation, which clears it at the socket.
+ * An error that stays would end every later request at once. */
 #include "net/udp.h"
 #include "sys/datagrams.h"
 

@@ -3,9 +3,9 @@
  * One loop serves all operations: claim, drive, settle. `settle` decides, after each result of the
  * driver, whether the operation is done:
  *
- *     error of an earlier datagram            a receive is repeated each time, a send only once
- *         (is_tried_again)
- *     refusal to cut buffers                  continues without segments
+ *     error of an earlier datagram            a receive is tried again each time, a send only once
+ *     the system cannot cut a buffer          sends the datagrams one by one
+ *         into datagrams
  *     edo_udp_send_many(): messages remain    continues after the messages that were tried,
  *                                             unless the error ends the operation (is_end)
  *     edo_udp_send_segments(): bytes remain   continues with the rest

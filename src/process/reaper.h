@@ -11,9 +11,9 @@ void edo__reaper_add(edo_process *process);
 /* Sets the time of SIGKILL (ns of edo__sys_now()) for a child in the reaper's list. Thread: any. */
 void edo__reaper_kill_at(edo_process *process, int64_t when);
 
-/* Makes a child on the reaper's thread, and waits for the result. The system sends a parent-death
- * signal when the thread that made the child ends. So once this function has been called, the
- * reaper's thread ends only with the process.
+/* Makes a child on the reaper's thread, and waits for the result. When a thread ends, the system
+ * sends the parent-death signal to the children that this thread has made. So once this function
+ * has been called, the reaper's thread ends only with the process.
  * Returns: as edo__sys_spawn(); -EAGAIN: the thread cannot be started. */
 int edo__reaper_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child,
                       edo_spawn_step *ret_step);

@@ -30,9 +30,9 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* Cancels the root. Called in a signal handler. A root that is already queued is not pushed again.
- * So the worker of a current-thread runtime is also notified: its thread must compute the limits of
- * its wait (next_limit in run.c) before it sleeps. */
+/* Cancels the root. Called in a signal handler. If the root is already queued, no push wakes the
+ * worker. The thread of a current-thread runtime could then sleep with a limit that it computed
+ * before the cancellation (next_limit in run.c). So its worker is always notified. */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);

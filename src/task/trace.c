@@ -34,8 +34,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
                                       .name = future->ops->name,
                                       .file = file_of(future),
                                       .line = is_async ? future->line : 0 });
-    if (!is_async)
-        return NULL; // only functions have children; an EDO_NEW function may be in its first poll
+    if (!is_async) return NULL; // only functions have children
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     const edo_future *awaiting = frame->edo_head.awaiting;
     if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;

@@ -4,7 +4,7 @@
  *     OPEN -> (TRIED ->) PASSED -> closed, by the end of the block or of the function
  *
  * The limits of a function are checked after its body was polled with the old fates. So a ready
- * operation wins over a limit. A body that stopped for lack of budget may not have tried a ready
+ * operation wins over a limit. A body that stopped for lack of budget might not have tried a ready
  * operation. So the limit then grants one more poll (TRIED). There is no second one, so that a fast
  * peer cannot postpone the limit.
  *
