@@ -82,7 +82,7 @@ typedef struct edo__set {
     uint64_t last_key;
     uint32_t lock;
     uint32_t added; // inputs of a merge
-    bool is_open;   // does not end while it has no input
+    bool is_open;   // stays open without inputs: a pull waits until an input is added
     bool waits;     // a pull waits
 } edo__set;
 

@@ -87,10 +87,10 @@ void edo__use_work(edo_cx *cx, int64_t n);
  * message about misuse. */
 int edo__io_shutdown_write(edo_io *io, const char *call);
 
-/* These two functions close a stream in two steps. A wrapper calls them if it still uses the
- * wrapped stream during its own end. After the first step no operation can start on the stream, and
- * operations in flight end. After the second step the stream may be freed. call: name of the user's
- * call. */
+/* These two functions close a wrapper in two steps, if the wrapper still uses its inner stream
+ * while it ends. After the first step, no operation can start on the wrapper, and operations in
+ * flight end. After the second step, the wrapper may be freed. call: name of the user's call, for a
+ * message about misuse. */
 void edo__io_begin_close(edo_io *io, const char *call);
 void edo__io_end_close(edo_io *io);
 

@@ -14,11 +14,14 @@
  * handler that has claimed the position rings the bell of the stream after the write, so the event
  * is not missed.
  *
- * A coalesced signal has at most one event in the queue, because only the handler that changes
- * `pending` from 0 to 1 pushes. The popper frees the cell, and then sets `pending` to 0 with
- * release. So a handler that reads 0 finds a free cell. If a handler reads 1, its swap preceded
- * that store, and the popper had not yet returned the queued event to the program. So the queued
- * event stands for both signals. */
+ * A coalesced signal has at most one event in the queue. Its handler swaps 1 into `pending`, and
+ * pushes only if the old value was 0. The popper frees the cell, then stores 0 in `pending` with
+ * release, and only then returns the event to the program.
+ *
+ *     old value 0: the popper's store came before the swap, so the cell is free
+ *     old value 1: the swap came before the popper's store, so the program has not yet received the
+ *                  queued event, which stands for both signals
+ */
 #pragma once
 
 #include <edo/signal.h>

@@ -10,7 +10,7 @@
 typedef struct EDO__OVERLAY tee_op {
     edo_future base;
     edo_io *from, *to;
-    uint64_t events; // lower half: events to wait for; upper half: most bytes to duplicate
+    uint64_t events; // lower half: events to wait for; upper half: maximum of bytes
     uint64_t progress;
     edo__op_wait wait;
 } tee_op;

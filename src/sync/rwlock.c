@@ -31,9 +31,13 @@ static uint64_t admit(const edo__wait_list *waiters, uint64_t word, uint32_t *re
 }
 
 /* Subtracts `released` from the word, and grants requests in the order of the queue, by one
- * read-modify-write. Called under the lock. The read-modify-write releases the writes of the holder
- * that unlocks, for fast paths. It also acquires the writes of readers that have unlocked before. A
- * granted request gets the writes of all these holders through the lock. */
+ * read-modify-write. Called under the lock of the queue.
+ *
+ *     release: a later fast path acquires the word without the queue's lock, and sees what the
+ *         unlocking holder wrote
+ *     acquire: this thread sees what readers wrote that have unlocked before
+ *
+ * A granted request sees the writes of all these holders through the lock of the queue. */
 static void release_and_serve(edo_rwlock *rwlock, uint64_t released, edo__wakes *wakes)
 {
     edo__wait_list *waiters = edo__waiters_of(&rwlock->waiters);

@@ -56,8 +56,8 @@ bool edo__baton_admits(edo__worker *worker);
 /* Opens the gate after the clock was resumed. Thread: any. */
 void edo__baton_end(edo_runtime *runtime);
 
-/* Length of a poll after which the monitor may mark the worker as stuck; ns; 0 while the clock is
- * not paused. Thread: any. */
+/* Time (ns) for which a poll may hold the baton before the monitor marks the worker as stuck; 0: the
+ * clock is not paused, so the usual rule holds. Thread: any. */
 int64_t edo__baton_patience(const edo__worker *worker);
 
 /* Whether the worker holds the baton or waits for it. Thread: any. */
