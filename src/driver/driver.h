@@ -141,6 +141,8 @@ typedef struct edo__side {
     bool polls_edges;           // the last such poll reported only errors, so the next one reports
                                 // only new events; guarded by the lock
     bool is_unwatched;          // write side only: registered without EPOLLOUT; guarded by the lock
+    uint8_t error;              // positive errno, with which the wait with the ring's poll ends; or
+                                // 0; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
     edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
@@ -154,6 +156,7 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
         side->mark = (uint8_t)edo__lock_mark;
         side->waiters = (edo__wait_list){ NULL };
         side->is_polled = false;
+        side->error = 0;
     }
     return &side->waiters;
 }

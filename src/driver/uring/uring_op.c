@@ -22,6 +22,11 @@
  * next poll of that side is multishot, because a multishot poll reports only new events. The driver
  * cancels that poll at the first report that has more than errors. The operation is not cancelled
  * thereby: it is tried again (answer_of). The end of the poll clears the mark.
+ *
+ * POLLERR also reports the pending error of a socket, which the next call must return. The events
+ * do not distinguish the two causes. So at a report of errors alone, the driver takes the pending
+ * error, which leaves the error queue as it is. If there is one, the driver cancels the poll, and
+ * the operation ends with that error.
  */
 #include "driver/uring/uring.h"
 
@@ -262,24 +267,39 @@ static bool has_only_errors(const edo_op *op, int result)
     return result > 0 && !((unsigned)result & events_before_try(op));
 }
 
-/* Handles a report of a multishot poll. The poll continues if the report has only errors; otherwise
- * the poll is cancelled. If there is no SQE for the cancel, the next report tries again. */
+/* Whether a report ends the wait. Takes the pending error of the socket if the report has only
+ * errors. Called under the source's lock. */
+static bool ends_wait(edo__source *source, const edo_op *op, int result)
+{
+    edo__side *side = edo__op_place(source, op);
+    if (!has_only_errors(op, result)) return true;
+    if (!side->error) side->error = (uint8_t)-edo__socket_error(source->fd);
+    return side->error;
+}
+
+/* Handles a report of a multishot poll. Cancels the poll if the report ends the wait. If there is
+ * no SQE for the cancel, the next report tries again. */
 static void note_report(edo__uring *driver, const edo_op *op, int result)
 {
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
-    if (edo__uring_stage_of(op) == EDO__IN_RING && !has_only_errors(op, result))
+    if (edo__uring_stage_of(op) == EDO__IN_RING && ends_wait(source, op, result))
         edo__uring_submit_cancel(driver, op);
     edo__lock_give(&source->lock);
 }
 
 /* Records that the poll for all waiters of a side has ended. Decides whether the side's next poll
- * is edge-triggered. Called under the source's lock. */
-static void note_poll(edo__source *source, edo_op *op, int result)
+ * is edge-triggered. Called under the source's lock. Returns: the answer for the operation, which
+ * is the error that a report has taken, if any. Even a cancelled operation returns that error,
+ * because no later call would. */
+static int64_t note_poll(edo__source *source, edo_op *op, int result, int64_t answer)
 {
     edo__side *side = edo__op_place(source, op);
+    if (side->error) answer = -side->error;
     side->is_polled = false;
     side->polls_edges = has_only_errors(op, result);
+    side->error = 0;
+    return answer;
 }
 
 /* The completion also frees a pending request to cancel the operation. */
@@ -295,7 +315,8 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
     edo__lock_take(&source->lock);
     if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
     int64_t answer = answer_of(driver, op, result);
-    if (edo__unlikely(edo__uring_shares_poll(source, op))) note_poll(source, op, result);
+    if (edo__unlikely(edo__uring_shares_poll(source, op)))
+        answer = note_poll(source, op, result, answer);
     edo_store_relaxed(&op->base.result, answer);
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
     edo__op_wake(source, op, &wakes);
