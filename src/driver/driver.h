@@ -263,8 +263,9 @@ typedef struct edo_driver_ops {
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation that is parked, or that the driver has woken (word and
-     * base.result as for resume). Called inside a poll of its task. May be called again. Returns:
-     * EDO_PENDING while the kernel still uses the operation; or EDO_READY with a result in
+     * base.result as for resume). Also ends a woken operation that has to start again, with
+     * -ECANCELED in base.result: the driver passes the wake on to the next waiter. Called inside a
+     * poll of its task. May be called again. Returns: EDO_PENDING while the kernel still uses the operation; or EDO_READY with a result in
      * base.result. That is the result of the call, or -ECANCELED if the operation had no effect. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
@@ -337,6 +338,11 @@ void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 /* Polls an operation that has already started. Called inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
+/* Cancels an operation that is about to start, with -ECANCELED. Called inside a poll of its
+ * task. */
+edo_poll edo__op_cancel_start(edo__source *source, edo_op *op, edo_driver *here,
+                              edo_wakeable *waker);
+
 /* Polls an operation. here: the driver that starts the operation. Called inside a poll of its
  * task. */
 static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
@@ -344,9 +350,8 @@ static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver 
 {
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
     if (!is_new) return edo__op_go_on(source, op, waker, ending);
-    if (!ending) return here->ops->drive(here, source, op, waker);
-    op->base.result = -ECANCELED;
-    return EDO_READY;
+    if (ending) return edo__op_cancel_start(source, op, here, waker);
+    return here->ops->drive(here, source, op, waker);
 }
 
 /* Wakes the tasks of all waiters of a source, so that they poll again. The operations remain

@@ -14,52 +14,6 @@
 
 /* ---- operations that another thread polls ---- */
 
-/* Polls an operation once, so that it waits. */
-typedef struct begin {
-    edo_future base;
-    edo_op *op;
-} begin;
-
-static edo_poll begin_poll(edo_future *future, edo_cx *cx)
-{
-    begin *self = (begin *)(void *)future;
-    insist(edo_poll_future(&self->op->base, cx) == EDO_PENDING);
-    return EDO_READY;
-}
-
-static const edo_future_ops begin_ops = { .name = "begin", .poll = begin_poll };
-
-struct start_op {
-    edo_frame();
-    edo_args(edo_op *op; sem_t *begun;);
-    begin begin;
-};
-
-edo_async(start_op)
-{
-    edo_body {
-        int64_t n;
-        self->begin = (begin){ .base.ops = &begin_ops, .op = self->op };
-        edo_await_on(n, &self->begin.base);
-        sem_post(self->begun);
-        edo_return(n);
-    }
-}
-
-struct end_op {
-    edo_frame();
-    edo_args(edo_op *op;);
-};
-
-edo_async(end_op)
-{
-    edo_body {
-        int64_t n;
-        edo_await_on(n, &self->op->base);
-        edo_return(n);
-    }
-}
-
 typedef enum ending { CANCELLED, BYTE_BEFORE, BYTE_AFTER, CANCELLED_AGAINST_BYTE, ENDINGS } ending;
 
 static void check_end(int64_t result, ending how, char byte)
@@ -376,23 +330,6 @@ enum {
     MORE = 300,        // more operations than SQEs, all begun in one turn
     INTERVAL = 100000, // polls per turn: no turn of the ring while it is broken
 };
-
-static struct edo__ring broken;
-
-/* Every system call on the ring fails. */
-static void break_ring(void)
-{
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
-    broken = *ring;
-    ring->fd = ring->registered = -1;
-}
-
-static void mend_ring(void)
-{
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
-    ring->fd = broken.fd;
-    ring->registered = broken.registered;
-}
 
 struct no_entries {
     edo_frame(struct accept_number callee;);

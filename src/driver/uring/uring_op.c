@@ -204,12 +204,31 @@ static bool is_at_home(const edo__uring *driver)
                           : edo__uring_is_owner(driver);
 }
 
-/* If the operation was parked with the driver of another runtime, it starts again with the poller's
- * own driver. If it was parked with the driver of another worker, it continues with that driver. */
+static bool has_waiters(edo__source *source, const edo_op *op)
+{
+    edo__lock_take(&source->lock);
+    bool has = !edo__wait_list_is_empty(edo__side_waiters(edo__op_place(source, op)));
+    edo__lock_give(&source->lock);
+    return has;
+}
+
+/* Resumes an operation outside the runtime of its driver. The operation starts again with the
+ * poller's own driver. If it shares its poll with operations that still wait here, it ends instead,
+ * because it may not wait elsewhere meanwhile (edo__op_may_park), and because a driver of another
+ * kind could not pass the wake on. */
+static edo_poll leave(edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    if (!edo__uring_shares_poll(source, op) || !has_waiters(source, op))
+        return start_later(op, waker);
+    op->base.result = -EXDEV;
+    return edo__uring_end_op(source, op);
+}
+
+/* If the operation was parked with the driver of another worker, it continues with that driver. */
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (op->base.result != -EAGAIN) return edo__uring_end_op(source, op);
-    if (!is_at_home(edo__uring_of(base))) return start_later(op, waker);
+    if (!is_at_home(edo__uring_of(base))) return leave(source, op, waker);
     return edo__uring_drive(base, source, op, waker);
 }
 
