@@ -28,6 +28,11 @@ static void wait_for_completion(void)
     assert_true(edo__ring_ready(&this_driver()->ring) > 0);
 }
 
+static bool polls_repeatedly(const struct edo__ring *ring)
+{
+    return ring->can & EDO__RING_CAN_MULTI_POLL;
+}
+
 #define run_interrupted(fn)                                                                        \
     do {                                                                                           \
         edo_runtime *runtime_;                                                                     \
@@ -90,6 +95,54 @@ edo_async(lost_wake)
 test(lost_wake)
 {
     run_interrupted(lost_wake);
+}
+
+/* ---- a poll that cannot be cancelled ---- */
+
+/* The error queue of the socket is unread, so the receive waits with a multishot poll. The report
+ * of a datagram comes while there is no SQE to cancel that poll. */
+struct full_report {
+    edo_frame();
+    edo_args();
+    edo_udp *socket;
+    edo_address to, dead;
+    edo_task *task;
+    char byte;
+    int fd;
+};
+
+edo_async(full_report)
+{
+    edo_body {
+        int64_t n;
+        self->socket = loopback_socket(&self->to);
+        self->dead = dead_address();
+        self->fd = plain_socket();
+        assert_int_equal(edo_udp_set(self->socket, EDO_UDP_ERRORS, 1), 0);
+        edo_await(n, edo_udp_send_to(self->socket, "lost", 4, &self->dead));
+        assert_int_equal(n, 4);
+        n = edo_spawn(&self->task, run_op, .op = edo_udp_recv(self->socket, &self->byte, 1));
+        assert_int_equal(n, 0);
+        settle();
+        assert_true(self->socket->source.sides[EDO__READ_SIDE].polls_edges);
+        send_plainly(self->fd, "a", 1, &self->to);
+        wait_for_completion();
+        break_full_ring();
+        edo__uring_reap(this_driver());
+        mend_ring();
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, 1);
+        assert_int_equal(self->byte, 'a');
+        close(self->fd);
+        edo_udp_close(self->socket);
+        edo_return(0);
+    }
+}
+
+test(full_report)
+{
+    need(polls_repeatedly);
+    run_interrupted(full_report);
 }
 
 /* ---- a woken receive that another runtime polls ---- */

@@ -264,7 +264,7 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 /* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
  * start again. It is the result after a completed poll, after an interruption, and after a cancel
  * that no task requested. Such a cancel is made by the kernel when the submitting thread has ended,
- * or by note_report().
+ * or by edo__uring_note_report().
  *
  * An accept may also end with EAGAIN, because in older kernels an accept in the ring does not wait
  * for connections on a non-blocking socket. After the first such EAGAIN, the ring only polls
@@ -296,15 +296,14 @@ static bool ends_wait(edo__source *source, const edo_op *op, int result)
     return side->error;
 }
 
-/* Handles a report of a multishot poll. Cancels the poll if the report ends the wait. If there is
- * no SQE for the cancel, the next report tries again. */
-static void note_report(edo__uring *driver, const edo_op *op, int result)
+bool edo__uring_note_report(edo__uring *driver, const edo_op *op, int result)
 {
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
-    if (edo__uring_stage_of(op) == EDO__IN_RING && ends_wait(source, op, result))
-        edo__uring_submit_cancel(driver, op);
+    bool ends = edo__uring_stage_of(op) == EDO__IN_RING && ends_wait(source, op, result);
+    bool done = !ends || edo__uring_submit_cancel(driver, op);
     edo__lock_give(&source->lock);
+    return done;
 }
 
 /* Records that the poll for all waiters of a side has ended. Decides whether the side's next poll
@@ -326,10 +325,6 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
 {
     edo__uring_request *request = NULL;
     edo__wakes wakes = { NULL, NULL };
-    if (edo__unlikely(flags & IORING_CQE_F_MORE)) {
-        note_report(driver, op, result);
-        return;
-    }
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
     if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
