@@ -176,21 +176,34 @@ static inline void stop_other(other_thread *other)
 
 /* ---- a ring whose kernel takes nothing ---- */
 
+static inline edo__uring *driver_of(const edo_runtime *runtime)
+{
+    return edo__uring_of(runtime->workers[0]->driver);
+}
+
 static struct edo__ring broken;
 
 /* Every system call on the ring fails. */
-static inline void break_ring(void)
+static inline void break_ring(edo__uring *driver)
 {
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
-    broken = *ring;
-    ring->fd = ring->registered = -1;
+    broken = driver->ring;
+    driver->ring.fd = driver->ring.registered = -1;
 }
 
-static inline void mend_ring(void)
+static inline void mend_ring(edo__uring *driver)
 {
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
-    ring->fd = broken.fd;
-    ring->registered = broken.registered;
+    driver->ring.fd = broken.fd;
+    driver->ring.registered = broken.registered;
+}
+
+/* Breaks the ring and prepares SQEs until the queue is full. The SQEs poll a descriptor that is
+ * never ready. */
+static inline void break_full_ring(edo__uring *driver, int never)
+{
+    struct io_uring_sqe *sqe;
+    break_ring(driver);
+    while ((sqe = edo__uring_sqe(driver)))
+        edo__sqe_poll(sqe, never, POLLIN);
 }
 
 /* ---- operations that another thread polls ---- */

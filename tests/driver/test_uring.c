@@ -349,7 +349,7 @@ edo_async(no_entries)
         edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
         assert_int_equal(n, 0);
         settle();
-        break_ring();
+        break_ring(driver_of(edo_current_runtime()));
         for (self->i = 0; self->i < MORE; self->i++) {
             n = edo_spawn(&self->tasks[self->i], run_op,
                           .op = edo_wait_fd(self->event, EDO_READABLE));
@@ -360,15 +360,15 @@ edo_async(no_entries)
         assert_int_equal(n, 0);
         for (self->i = 0; self->i < 3; self->i++)
             edo_await(n, edo_yield()); // runs after all of them, repeatedly
-        mend_ring();
+        mend_ring(driver_of(edo_current_runtime()));
         settle();
 
-        break_ring();
+        break_ring(driver_of(edo_current_runtime()));
         for (self->i = 0; self->i < MORE; self->i++)
             edo_task_cancel(self->tasks[self->i]);
         for (self->i = 0; self->i < 3; self->i++)
             edo_await(n, edo_yield());
-        mend_ring();
+        mend_ring(driver_of(edo_current_runtime()));
         for (self->i = 0; self->i < MORE; self->i++) {
             edo_await(n, edo_join(self->tasks[self->i]));
             assert_int_equal(n, -ECANCELED);
@@ -391,6 +391,68 @@ test(no_entries)
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, no_entries), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* A cancel that another thread requests while there is no SQE is served by the next turn, before
+ * that turn sleeps. */
+static void *cancel_there(void *op)
+{
+    edo_task *task;
+    edo_runtime *here = new_runtime("epoll");
+    edo_spawn_options options = { .runtime = here };
+    insist(edo_spawn_with(&task, &options, end_op, .op = op) == 0);
+    edo_turn(here, 0);
+    edo_task_cancel(task);
+    while (!edo_task_is_done(task))
+        edo_turn(here, EDO_NEVER);
+    edo_detach(task);
+    insist(edo_runtime_destroy(here) == 0);
+    return NULL;
+}
+
+static void begin_here(edo_runtime *runtime, edo_op *op, edo_task **ret_beginner)
+{
+    sem_t begun;
+    edo_spawn_options options = { .runtime = runtime };
+    sem_init(&begun, 0, 0);
+    assert_int_equal(edo_spawn_with(ret_beginner, &options, start_op, .op = op, .begun = &begun),
+                     0);
+    while (sem_trywait(&begun) < 0)
+        edo_turn(runtime, 0);
+    sem_destroy(&begun);
+}
+
+test(request_without_entries)
+{
+    static edo_op op;
+    char byte;
+    int peer, never = eventfd(0, EFD_NONBLOCK);
+    pthread_t thread;
+    edo_task *beginner;
+    edo_io *io = open_stream(UNIX_STREAM, &peer);
+    edo_runtime *runtime = new_ring();
+    edo__uring *driver = driver_of(runtime);
+    op = edo_read(io, &byte, 1);
+    begin_here(runtime, &op, &beginner);
+    edo_turn(runtime, 0);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_there, &op), 0);
+    while (!edo_load_acquire(&driver->requests))
+        sched_yield();
+    assert_int_equal(edo__ring_wait(&driver->ring, 1, -1), 0); // for the wake after the request
+    break_full_ring(driver, never);
+    edo__uring_reap(driver);
+    edo__uring_serve_requests(driver);
+    assert_non_null(driver->requests);
+    mend_ring(driver);
+    while (edo_load_acquire(&op.word) == EDO__OP_PARKED)
+        driver->base.ops->turn(&driver->base, INT64_MAX);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(op.base.result, -ECANCELED);
+    edo_detach(beginner);
+    edo_close(io);
+    close(peer);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    close(never);
 }
 
 static uint64_t calls(void)

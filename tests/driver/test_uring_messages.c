@@ -3,22 +3,15 @@
 #include "driver/rings.h"
 #include "support/udp.h"
 
+#include <sys/eventfd.h>
+
 #include "net/udp.h"
 
 enum { INTERVAL = 100000 }; // polls per turn: no turn of the ring while it is broken
 
 static edo__uring *this_driver(void)
 {
-    return edo__uring_of(edo_current_runtime()->workers[0]->driver);
-}
-
-/* Breaks the ring and prepares SQEs until the queue is full. The SQEs cancel nothing. */
-static void break_full_ring(void)
-{
-    struct io_uring_sqe *sqe;
-    break_ring();
-    while ((sqe = edo__uring_sqe(this_driver())))
-        edo__sqe_cancel(sqe, 0);
+    return driver_of(edo_current_runtime());
 }
 
 /* Waits in the kernel until the ring has a completion. */
@@ -55,7 +48,7 @@ struct lost_wake {
     edo_address to;
     edo_task *tasks[2];
     char buffers[2][8], byte;
-    int fd, i;
+    int fd, never, i;
 };
 
 edo_async(lost_wake)
@@ -64,6 +57,7 @@ edo_async(lost_wake)
         int64_t n;
         self->socket = loopback_socket(&self->to);
         self->fd = plain_socket();
+        self->never = eventfd(0, EFD_NONBLOCK);
         for (self->i = 0; self->i < 2; self->i++) {
             n = edo_spawn(&self->tasks[self->i], run_op,
                           .op = edo_udp_recv(self->socket, self->buffers[self->i], 8));
@@ -74,12 +68,12 @@ edo_async(lost_wake)
         wait_for_completion();
         edo__uring_reap(this_driver()); // wakes the first receive
         assert_int_equal(edo_udp_try_recv(self->socket, &self->byte, 1), 1);
-        break_full_ring();
+        break_full_ring(this_driver(), self->never);
         edo_await(n, edo_yield());
         edo_task_cancel(self->tasks[0]);
         edo_await(n, edo_yield());
         assert_true(edo_task_is_done(self->tasks[0]));
-        mend_ring();
+        mend_ring(this_driver());
         edo_await(n, edo_join(self->tasks[0]));
         assert_int_equal(n, -ECANCELED);
         send_plainly(self->fd, "b", 1, &self->to);
@@ -87,6 +81,7 @@ edo_async(lost_wake)
         assert_int_equal(n, 1);
         assert_int_equal(self->buffers[1][0], 'b');
         close(self->fd);
+        close(self->never);
         edo_udp_close(self->socket);
         edo_return(0);
     }
@@ -108,7 +103,7 @@ struct full_report {
     edo_address to, dead;
     edo_task *task;
     char byte;
-    int fd;
+    int fd, never;
 };
 
 edo_async(full_report)
@@ -118,6 +113,7 @@ edo_async(full_report)
         self->socket = loopback_socket(&self->to);
         self->dead = dead_address();
         self->fd = plain_socket();
+        self->never = eventfd(0, EFD_NONBLOCK);
         assert_int_equal(edo_udp_set(self->socket, EDO_UDP_ERRORS, 1), 0);
         edo_await(n, edo_udp_send_to(self->socket, "lost", 4, &self->dead));
         assert_int_equal(n, 4);
@@ -127,13 +123,14 @@ edo_async(full_report)
         assert_true(self->socket->source.sides[EDO__READ_SIDE].polls_edges);
         send_plainly(self->fd, "a", 1, &self->to);
         wait_for_completion();
-        break_full_ring();
+        break_full_ring(this_driver(), self->never);
         edo__uring_reap(this_driver());
-        mend_ring();
+        mend_ring(this_driver());
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, 1);
         assert_int_equal(self->byte, 'a');
         close(self->fd);
+        close(self->never);
         edo_udp_close(self->socket);
         edo_return(0);
     }

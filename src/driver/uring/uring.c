@@ -241,18 +241,26 @@ static void submit_rest(edo__uring *driver)
     if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
 }
 
+/* Prepares the SQEs that a sleep needs. Returns: whether the turn may sleep. It may not if a watch is
+ * not armed, because an unpark would not end the sleep, or if a cancel is due. A request that the
+ * load misses is followed by an unpark. */
+static bool prepare_sleep(edo__uring *driver, bool sleeps)
+{
+    edo__uring_serve_requests(driver);
+    bool all_armed = arm_watches(driver, sleeps);
+    return sleeps && all_armed && !edo_load_relaxed(&driver->requests);
+}
+
 /* Turns an owned ring. timeout: as for edo__ring_enter(). */
 static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
-    bool all_armed = arm_watches(driver,
-                                 sleeps); // an unpark ends the wait only through an armed watch
-    int rc = edo__ring_enter(&driver->ring, sleeps && all_armed, timeout);
+    sleeps = prepare_sleep(driver, sleeps);
+    int rc = edo__ring_enter(&driver->ring, sleeps, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
     if (sleeps) pause_if_refused(driver);
-    edo__uring_serve_requests(driver);
     arm_watches(driver, false);
     submit_rest(driver);
     if (driver->signal >= 0) settle_signal(driver);
