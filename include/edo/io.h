@@ -144,7 +144,7 @@ enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
  * interests. -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
  * directory; -EINVAL for no interest or an unknown one; -ENOMEM. A changed file of /proc or /sys
  * reports EDO_PRIORITY.
- * Cancel: waits, briefly. */
+ * Cancel: waits, briefly. A change of such a file is then the result, or that of the next wait. */
 EDO_API EDO_MUST_USE edo_op edo_wait_fd(edo_fd fd, int interest);
 
 EDO_END_DECLS

@@ -141,6 +141,8 @@ typedef struct edo__side {
     bool polls_edges;           // the ring's last poll reported only errors, so the next poll
                                 // reports only new events; guarded by the lock
     bool is_unwatched;          // write side only: registered without EPOLLOUT; guarded by the lock
+    uint8_t error;              // positive errno, with which the wait with the ring's poll ends; or
+                                // 0; guarded by the lock
     edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
     edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
@@ -154,6 +156,7 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
         side->mark = (uint8_t)edo__lock_mark;
         side->waiters = (edo__wait_list){ NULL };
         side->is_polled = false;
+        side->error = 0;
     }
     return &side->waiters;
 }
@@ -261,9 +264,11 @@ typedef struct edo_driver_ops {
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation that is parked or that the driver has woken. The word and
-     * base.result of a woken operation are as for resume. Called inside a poll of its task. May be
-     * called again. Returns: EDO_PENDING while the kernel still uses the operation; or EDO_READY
-     * with base.result: the result of the call, or -ECANCELED if the operation had no effect. */
+     * base.result of a woken operation are as for resume. Also ends a woken operation that has to
+     * start again, with -ECANCELED in base.result: the driver passes the wake on to the next
+     * waiter. Called inside a poll of its task. May be called again. Returns: EDO_PENDING while the
+     * kernel still uses the operation; or EDO_READY with base.result: the result of the call, or
+     * -ECANCELED if the operation had no effect. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Starts a file call, which may wait for a disk. Called inside a poll of the task. No source
@@ -334,6 +339,11 @@ void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 /* Polls an operation that has already started. Called inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
+/* Cancels an operation that is about to start, with -ECANCELED. Called inside a poll of its
+ * task. */
+edo_poll edo__op_cancel_start(edo__source *source, edo_op *op, edo_driver *here,
+                              edo_wakeable *waker);
+
 /* Polls an operation. here: the driver that starts the operation. Called inside a poll of its
  * task. */
 static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
@@ -341,9 +351,8 @@ static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver 
 {
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
     if (!is_new) return edo__op_go_on(source, op, waker, ending);
-    if (!ending) return here->ops->drive(here, source, op, waker);
-    op->base.result = -ECANCELED;
-    return EDO_READY;
+    if (ending) return edo__op_cancel_start(source, op, here, waker);
+    return here->ops->drive(here, source, op, waker);
 }
 
 /* Wakes the tasks of all waiters of a source, so that they poll again. The operations remain

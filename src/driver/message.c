@@ -10,6 +10,10 @@
 #include "sys/linux/address.h"
 #include "sys/sys.h"
 
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04 // Linux 6.5
+#endif
+
 /* ---- one datagram ---- */
 
 /* Flags of a receive. With MSG_TRUNC the result is the true size of a datagram. On a stream
@@ -120,11 +124,17 @@ static bool has_credentials(struct msghdr *header)
     return false;
 }
 
+static bool are_descriptors(const struct cmsghdr *one)
+{
+    return one->cmsg_level == SOL_SOCKET &&
+           (one->cmsg_type == SCM_RIGHTS || one->cmsg_type == SCM_PIDFD);
+}
+
 /* Shortens ancillary data to `room` bytes. Closes the descriptors that have no room; data of other
  * kinds are dropped as a whole. Returns: the remaining number of bytes. */
 static size_t shorten(struct cmsghdr *one, size_t room)
 {
-    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) return 0;
+    if (!are_descriptors(one)) return 0;
     const unsigned char *fds = CMSG_DATA(one);
     size_t count = (one->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     size_t kept = room > CMSG_LEN(0) ? (room - CMSG_LEN(0)) / sizeof(int) : 0;
@@ -142,7 +152,9 @@ static void copy_control(struct msghdr *header, const edo_control *control)
 {
     size_t capacity = control ? control->capacity : 0, at = 0;
     bool fits = header->msg_controllen <= capacity;
-    for (struct cmsghdr *one = CMSG_FIRSTHDR(header); one; one = CMSG_NXTHDR(header, one)) {
+    struct cmsghdr *one = CMSG_FIRSTHDR(header), *next;
+    for (; one; one = next) {
+        next = CMSG_NXTHDR(header, one); // before the length changes
         if (!fits && are_credentials(one)) continue;
         size_t size = one->cmsg_len, room = capacity - at;
         if (size > room) {

@@ -89,3 +89,13 @@ edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, boo
     if (ending) return there->ops->cancel(there, source, op, waker);
     return waits ? EDO_PENDING : there->ops->resume(there, source, op, waker);
 }
+
+/* An operation that was woken may have to start again. Then its driver passes the wake on to the
+ * next waiter. */
+edo_poll edo__op_cancel_start(edo__source *source, edo_op *op, edo_driver *here,
+                              edo_wakeable *waker)
+{
+    op->base.result = -ECANCELED;
+    if (!(op->detail & EDO__DETAIL_WOKEN)) return EDO_READY;
+    return here->ops->cancel(here, source, op, waker);
+}

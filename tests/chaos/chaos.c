@@ -369,9 +369,11 @@ static edo_poll chaos_cancel(edo_driver *base, edo__source *source, edo_op *op, 
 
 /* ---- completing ---- */
 
-/* Ends a cancelled seat, sometimes as if the call had been made before the cancellation. */
+/* Ends a cancelled seat, sometimes as if the call had been made before the cancellation. The inner
+ * driver may have a result nevertheless. */
 static edo_poll end_cancelled(chaos_seat *seat)
 {
+    if (seat->inner.base.result > 0) return EDO_READY;
     bool was_late = random_below(seat->shadow->driver, 2);
     seat->inner.base.result = was_late ? edo__try(&seat->shadow->source, &seat->inner) : -EAGAIN;
     if (seat->inner.base.result == -EAGAIN) seat->inner.base.result = -ECANCELED;

@@ -1,5 +1,5 @@
-/* Helpers for tests of the io_uring driver: runtimes on the driver, listeners, and a thread that
- * turns a runtime. */
+/* Helpers for tests of the io_uring driver: runtimes on the driver, listeners, a thread that
+ * turns a runtime, and rings that fail. */
 #pragma once
 
 #include "support/streams.h"
@@ -172,4 +172,84 @@ static inline void stop_other(other_thread *other)
     assert_int_equal(pthread_join(other->thread, NULL), 0);
     edo_runtime_unref(other->runtime);
     sem_destroy(&other->ready);
+}
+
+/* ---- a ring whose kernel takes nothing ---- */
+
+static inline edo__uring *driver_of(const edo_runtime *runtime)
+{
+    return edo__uring_of(runtime->workers[0]->driver);
+}
+
+static struct edo__ring broken;
+
+/* Every system call on the ring fails. */
+static inline void break_ring(edo__uring *driver)
+{
+    broken = driver->ring;
+    driver->ring.fd = driver->ring.registered = -1;
+}
+
+static inline void mend_ring(edo__uring *driver)
+{
+    driver->ring.fd = broken.fd;
+    driver->ring.registered = broken.registered;
+}
+
+/* Breaks the ring and prepares SQEs until the queue is full. The SQEs poll a descriptor that is
+ * never ready. */
+static inline void break_full_ring(edo__uring *driver, int never)
+{
+    struct io_uring_sqe *sqe;
+    break_ring(driver);
+    while ((sqe = edo__uring_sqe(driver)))
+        edo__sqe_poll(sqe, never, POLLIN);
+}
+
+/* ---- operations that another thread polls ---- */
+
+/* Polls an operation once, so that it waits. */
+typedef struct begin {
+    edo_future base;
+    edo_op *op;
+} begin;
+
+static inline edo_poll begin_poll(edo_future *future, edo_cx *cx)
+{
+    begin *self = (begin *)(void *)future;
+    insist(edo_poll_future(&self->op->base, cx) == EDO_PENDING);
+    return EDO_READY;
+}
+
+static const edo_future_ops begin_ops = { .name = "begin", .poll = begin_poll };
+
+struct start_op {
+    edo_frame();
+    edo_args(edo_op *op; sem_t *begun;);
+    begin begin;
+};
+
+edo_async(start_op)
+{
+    edo_body {
+        int64_t n;
+        self->begin = (begin){ .base.ops = &begin_ops, .op = self->op };
+        edo_await_on(n, &self->begin.base);
+        sem_post(self->begun);
+        edo_return(n);
+    }
+}
+
+struct end_op {
+    edo_frame();
+    edo_args(edo_op *op;);
+};
+
+edo_async(end_op)
+{
+    edo_body {
+        int64_t n;
+        edo_await_on(n, &self->op->base);
+        edo_return(n);
+    }
 }

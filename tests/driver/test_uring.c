@@ -14,52 +14,6 @@
 
 /* ---- operations that another thread polls ---- */
 
-/* Polls an operation once, so that it waits. */
-typedef struct begin {
-    edo_future base;
-    edo_op *op;
-} begin;
-
-static edo_poll begin_poll(edo_future *future, edo_cx *cx)
-{
-    begin *self = (begin *)(void *)future;
-    insist(edo_poll_future(&self->op->base, cx) == EDO_PENDING);
-    return EDO_READY;
-}
-
-static const edo_future_ops begin_ops = { .name = "begin", .poll = begin_poll };
-
-struct start_op {
-    edo_frame();
-    edo_args(edo_op *op; sem_t *begun;);
-    begin begin;
-};
-
-edo_async(start_op)
-{
-    edo_body {
-        int64_t n;
-        self->begin = (begin){ .base.ops = &begin_ops, .op = self->op };
-        edo_await_on(n, &self->begin.base);
-        sem_post(self->begun);
-        edo_return(n);
-    }
-}
-
-struct end_op {
-    edo_frame();
-    edo_args(edo_op *op;);
-};
-
-edo_async(end_op)
-{
-    edo_body {
-        int64_t n;
-        edo_await_on(n, &self->op->base);
-        edo_return(n);
-    }
-}
-
 typedef enum ending { CANCELLED, BYTE_BEFORE, BYTE_AFTER, CANCELLED_AGAINST_BYTE, ENDINGS } ending;
 
 static void check_end(int64_t result, ending how, char byte)
@@ -377,23 +331,6 @@ enum {
     INTERVAL = 100000, // polls per turn: no turn of the ring while it is broken
 };
 
-static struct edo__ring broken;
-
-/* Every system call on the ring fails. */
-static void break_ring(void)
-{
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
-    broken = *ring;
-    ring->fd = ring->registered = -1;
-}
-
-static void mend_ring(void)
-{
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
-    ring->fd = broken.fd;
-    ring->registered = broken.registered;
-}
-
 struct no_entries {
     edo_frame(struct accept_number callee;);
     edo_args();
@@ -412,7 +349,7 @@ edo_async(no_entries)
         edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
         assert_int_equal(n, 0);
         settle();
-        break_ring();
+        break_ring(driver_of(edo_current_runtime()));
         for (self->i = 0; self->i < MORE; self->i++) {
             n = edo_spawn(&self->tasks[self->i], run_op,
                           .op = edo_wait_fd(self->event, EDO_READABLE));
@@ -423,15 +360,15 @@ edo_async(no_entries)
         assert_int_equal(n, 0);
         for (self->i = 0; self->i < 3; self->i++)
             edo_await(n, edo_yield()); // runs after all of them, repeatedly
-        mend_ring();
+        mend_ring(driver_of(edo_current_runtime()));
         settle();
 
-        break_ring();
+        break_ring(driver_of(edo_current_runtime()));
         for (self->i = 0; self->i < MORE; self->i++)
             edo_task_cancel(self->tasks[self->i]);
         for (self->i = 0; self->i < 3; self->i++)
             edo_await(n, edo_yield());
-        mend_ring();
+        mend_ring(driver_of(edo_current_runtime()));
         for (self->i = 0; self->i < MORE; self->i++) {
             edo_await(n, edo_join(self->tasks[self->i]));
             assert_int_equal(n, -ECANCELED);
@@ -454,6 +391,68 @@ test(no_entries)
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, no_entries), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* A cancel that another thread requests while there is no SQE is served by the next turn, before
+ * that turn sleeps. */
+static void *cancel_there(void *op)
+{
+    edo_task *task;
+    edo_runtime *here = new_runtime("epoll");
+    edo_spawn_options options = { .runtime = here };
+    insist(edo_spawn_with(&task, &options, end_op, .op = op) == 0);
+    edo_turn(here, 0);
+    edo_task_cancel(task);
+    while (!edo_task_is_done(task))
+        edo_turn(here, EDO_NEVER);
+    edo_detach(task);
+    insist(edo_runtime_destroy(here) == 0);
+    return NULL;
+}
+
+static void begin_here(edo_runtime *runtime, edo_op *op, edo_task **ret_beginner)
+{
+    sem_t begun;
+    edo_spawn_options options = { .runtime = runtime };
+    sem_init(&begun, 0, 0);
+    assert_int_equal(edo_spawn_with(ret_beginner, &options, start_op, .op = op, .begun = &begun),
+                     0);
+    while (sem_trywait(&begun) < 0)
+        edo_turn(runtime, 0);
+    sem_destroy(&begun);
+}
+
+test(request_without_entries)
+{
+    static edo_op op;
+    char byte;
+    int peer, never = eventfd(0, EFD_NONBLOCK);
+    pthread_t thread;
+    edo_task *beginner;
+    edo_io *io = open_stream(UNIX_STREAM, &peer);
+    edo_runtime *runtime = new_ring();
+    edo__uring *driver = driver_of(runtime);
+    op = edo_read(io, &byte, 1);
+    begin_here(runtime, &op, &beginner);
+    edo_turn(runtime, 0);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_there, &op), 0);
+    while (!edo_load_acquire(&driver->requests))
+        sched_yield();
+    assert_int_equal(edo__ring_wait(&driver->ring, 1, -1), 0); // for the wake after the request
+    break_full_ring(driver, never);
+    edo__uring_reap(driver);
+    edo__uring_serve_requests(driver);
+    assert_non_null(driver->requests);
+    mend_ring(driver);
+    while (edo_load_acquire(&op.word) == EDO__OP_PARKED)
+        driver->base.ops->turn(&driver->base, INT64_MAX);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(op.base.result, -ECANCELED);
+    edo_detach(beginner);
+    edo_close(io);
+    close(peer);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    close(never);
 }
 
 static uint64_t calls(void)

@@ -280,25 +280,101 @@ edo_async(changes)
     }
 }
 
+struct waits_for_two {
+    edo_frame();
+    edo_args(edo_fd pipe, file;);
+    edo_op byte, change;
+    int64_t which;
+};
+
+/* A change that came together with the byte is reported by the cancelled wait or by the next. */
+edo_async(waits_for_two)
+{
+    edo_body {
+        int64_t n;
+        self->byte = edo_wait_fd(self->pipe, EDO_READABLE);
+        self->change = edo_wait_fd(self->file, EDO_PRIORITY);
+        edo_select_biased(self->which, &self->byte.base, &self->change.base);
+        n = self->change.base.result;
+        if (n == -ECANCELED) edo_await(n, edo_wait_fd(self->file, EDO_PRIORITY));
+        edo_return(n);
+    }
+}
+
+struct changes_beside_bytes {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int fd, fds[2], round;
+};
+
+edo_async(changes_beside_bytes)
+{
+    edo_body {
+        int64_t n;
+        self->fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+        for (self->round = 0; self->round < 5; self->round++) {
+            assert_return_code(pipe2(self->fds, O_CLOEXEC | O_NONBLOCK), errno);
+            n = edo_spawn(&self->task, waits_for_two, .pipe = self->fds[0], .file = self->fd);
+            assert_int_equal(n, 0);
+            edo_await(n, edo_sleep(edo_ms(1))); // the wait has begun, or sees both at once
+            assert_return_code(mount("edo", "/tmp", "tmpfs", 0, NULL), errno);
+            fd_write_all(self->fds[1], "x", 1);
+            edo_await(n, edo_join(self->task));
+            assert_int_equal(n, EDO_PRIORITY);
+            close(self->fds[0]);
+            close(self->fds[1]);
+        }
+        close(self->fd);
+        edo_return(0);
+    }
+}
+
 enum { NO_NAMESPACE = 77 };
+
+static void enter_namespace(void)
+{
+    if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) _exit(NO_NAMESPACE);
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) _exit(NO_NAMESPACE);
+}
+
+#define run_in_namespace(fn)                                                                       \
+    do {                                                                                           \
+        edo_runtime *runtime_;                                                                     \
+        enter_namespace();                                                                         \
+        assert_int_equal(create_runtime(NULL, &runtime_), 0);                                      \
+        assert_int_equal(edo_block_on(runtime_, fn), 0);                                           \
+        assert_int_equal(edo_runtime_destroy(runtime_), 0);                                        \
+    } while (0)
 
 static void wait_for_mount(void *arg)
 {
     (void)arg;
-    edo_runtime *runtime;
-    if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) _exit(NO_NAMESPACE);
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) _exit(NO_NAMESPACE);
-    assert_int_equal(create_runtime(NULL, &runtime), 0);
-    assert_int_equal(edo_block_on(runtime, changes), 0);
-    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    run_in_namespace(changes);
+}
+
+static void wait_for_mounts_and_bytes(void *arg)
+{
+    (void)arg;
+    run_in_namespace(changes_beside_bytes);
+}
+
+static void check_in_child(void (*fn)(void *))
+{
+    static char text[4096];
+    int status = run_in_child(fn, NULL, text, sizeof text);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_NAMESPACE) skip();
+    if (status != 0) fail_msg("%s", text);
 }
 
 test(change_of_a_file)
 {
-    static char text[4096];
-    int status = run_in_child(wait_for_mount, NULL, text, sizeof text);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_NAMESPACE) skip();
-    if (status != 0) fail_msg("%s", text);
+    check_in_child(wait_for_mount);
+}
+
+test(change_beside_a_byte)
+{
+    check_in_child(wait_for_mounts_and_bytes);
 }
 
 async_test(no_change, edo_io *io; int fd; char byte;)

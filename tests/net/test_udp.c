@@ -411,20 +411,75 @@ async_test(refused_once, edo_udp *client, *server; edo_address to; char buffer[8
     }
 }
 
-async_test(refused_receive, edo_udp *client; edo_address to; char buffer[8]; edo_task *task;)
+enum { REFUSALS = 4 };
+
+/* Each error of the network wakes one waiting receive, also while the error queue is unread. */
+struct refused_receives {
+    edo_frame();
+    edo_args(bool keeps_errors;);
+    edo_udp *client;
+    edo_address to;
+    char buffer[8];
+    edo_task *task;
+    int i;
+};
+
+edo_async(refused_receives)
 {
     edo_body {
         int64_t n;
         self->to = dead_address();
         assert_int_equal(edo_udp_open(&self->to, NULL, &self->client), 0);
-        n = edo_spawn(&self->task, run_op, .op = edo_udp_recv(self->client, self->buffer, 8));
-        assert_int_equal(n, 0);
-        settle();
-        edo_await(n, edo_udp_send(self->client, "1", 1));
-        assert_int_equal(n, 1);
-        edo_await(n, edo_join(self->task));
-        assert_int_equal(n, -ECONNREFUSED);
-        assert_int_equal(edo_udp_take_error(self->client), 0);
+        assert_int_equal(edo_udp_set(self->client, EDO_UDP_ERRORS, self->keeps_errors), 0);
+        for (self->i = 0; self->i < REFUSALS; self->i++) {
+            n = edo_spawn(&self->task, run_op, .op = edo_udp_recv(self->client, self->buffer, 8));
+            assert_int_equal(n, 0);
+            settle();
+            edo_await(n, edo_udp_send(self->client, "1", 1));
+            assert_int_equal(n, 1);
+            edo_await(n, edo_join(self->task));
+            assert_int_equal(n, -ECONNREFUSED);
+            assert_int_equal(edo_udp_take_error(self->client), 0);
+        }
+        edo_udp_close(self->client);
+        edo_return(0);
+    }
+}
+
+async_test(refused_receive, edo_callees(struct refused_receives callee;) int i;)
+{
+    edo_body {
+        int64_t n;
+        for (self->i = 0; self->i < 2; self->i++) {
+            edo_call(n, refused_receives, .keeps_errors = self->i);
+            assert_int_equal(n, 0);
+        }
+        edo_return(0);
+    }
+}
+
+/* Each error fails the receive that has waited longest. */
+async_test(refused_in_order, edo_udp *client; edo_address to; char buffer[8];
+           edo_task *tasks[REFUSALS]; int i;)
+{
+    edo_body {
+        int64_t n;
+        if (driver_is("chaos")) edo_return(0); // completes in random order
+        self->to = dead_address();
+        assert_int_equal(edo_udp_open(&self->to, NULL, &self->client), 0);
+        for (self->i = 0; self->i < REFUSALS; self->i++) {
+            n = edo_spawn(&self->tasks[self->i], run_op,
+                          .op = edo_udp_recv(self->client, self->buffer, 8));
+            assert_int_equal(n, 0);
+            settle();
+        }
+        for (self->i = 0; self->i < REFUSALS; self->i++) {
+            edo_await(n, edo_udp_send(self->client, "1", 1));
+            assert_int_equal(n, 1);
+            edo_await(n, edo_join(self->tasks[self->i]));
+            assert_int_equal(n, -ECONNREFUSED);
+            settle();
+        }
         edo_udp_close(self->client);
         edo_return(0);
     }

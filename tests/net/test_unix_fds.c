@@ -143,6 +143,72 @@ async_test(too_little_room, edo_io *ends[2]; letter out, in; int got[SENT], roun
     }
 }
 
+/* The kernel adds a pidfd of the sender to each record, in the room for the credentials that the
+ * program has turned off. A pidfd without room in the program's control is closed, also behind
+ * descriptors that were cut. */
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76 // Linux 6.5
+#endif
+
+static int ask_for_pidfds(edo_io *io)
+{
+    int on = 1, off = 0;
+    assert_int_equal(edo_socket_set_option(io, SOL_SOCKET, SO_PASSCRED, &off, sizeof off), 0);
+    return edo_socket_set_option(io, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on);
+}
+
+struct receive_pidfd {
+    edo_frame();
+    edo_args(edo_io **ends; size_t sent; size_t room;);
+    letter out, in;
+    int got[SENT];
+    size_t before;
+    char byte;
+};
+
+/* Sends a record with some descriptors, and receives it. */
+edo_async(receive_pidfd)
+{
+    edo_body {
+        int64_t n;
+        self->before = open_descriptors();
+        prepare(&self->out, "x", 1, sizeof self->out.room);
+        if (self->sent)
+            n = edo_control_add_fds(&self->out.control, (int[]){ 2, 2, 2, 2, 2 }, self->sent);
+        edo_await(n, edo_unix_send_message(self->ends[0], &self->out.message));
+        assert_int_equal(n, 1);
+        prepare(&self->in, &self->byte, 1, self->room ? EDO_CONTROL_FDS_SIZE(self->room) : 0);
+        edo_await(n, edo_unix_recv_message(self->ends[1], &self->in.message));
+        assert_int_equal(n, 1);
+        assert_true(self->in.message.flags & EDO_MESSAGE_CONTROL_TRUNCATED);
+        n = (int64_t)edo_control_take_fds(&self->in.control, self->got, SENT);
+        assert_int_equal(n, self->room);
+        for (int i = 0; i < n; i++)
+            close(self->got[i]);
+        assert_int_equal(open_descriptors(), self->before);
+        edo_return(0);
+    }
+}
+
+async_test(no_room_for_a_pidfd, edo_callees(struct receive_pidfd callee;) edo_io *ends[2];
+           int answer;)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(edo_unix_pair_of(EDO_UNIX_SEQPACKET, &self->ends[0], &self->ends[1]), 0);
+        self->answer = ask_for_pidfds(self->ends[1]);
+        if (self->answer == 0) {
+            edo_call(n, receive_pidfd, .ends = self->ends, .sent = 0, .room = 0);
+            assert_int_equal(n, 0);
+            edo_call(n, receive_pidfd, .ends = self->ends, .sent = 3, .room = 2);
+            assert_int_equal(n, 0);
+        }
+        edo_close(self->ends[0]);
+        edo_close(self->ends[1]);
+        edo_return(0);
+    }
+}
+
 /* The process may open no more descriptors: the bytes come nevertheless, and the connection goes
  * on. */
 static struct rlimit limit_descriptors(void)

@@ -178,6 +178,8 @@ static edo_poll epoll_resume(edo_driver *driver, edo__source *source, edo_op *op
     return op->base.result > 0 ? end(driver, source, op) : epoll_drive(driver, source, op, waker);
 }
 
+/* Cancels an operation. A woken operation that has the events of a LATCHED source keeps them,
+ * because no later poll would report them. */
 static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op,
                              edo_wakeable *waker)
 {
@@ -186,7 +188,7 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
     bool parked = edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
     edo__lock_give(&source->lock);
     if (!parked) op->detail |= EDO__DETAIL_WOKEN; // perhaps woken after edo__op_go_on has checked
-    op->base.result = -ECANCELED;
+    if (parked || op->base.result <= 0) op->base.result = -ECANCELED;
     return end(driver, source, op);
 }
 

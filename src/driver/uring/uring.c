@@ -145,20 +145,44 @@ static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t
     edo__uring_end(driver);
 }
 
+static edo_op *op_of(uint64_t tag)
+{
+    return (edo_op *)(uintptr_t)(tag & ~(uint64_t)EDO__TAG_BITS); // NOLINT: the op's address
+}
+
 static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
 {
     unsigned kind = tag & EDO__TAG_BITS;
-    edo_op *op = (edo_op *)(uintptr_t)(tag - kind); // NOLINT: the op's address; unused for TAG_OWN
     if (kind == EDO__TAG_OWN)
         note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
     else if (kind == EDO__TAG_CALL)
-        edo__uring_complete_call(driver, op, result);
+        edo__uring_complete_call(driver, op_of(tag), result);
     else
-        edo__uring_complete(driver, op, result, flags);
+        edo__uring_complete(driver, op_of(tag), result, flags);
+}
+
+/* Whether a completion is a report of an operation's poll, which goes on. */
+static bool is_report(uint64_t tag, uint32_t flags)
+{
+    return (flags & IORING_CQE_F_MORE) && (tag & EDO__TAG_BITS) == EDO__TAG_OP;
+}
+
+/* Handles a report. Returns: false if there was no SQE. */
+static bool handle_report(edo__uring *driver, uint64_t tag, int result)
+{
+    bool done = edo__uring_note_report(driver, op_of(tag), result);
+    driver->refusals = done ? 0 : driver->refusals + 1;
+    return done;
 }
 
 /* Handles completions. Each completion is returned to the kernel before its handler is called, so
- * that the handler may also reap. */
+ * that the handler may also reap.
+ *
+ * Reports are an exception. There may be no SQE to end the poll after a report, and the poll makes
+ * no second report of the same event. Then the report remains in the queue, with all completions
+ * behind it. The ring does not sleep while the queue has completions, so the next turn submits, and
+ * handles the report again. The queue itself cannot block these submissions, because kernels that
+ * have multishot polls refuse an SQE only while they are short of memory. */
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
@@ -169,12 +193,22 @@ int edo__uring_reap(edo__uring *driver)
         uint64_t tag = first->user_data;
         int result = first->res;
         uint32_t flags = first->flags;
+        bool reports = is_report(tag, flags);
+        if (edo__unlikely(reports) && !handle_report(driver, tag, result)) break;
         edo__ring_advance(&driver->ring, 1);
-        handle(driver, tag, result, flags);
+        if (!reports) handle(driver, tag, result, flags);
         ready += (tag & EDO__TAG_BITS) != EDO__TAG_OWN;
     }
     edo_add_counter(&driver->base.counters.ready, ready);
     return count;
+}
+
+/* Called after a turn that was allowed to sleep. Waits briefly after a refused report, because the
+ * completions in the queue have prevented the sleep, and turns would spin. */
+static void pause_if_refused(const edo__uring *driver)
+{
+    uint32_t tries = driver->refusals;
+    if (edo__unlikely(tries > 0)) edo__sys_wait_briefly(&tries);
 }
 
 /* ---- turning ---- */
@@ -207,17 +241,26 @@ static void submit_rest(edo__uring *driver)
     if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
 }
 
+/* Prepares the SQEs that a sleep needs. Returns: whether the turn may sleep. It may not if a watch is
+ * not armed, because an unpark would not end the sleep, or if a cancel is due. A request that the
+ * load misses is followed by an unpark. */
+static bool prepare_sleep(edo__uring *driver, bool sleeps)
+{
+    edo__uring_serve_requests(driver);
+    bool all_armed = arm_watches(driver, sleeps);
+    return sleeps && all_armed && !edo_load_relaxed(&driver->requests);
+}
+
 /* Turns an owned ring. timeout: as for edo__ring_enter(). */
 static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
-    bool all_armed = arm_watches(driver,
-                                 sleeps); // an unpark ends the wait only through an armed watch
-    int rc = edo__ring_enter(&driver->ring, sleeps && all_armed, timeout);
+    sleeps = prepare_sleep(driver, sleeps);
+    int rc = edo__ring_enter(&driver->ring, sleeps, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
-    edo__uring_serve_requests(driver);
+    if (sleeps) pause_if_refused(driver);
     arm_watches(driver, false);
     submit_rest(driver);
     if (driver->signal >= 0) settle_signal(driver);
@@ -248,6 +291,7 @@ static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
     if (rc < 0) give_up(rc);
     edo_store_relaxed(&driver->asleep, false);
     int count = edo__uring_reap(driver);
+    if (sleeps) pause_if_refused(driver);
     edo__lock_give(&driver->turning);
     return count;
 }

@@ -44,6 +44,7 @@ typedef struct edo__uring {
     edo__lock calls;          // guards the waker and the stage of each call on a file
     edo_atomic(bool) accepts; // the ring's accepts wait for connections; cleared by a completion
                               // with EAGAIN
+    uint32_t refusals;        // number of times that the next report had no SQE; turner's
 
     /* shared */
     bool shared;
@@ -137,13 +138,19 @@ static inline void edo__uring_end(edo__uring *driver)
  * edo__uring_end(). Returns: NULL when the kernel takes no SQE now. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
-/* Handles all available completions. Returns: their number. Thread: the owner, or the holder of
+/* Handles all available completions, up to a report that needs an SQE while there is none. Returns:
+ * their number. Thread: the owner, or the holder of
  * `turning`. */
 int edo__uring_reap(edo__uring *driver);
 
 /* ---- uring_op.c ---- */
 
-/* Handles the completion of an operation. Thread: the owner, or the holder of `turning`. */
+/* Handles a report of an operation's multishot poll. Cancels the poll if the report ends the wait.
+ * Returns: false if there is no SQE for the cancel; the report must be handled again. Thread: the
+ * owner, or the holder of `turning`. */
+bool edo__uring_note_report(edo__uring *driver, const edo_op *op, int result);
+
+/* Handles the last completion of an operation. Thread: the owner, or the holder of `turning`. */
 void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags);
 
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);

@@ -22,6 +22,11 @@
  * multishot, because a multishot poll reports only new events. The driver cancels that poll at the
  * first report that has more than errors, and the operation is tried again (answer_of). The end of
  * the poll clears the mark.
+ *
+ * POLLERR also reports the pending error of a socket, which the next call must return. The events
+ * do not distinguish the two causes. So at a report of errors alone, the driver takes the pending
+ * error, which leaves the error queue as it is. If there is one, the driver cancels the poll, and
+ * the operation ends with that error.
  */
 #include "driver/uring/uring.h"
 
@@ -198,12 +203,31 @@ static bool is_at_home(const edo__uring *driver)
                           : edo__uring_is_owner(driver);
 }
 
-/* If the operation was parked with the driver of another runtime, it starts again with the poller's
- * own driver. If it was parked with the driver of another worker, it continues with that driver. */
+static bool has_waiters(edo__source *source, const edo_op *op)
+{
+    edo__lock_take(&source->lock);
+    bool has = !edo__wait_list_is_empty(edo__side_waiters(edo__op_place(source, op)));
+    edo__lock_give(&source->lock);
+    return has;
+}
+
+/* Resumes an operation outside the runtime of its driver. The operation starts again with the
+ * poller's own driver. If it shares its poll with operations that still wait here, it ends instead,
+ * because it may not wait elsewhere meanwhile (edo__op_may_park), and because a driver of another
+ * kind could not pass the wake on. */
+static edo_poll leave(edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    if (!edo__uring_shares_poll(source, op) || !has_waiters(source, op))
+        return start_later(op, waker);
+    op->base.result = -EXDEV;
+    return edo__uring_end_op(source, op);
+}
+
+/* If the operation was parked with the driver of another worker, it continues with that driver. */
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (op->base.result != -EAGAIN) return edo__uring_end_op(source, op);
-    if (!is_at_home(edo__uring_of(base))) return start_later(op, waker);
+    if (!is_at_home(edo__uring_of(base))) return leave(source, op, waker);
     return edo__uring_drive(base, source, op, waker);
 }
 
@@ -239,7 +263,7 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 /* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
  * start again. It is the result after a completed poll, after an interruption, and after a cancel
  * that no task requested. Such a cancel is made by the kernel when the submitting thread has ended,
- * or by note_report().
+ * or by edo__uring_note_report().
  *
  * An accept may also end with EAGAIN, because in older kernels an accept in the ring does not wait
  * for connections on a non-blocking socket. After the first such EAGAIN, the ring only polls
@@ -261,24 +285,38 @@ static bool has_only_errors(const edo_op *op, int result)
     return result > 0 && !((unsigned)result & events_before_try(op));
 }
 
-/* Handles a report of a multishot poll. The poll continues if the report has only errors; otherwise
- * the poll is cancelled. If there is no SQE for the cancel, the next report tries again. */
-static void note_report(edo__uring *driver, const edo_op *op, int result)
+/* Whether a report ends the wait. Takes the pending error of the socket if the report has only
+ * errors. Called under the source's lock. */
+static bool ends_wait(edo__source *source, const edo_op *op, int result)
+{
+    edo__side *side = edo__op_place(source, op);
+    if (!has_only_errors(op, result)) return true;
+    if (!side->error) side->error = (uint8_t)-edo__socket_error(source->fd);
+    return side->error;
+}
+
+bool edo__uring_note_report(edo__uring *driver, const edo_op *op, int result)
 {
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
-    if (edo__uring_stage_of(op) == EDO__IN_RING && !has_only_errors(op, result))
-        edo__uring_submit_cancel(driver, op);
+    bool ends = edo__uring_stage_of(op) == EDO__IN_RING && ends_wait(source, op, result);
+    bool done = !ends || edo__uring_submit_cancel(driver, op);
     edo__lock_give(&source->lock);
+    return done;
 }
 
 /* Records that the poll for all waiters of a side has ended. Decides whether the side's next poll
- * is edge-triggered. Called under the source's lock. */
-static void note_poll(edo__source *source, edo_op *op, int result)
+ * is edge-triggered. Called under the source's lock. Returns: the answer for the operation, which
+ * is the error that a report has taken, if any. Even a cancelled operation returns that error,
+ * because no later call would. */
+static int64_t note_poll(edo__source *source, edo_op *op, int result, int64_t answer)
 {
     edo__side *side = edo__op_place(source, op);
+    if (side->error) answer = -side->error;
     side->is_polled = false;
     side->polls_edges = has_only_errors(op, result);
+    side->error = 0;
+    return answer;
 }
 
 /* The completion also frees a pending request to cancel the operation. */
@@ -286,15 +324,12 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
 {
     edo__uring_request *request = NULL;
     edo__wakes wakes = { NULL, NULL };
-    if (edo__unlikely(flags & IORING_CQE_F_MORE)) {
-        note_report(driver, op, result);
-        return;
-    }
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
     if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
     int64_t answer = answer_of(driver, op, result);
-    if (edo__unlikely(edo__uring_shares_poll(source, op))) note_poll(source, op, result);
+    if (edo__unlikely(edo__uring_shares_poll(source, op)))
+        answer = note_poll(source, op, result, answer);
     edo_store_relaxed(&op->base.result, answer);
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
     edo__op_wake(source, op, &wakes);
