@@ -17,7 +17,8 @@ uint32_t edo__locks_traced; // atomic
 static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
 static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
-static size_t used; // 1 + the highest index in use; guarded by records_lock
+static size_t used;     // 1 + the highest index in use; guarded by records_lock
+static uint64_t search; // number of the last search for a cycle; guarded by records_lock
 
 /* Off by default under ThreadSanitizer, because the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
@@ -251,8 +252,10 @@ static edo__record *find_stuck(uint64_t id)
 static bool is_held_by_one(const void *object)
 {
     size_t holders = 0;
-    for (edo__each_record(record))
+    for (edo__each_record(record)) {
         holders += record->object == object && !record->op;
+        if (holders > 1) return false;
+    }
     return holders == 1;
 }
 
@@ -262,16 +265,30 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
+/* Whether the search need not follow the waiter, which is the next one after `depth` edges: the
+ * cycle would be too long, or the search has followed this waiter before, after as few edges. A
+ * path that reaches the waiter with fewer edges is followed again, because a cycle may only now be
+ * short enough. So a waiter is followed at most EDO__CYCLE times. */
+static bool was_followed(edo__record *waiter, size_t depth)
+{
+    if (depth == EDO__CYCLE) return true;
+    if (waiter->search == search && waiter->depth <= depth) return true;
+    waiter->search = search;
+    waiter->depth = depth;
+    return false;
+}
+
 /* Searches depth first for a cycle. The caller has set edges[depth].waiter, where the search
- * begins. Returns: the length of a cycle through the waiter of edges[0], or 0. */
+ * begins, and has counted the search. Returns: the length of a cycle through the waiter of
+ * edges[0], or 0. */
 static size_t find_cycle(edo__record_edge *edges, size_t depth)
 {
     for (edo__each_record(holder)) {
         if (!blocks(holder, &edges[depth].waiter)) continue;
         edges[depth].holder = *holder;
         if (holder->id == edges[0].waiter.id) return depth + 1;
-        const edo__record *next = find_stuck(holder->id);
-        if (!next || depth + 1 == EDO__CYCLE) continue;
+        edo__record *next = find_stuck(holder->id);
+        if (!next || was_followed(next, depth + 1)) continue;
         edges[depth + 1].waiter = *next;
         size_t length = find_cycle(edges, depth + 1);
         if (length) return length;
@@ -298,6 +315,7 @@ void edo__holders_note_wait(const void *object, uint32_t kind, edo_op *op)
     edo__lock_take(&records_lock);
     if (!find_wait(op) && add_record(&new) && new.is_stuck) {
         edges[0].waiter = new;
+        search++;
         length = find_cycle(edges, 0);
         count_tasks(edges, length);
     }
