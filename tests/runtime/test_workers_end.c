@@ -189,6 +189,26 @@ test(a_spinning_task_is_given_up)
         expect_success_in_child(give_up, NULL);
 }
 
+/* The spinning task holds the baton, and the other worker waits at the gate. */
+static void give_up_under_test_clock(void *arg)
+{
+    (void)arg;
+    edo_config config = impatient;
+    config.test_clock = true;
+    config.max_spare = -1;
+    edo_runtime *runtime = make_workers(config);
+    edo_task *task = start_spinner(runtime);
+    log_capture();
+    insist(edo_runtime_destroy(runtime) == -ETIMEDOUT);
+    edo_detach(task);
+    _exit(0); // its thread is still spinning
+}
+
+test(a_spinning_task_is_given_up_under_a_test_clock)
+{
+    expect_success_in_child(give_up_under_test_clock, NULL);
+}
+
 struct leaves_a_spinner {
     edo_frame();
     edo_args();
