@@ -598,3 +598,20 @@ test(another_that_unlocks_aborts)
     expect_abort(unlock_another, NULL,
                  "edo_rwlock_unlock_write: held by another: task 'locks_and_sleeps'");
 }
+
+static void unlock_in_child(void *mutex)
+{
+    edo_mutex_unlock(mutex);
+    insist(edo_wait(edo_mutex_lock(mutex)) == 0);
+    edo_mutex_unlock(mutex);
+}
+
+/* The thread has another number in the child of a fork, where no record of the parent counts. */
+current_thread_only("a sanitizer has no runtime after a fork beside threads")
+test(the_child_of_a_fork_may_unlock)
+{
+    edo_mutex mutex = EDO_MUTEX_INIT;
+    insist(edo_wait(edo_mutex_lock(&mutex)) == 0);
+    expect_success_in_child(unlock_in_child, &mutex);
+    edo_mutex_unlock(&mutex);
+}
