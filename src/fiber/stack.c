@@ -42,6 +42,7 @@ _Thread_local bool edo__stack_is_prepared;
 
 static edo__lock lock;
 static list shared[EDO__STACK_KINDS]; // guarded by the lock
+static uint32_t generation;           // fork generation of the process that filled `shared`
 
 static size_t size_of_kind(uint32_t kind)
 {
@@ -121,6 +122,20 @@ static void unmap_all(edo__stack *first)
 
 /* ---- the pools of the process ---- */
 
+/* Takes the lock. In the child of a fork, the first call empties the pools, because the fork may
+ * have copied their links during a change. The child then leaves the stacks mapped. */
+static void lock_shared(void)
+{
+    edo__lock_take(&lock);
+    uint32_t mine = edo__sys_fork_generation();
+    if (generation == mine) return;
+    for (uint32_t kind = 0; kind < EDO__STACK_KINDS; kind++) {
+        shared[kind].first = NULL;
+        edo_store_relaxed(&shared[kind].count, 0);
+    }
+    generation = mine;
+}
+
 static void trim(edo__stack *stack)
 {
     edo__sys_stack_trim(stack->memory.base + stack->memory.guard, (char *)stack);
@@ -136,7 +151,7 @@ static void share(list *from, uint32_t kind)
     for (uint32_t i = 0; i < half; i++) {
         edo__stack *stack = pop(from);
         trim(stack);
-        edo__lock_take(&lock);
+        lock_shared();
         bool fits = shared[kind].count < most;
         if (fits) push(&shared[kind], stack);
         edo__lock_give(&lock);
@@ -151,7 +166,7 @@ static void take_shared(list *to, uint32_t kind)
 {
     enum { AT_ONCE = 32 };
     if (!edo_load_relaxed(&shared[kind].count)) return;
-    edo__lock_take(&lock);
+    lock_shared();
     for (uint32_t i = 0; i < AT_ONCE && shared[kind].first; i++)
         push(to, pop(&shared[kind]));
     edo__lock_give(&lock);
@@ -192,7 +207,7 @@ void edo__stack_drop_kept(void)
     pool *mine = &own;
     give_left(mine);
     for (uint32_t kind = 0; kind < EDO__STACK_KINDS; kind++) {
-        edo__lock_take(&lock);
+        lock_shared();
         list kept = shared[kind];
         shared[kind].first = NULL;
         edo_store_relaxed(&shared[kind].count, 0);

@@ -98,7 +98,7 @@ int edo_runtime_destroy(edo_runtime *runtime)
     wait_for_visitors(runtime);
     int64_t lost = edo__runtime_give_up(runtime);
     bool all_left = edo__threads_stop(runtime, 0);
-    edo__blocking_close(runtime);
+    edo__blocking_close(runtime, lost || !all_left);
     if (runtime->config.report_leaks) {
         edo__handles_report(runtime);
         edo__makers_report(runtime);

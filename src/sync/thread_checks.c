@@ -94,16 +94,27 @@ static void set_hold(record *r, uint32_t i, const edo__thread_hold *hold)
     edo_store_relaxed(&r->held[i].kind, hold->kind);
 }
 
-/* Adds a record to the list, under the lock. In the child of a fork the list starts empty. */
+/* Takes the lock. In the child of a fork, the first call empties the list, because the other
+ * threads do not exist there, and the fork may have copied the list during a change. */
+static void lock_all(void)
+{
+    edo__lock_take(&all.lock);
+    uint32_t generation = edo__sys_fork_generation();
+    if (!all.records.next || all.generation != generation) edo__list_init(&all.records);
+    all.generation = generation;
+}
+
+/* Whether the record is in the list of this process. Called under the lock. */
+static bool is_listed(const record *r)
+{
+    return r->link.next && r->generation == all.generation;
+}
+
+/* Adds a record to the list, under the lock. */
 static void list(record *r)
 {
-    uint32_t generation = edo__sys_fork_generation();
-    if (!all.records.next || all.generation != generation) {
-        edo__list_init(&all.records);
-        all.generation = generation;
-    }
-    if (r->generation == generation && r->link.next) return;
-    r->generation = generation;
+    if (is_listed(r)) return;
+    r->generation = all.generation;
     edo__list_push(&all.records, &r->link);
 }
 
@@ -123,8 +134,8 @@ static void delete_record(void *record_of_thread)
     record *r = record_of_thread;
     edo__thread_hold first = hold_at(r, 0);
     if (edo_load_relaxed(&r->held_count)) end_with_hold(&first);
-    edo__lock_take(&all.lock);
-    if (r->generation == all.generation) edo__list_remove(&r->link);
+    lock_all();
+    if (is_listed(r)) edo__list_remove(&r->link);
     edo__lock_give(&all.lock);
     own = NULL;
     free(r);
@@ -151,7 +162,7 @@ static record *own_record(void)
         free(r);
         return NULL;
     }
-    edo__lock_take(&all.lock);
+    lock_all();
     list(r);
     edo__lock_give(&all.lock);
     return own = r;
@@ -206,8 +217,8 @@ void edo__thread_note_locked(const edo__thread_hold *hold)
 static void describe_holder(const void *lock, char *text, size_t size)
 {
     snprintf(text, size, "no thread holds it");
-    edo__lock_take(&all.lock);
-    for (edo__node *node = all.records.next; node && node != &all.records; node = node->next) {
+    lock_all();
+    edo__list_each(&all.records, node) {
         const record *r = edo__container(node, record, link);
         uint32_t i = find(r, lock);
         if (i == MAX_HELD) continue;
@@ -319,7 +330,7 @@ void edo__thread_note_waits(const edo__thread_hold *hold)
     if (!r) return;
     edo__sys_thread_own_name(r->name, sizeof r->name);
     r->id = edo__sys_thread_id();
-    edo__lock_take(&all.lock);
+    lock_all();
     list(r);
     r->wait = *hold;
     if (find_circle(r)) report_circle(r);
@@ -330,7 +341,7 @@ void edo__thread_note_waits_no_more(void)
 {
     record *r = own;
     if (!r) return;
-    edo__lock_take(&all.lock);
+    lock_all();
     r->wait = (edo__thread_hold){ 0 };
     edo__lock_give(&all.lock);
 }

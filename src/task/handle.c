@@ -16,7 +16,9 @@ void edo__check_handle_slow(const char *call, const edo_task *task)
         edo__task_name(task), (unsigned long long)task->id, task->site->file, task->site->line);
 }
 
-/* The quarantine: a ring of ended tasks. Guarded by edo__runtimes_lock(). */
+/* ---- the state of this file, which edo__runtimes_lock() guards ---- */
+
+/* The quarantine: a ring of ended tasks. */
 enum {
     QUARANTINE_TASKS = 512,
     QUARANTINE_LARGEST = 16 * 1024, // bytes of a frame; larger tasks are freed at once
@@ -25,6 +27,27 @@ enum {
 static edo_task *quarantine[QUARANTINE_TASKS]; // a ring; NULL: free
 static uint32_t quarantine_next;
 
+/* Ended TRACKED tasks whose handle was not returned, linked through task->registry. */
+static edo__node leaks = { &leaks, &leaks };
+
+static uint32_t generation; // fork generation of the process that filled the ring and the list
+
+/* Takes the lock. In the child of a fork, the first call empties the ring and the list, because the
+ * fork may have copied them, and the tasks in them, during a change. Returns: whether a runtime
+ * exists. */
+static bool lock_ended(void)
+{
+    bool is_any = edo__runtimes_lock();
+    uint32_t mine = edo__sys_fork_generation();
+    if (generation == mine) return is_any;
+    edo__list_init(&leaks);
+    memset(quarantine, 0, sizeof quarantine);
+    generation = mine;
+    return is_any;
+}
+
+/* ---- the quarantine ---- */
+
 /* Keeps the task only while a runtime exists, because the end of the last runtime empties the
  * quarantine. */
 edo_task *edo__quarantine_put(edo_task *task)
@@ -32,7 +55,7 @@ edo_task *edo__quarantine_put(edo_task *task)
     uint32_t size = task->site->ops->size;
     if (size > QUARANTINE_LARGEST) return task;
     memset(edo__task_frame(task), ENDED_BYTE, size);
-    if (edo__runtimes_lock()) {
+    if (lock_ended()) {
         edo_task **place = &quarantine[quarantine_next++ % QUARANTINE_TASKS];
         edo_task *oldest = *place;
         *place = task;
@@ -44,7 +67,7 @@ edo_task *edo__quarantine_put(edo_task *task)
 
 static edo_task *take_quarantined(uint32_t i)
 {
-    edo__runtimes_lock();
+    lock_ended();
     edo_task *task = quarantine[i];
     quarantine[i] = NULL;
     edo__runtimes_unlock();
@@ -63,10 +86,6 @@ void edo__quarantine_empty(void)
 
 enum { NAMED_LEAKS = 16 }; // largest number of leaked tasks that are logged, in a line each
 
-/* Ended TRACKED tasks whose handle was not returned, linked through task->registry. Guarded by
- * edo__runtimes_lock(). */
-static edo__node leaks = { &leaks, &leaks };
-
 static edo_task *task_at(edo__node *node)
 {
     return edo__container(node, edo_task, registry);
@@ -79,12 +98,13 @@ static void unlink_leak(edo_task *task)
 }
 
 /* The node task->registry is free for the list, because the poller took the task out of the
- * registry and cleared the node before the task became COMPLETE. */
+ * registry and cleared the node before the task became COMPLETE. In the child of a fork, a task of
+ * the parent is in no list, and its node may have links of the parent's list. */
 void edo__handle_task_ended(edo_task *task)
 {
-    edo__runtimes_lock();
-    if (edo_load_relaxed(&task->state) & EDO__JOIN_INTEREST)
-        edo__list_push(&leaks, &task->registry);
+    lock_ended();
+    bool is_leak = edo_load_relaxed(&task->state) & EDO__JOIN_INTEREST;
+    if (is_leak && !edo__runtime_is_stale(task->runtime)) edo__list_push(&leaks, &task->registry);
     edo__runtimes_unlock();
 }
 
@@ -94,9 +114,10 @@ void edo__handle_task_ended(edo_task *task)
  * edo__state_complete() sets COMPLETE with release. */
 void edo__handle_returned(edo_task *task)
 {
-    edo__runtimes_lock();
+    lock_ended();
     uint64_t old = edo_and_acq_rel(&task->state, ~(uint64_t)EDO__JOIN_INTEREST);
-    if ((old & EDO__COMPLETE) && task->registry.next) unlink_leak(task);
+    bool is_leak = (old & EDO__COMPLETE) && task->registry.next;
+    if (is_leak && !edo__runtime_is_stale(task->runtime)) unlink_leak(task);
     edo__runtimes_unlock();
 }
 
@@ -105,7 +126,7 @@ void edo__handle_returned(edo_task *task)
 static edo_task *take_leak(const edo_runtime *runtime)
 {
     edo_task *found = NULL;
-    edo__runtimes_lock();
+    lock_ended();
     edo__list_each(&leaks, node) {
         if (task_at(node)->runtime != runtime) continue;
         found = task_at(node);

@@ -17,7 +17,9 @@ uint32_t edo__locks_traced; // atomic
 static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
 static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
-static size_t used; // 1 + the highest index in use; guarded by records_lock
+static size_t used;         // 1 + the highest index in use; guarded by records_lock
+static uint32_t generation; // fork generation of the process that made the records
+static uint64_t search;     // number of the last search for a cycle; guarded by records_lock
 
 /* Off by default under ThreadSanitizer, because the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
@@ -34,6 +36,20 @@ void edo__holders_prepare(void)
     long wanted = strtol(text, NULL, 10);
     if (wanted > 1) edo_store_relaxed(&limit, edo_ms(wanted));
     edo_store_relaxed(&edo__locks_traced, wanted > 0);
+}
+
+/* Takes the lock. In the child of a fork, the first call removes all records, because the tasks and
+ * threads of the parent do not exist there, and the fork may have copied the records during a
+ * change. */
+static void lock_records(void)
+{
+    edo__lock_take(&records_lock);
+    uint32_t mine = edo__sys_fork_generation();
+    if (generation == mine) return;
+    for (size_t i = 0; i < EDO__RECORDS; i++)
+        if (records[i].object) records[i].object = NULL;
+    used = 0;
+    generation = mine;
 }
 
 /* ---- records; called under the lock ---- */
@@ -151,7 +167,7 @@ void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count)
 {
     edo__record new = describe(object, kind);
     new.count = count;
-    edo__lock_take(&records_lock);
+    lock_records();
     drop_stale(object, kind);
     raise_count(&new);
     edo__lock_give(&records_lock);
@@ -162,7 +178,7 @@ void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count)
 void edo__note_passed_slow(const void *semaphore, uint32_t count)
 {
     edo__record passed = describe(semaphore, EDO__HELD_PERMITS);
-    edo__lock_take(&records_lock);
+    lock_records();
     passed.count = lower_count(find_holder(semaphore, EDO__HELD_PERMITS, passed.id), count);
     passed.id = EDO__RECORD_PASSED;
     if (passed.count) raise_count(&passed);
@@ -191,7 +207,7 @@ static edo__record *find_released(const void *object, uint32_t kind)
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record holder = { 0 };
-    edo__lock_take(&records_lock);
+    lock_records();
     edo__record *held = find_released(object, kind);
     if (held && held->id != this_id() && is_exclusive(kind))
         holder = *held;
@@ -204,7 +220,7 @@ void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, con
 
 void edo__holders_drop(const void *object)
 {
-    edo__lock_take(&records_lock);
+    lock_records();
     for (edo__each_record(record))
         if (record->object == object) remove_record(record);
     edo__lock_give(&records_lock);
@@ -252,8 +268,10 @@ static edo__record *find_stuck(uint64_t id)
 static bool is_held_by_one(const void *object)
 {
     size_t holders = 0;
-    for (edo__each_record(record))
+    for (edo__each_record(record)) {
         holders += record->object == object && !record->op;
+        if (holders > 1) return false;
+    }
     return holders == 1;
 }
 
@@ -263,16 +281,30 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
+/* Whether the search need not follow the waiter, which is the next one after `depth` edges: the
+ * cycle would be too long, or the search has followed this waiter before, after as few edges. A
+ * path that reaches the waiter with fewer edges is followed again, because a cycle may only now be
+ * short enough. So a waiter is followed at most EDO__CYCLE times. */
+static bool was_followed(edo__record *waiter, size_t depth)
+{
+    if (depth == EDO__CYCLE) return true;
+    if (waiter->search == search && waiter->depth <= depth) return true;
+    waiter->search = search;
+    waiter->depth = depth;
+    return false;
+}
+
 /* Searches depth first for a cycle. The caller has set edges[depth].waiter, where the search
- * begins. Returns: the length of a cycle through the waiter of edges[0], or 0. */
+ * begins, and has counted the search. Returns: the length of a cycle through the waiter of
+ * edges[0], or 0. */
 static size_t find_cycle(edo__record_edge *edges, size_t depth)
 {
     for (edo__each_record(holder)) {
         if (!blocks(holder, &edges[depth].waiter)) continue;
         edges[depth].holder = *holder;
         if (holder->id == edges[0].waiter.id) return depth + 1;
-        const edo__record *next = find_stuck(holder->id);
-        if (!next || depth + 1 == EDO__CYCLE) continue;
+        edo__record *next = find_stuck(holder->id);
+        if (!next || was_followed(next, depth + 1)) continue;
         edges[depth + 1].waiter = *next;
         size_t length = find_cycle(edges, depth + 1);
         if (length) return length;
@@ -296,9 +328,10 @@ void edo__holders_note_wait(const void *object, uint32_t kind, edo_op *op)
     new.op = op;
     new.task = task;
     new.is_stuck = is_all_that_waits(task, op);
-    edo__lock_take(&records_lock);
+    lock_records();
     if (!find_wait(op) && add_record(&new) && new.is_stuck) {
         edges[0].waiter = new;
+        search++;
         length = find_cycle(edges, 0);
         count_tasks(edges, length);
     }
@@ -309,7 +342,7 @@ void edo__holders_note_wait(const void *object, uint32_t kind, edo_op *op)
 
 void edo__holders_end_wait(const edo_op *op)
 {
-    edo__lock_take(&records_lock);
+    lock_records();
     edo__record *record = find_wait(op);
     if (record) remove_record(record);
     edo__lock_give(&records_lock);
@@ -320,7 +353,7 @@ void edo__holders_end_wait(const edo_op *op)
 size_t edo__records_of_holders(const void *object, edo__record *holders, size_t room)
 {
     size_t count = 0;
-    edo__lock_take(&records_lock);
+    lock_records();
     for (edo__each_record(record)) {
         if (record->object != object || record->op) continue;
         if (count < room) holders[count] = *record;
@@ -333,7 +366,7 @@ size_t edo__records_of_holders(const void *object, edo__record *holders, size_t 
 bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__record *ret_waiter)
 {
     bool found = false;
-    edo__lock_take(&records_lock);
+    lock_records();
     for (; *at < used && !found; ++*at) {
         const edo__record *record = &records[*at];
         found = record->object && record->op && record->runtime == runtime;
@@ -364,7 +397,7 @@ static bool is_overdue(edo__record *record, int64_t now)
 static bool take_overdue(edo__record *ret_record, int64_t now)
 {
     bool found = false;
-    edo__lock_take(&records_lock);
+    lock_records();
     for (edo__each_record(record)) {
         if (found || !is_overdue(record, now)) continue;
         *ret_record = *record;
@@ -394,7 +427,7 @@ void edo__holders_check(void)
 static bool take_left(edo__record *ret_record, uint64_t id)
 {
     bool found = false;
-    edo__lock_take(&records_lock);
+    lock_records();
     for (edo__each_record(record)) {
         if (found || record->id != id || record->op || record->has_ended) continue;
         found = record->kind != EDO__HELD_PERMITS;

@@ -19,6 +19,8 @@ typedef struct edo__record {
     bool has_ended;   // the task has ended
     int64_t since;    // ns of edo__sys_now(); start of the wait or hold
     int64_t woken_at; // ns; time when the wake was first observed; 0: not yet
+    uint64_t search;  // number of the last search for a cycle that has followed this waiter
+    size_t depth;     // depth at which that search has followed the waiter
 } edo__record;
 
 #define EDO__RECORD_THREAD (UINT64_C(1) << 63)

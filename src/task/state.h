@@ -44,7 +44,7 @@ enum {
     EDO__RUNNING = 1,
     EDO__NOTIFIED = 2,
     EDO__COMPLETE = 4,
-    EDO__CANCELLED = 8, // the task was cancelled; never cleared
+    EDO__CANCELLED = 8, // the task was cancelled, or its deadline passed; never cleared
     EDO__ABORTED = 16,
     EDO__INSPECTED = 32,
     EDO__JOIN_INTEREST = 64, // a handle exists

@@ -2,6 +2,7 @@
  * Stacks of fibers: sizes, pools, guards, overflows, memory of the user. */
 #include "support/fibers.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "fiber/stack.h"
 
 enum { TEXT_SIZE = 4096 };
 
@@ -335,4 +338,57 @@ test(without_address_space_a_spawn_is_refused_with_its_reason)
     assert_non_null(strstr(text, "stack of a fiber, 65536 bytes: -ENOMEM: no mapping"));
     char *second = strstr(strstr(text, "-ENOMEM") + 1, "-ENOMEM");
     assert_null(second); // one line for all
+}
+
+/* ---- the stacks that the threads of a process share ---- */
+
+enum { MORE_THAN_KEPT = 1025 }; // default stacks; one more than a thread keeps
+
+static edo__stack *given[MORE_THAN_KEPT];
+
+/* Gives more stacks than a thread keeps. Half of them go to the pool of the process, and the others
+ * are unmapped at the thread's end. */
+static void *give_many(void *arg)
+{
+    for (int i = 0; i < MORE_THAN_KEPT; i++)
+        if (edo__stack_take(0, true, &given[i]) < 0) return arg;
+    for (int i = 0; i < MORE_THAN_KEPT; i++)
+        edo__stack_give(given[i]);
+    return NULL;
+}
+
+static bool is_mapped(const edo__stack *stack)
+{
+    unsigned char resident;
+    uintptr_t page = (uintptr_t)stack & ~(uintptr_t)(sysconf(_SC_PAGESIZE) - 1);
+    return mincore((void *)page, 1, &resident) == 0;
+}
+
+static void take_in_child(void *arg)
+{
+    const bool *shared = arg;
+    edo__stack *stack;
+    assert_int_equal(edo__stack_take(0, true, &stack), 0);
+    for (int i = 0; i < MORE_THAN_KEPT; i++)
+        assert_false(shared[i] && stack == given[i]);
+    edo__stack_give(stack);
+}
+
+test(the_child_of_a_fork_takes_no_shared_stack)
+{
+    static bool shared[MORE_THAN_KEPT];
+    pthread_t thread;
+    void *failed;
+    int count = 0;
+    edo__stack_drop_kept();
+    assert_int_equal(pthread_create(&thread, NULL, give_many, given), 0);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    for (int i = 0; i < MORE_THAN_KEPT; i++)
+        count += shared[i] = is_mapped(given[i]);
+    assert_int_equal(count, MORE_THAN_KEPT / 2);
+    expect_success_in_child(take_in_child, shared);
+    edo__stack_drop_kept();
+    for (int i = 0; i < MORE_THAN_KEPT; i++)
+        assert_false(is_mapped(given[i]));
 }

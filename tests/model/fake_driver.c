@@ -118,8 +118,9 @@ edo_runtime *fake_runtime_with(const edo_config *options)
 
 #define WEAK __attribute__((weak))
 
-WEAK void edo__blocking_close(edo_runtime *runtime)
+WEAK void edo__blocking_close(edo_runtime *runtime, bool keeps)
 {
+    (void)keeps;
     (void)runtime;
 }
 

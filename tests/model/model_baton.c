@@ -314,3 +314,37 @@ MODEL(baton_ends_in_turn, "the same when a task of the holder lets the clock run
     model_join(second);
     tear_down();
 }
+
+static void stop_under_holder(int second)
+{
+    edo__worker *worker = be(0);
+    model_assert(edo__baton_take(worker));
+    edo_store_relaxed(&s->runtime->is_stopping, true);
+    edo__baton_stop(s->runtime);
+    model_join(second); // while this worker is in its poll
+    edo__baton_pass(worker, EDO__WORK_TASKS);
+    edo__baton_leave(worker);
+    edo_store_relaxed(&s->runtime->is_stopping, false);
+    tear_down();
+}
+
+THREAD(second_turns_until_the_stop)
+{
+    edo__worker *worker = be(1);
+    while (edo__baton_take(worker))
+        edo__baton_pass(worker, EDO__WORK_TASKS);
+    edo__baton_leave(worker);
+}
+
+MODEL(baton_stops, "nobody waits for a turn when the runtime stops, although one keeps the baton")
+{
+    set_up(2);
+    stop_under_holder(model_start(second_turns_until_the_stop, NULL));
+}
+
+MODEL(baton_stops_for_absent, "the same for one that comes back to the gate meanwhile")
+{
+    set_up(2);
+    edo_or_relaxed(&s->workers[1]->stuck, EDO__STUCK_LONG);
+    stop_under_holder(model_start(second_turns_until_the_stop, NULL));
+}

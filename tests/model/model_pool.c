@@ -328,6 +328,19 @@ MODEL(refused_second_thread, "with a thread, jobs wait for that one")
     edo_pool_destroy(s->pool);
 }
 
+/* The thread may fall asleep while a start is being refused, and a job come meanwhile. */
+MODEL(refused_beside_idle, "a job that comes while a start is refused reaches an idle thread")
+{
+    set_up(&pair);
+    model_assert(submit(0) == 0);
+    s->refuses_all = true;
+    int other = model_start(run_one, (void *)1);
+    run_one((void *)2);
+    model_join(other);
+    check_ran(0);
+    edo_pool_destroy(s->pool);
+}
+
 /* ---- detached jobs ---- */
 
 typedef struct detached {

@@ -8,6 +8,8 @@
 
 #include "base/atomic.h"
 #include "runtime/gate.h"
+#include "runtime/pool/blocking.h"
+#include "task/op.h"
 
 enum { WORKERS = 2 };
 
@@ -187,6 +189,26 @@ test(a_spinning_task_is_given_up)
         expect_success_in_child(give_up, NULL);
 }
 
+/* The spinning task holds the baton, and the other worker waits at the gate. */
+static void give_up_under_test_clock(void *arg)
+{
+    (void)arg;
+    edo_config config = impatient;
+    config.test_clock = true;
+    config.max_spare = -1;
+    edo_runtime *runtime = make_workers(config);
+    edo_task *task = start_spinner(runtime);
+    log_capture();
+    insist(edo_runtime_destroy(runtime) == -ETIMEDOUT);
+    edo_detach(task);
+    _exit(0); // its thread is still spinning
+}
+
+test(a_spinning_task_is_given_up_under_a_test_clock)
+{
+    expect_success_in_child(give_up_under_test_clock, NULL);
+}
+
 struct leaves_a_spinner {
     edo_frame();
     edo_args();
@@ -291,4 +313,156 @@ clean_test(greedy_tasks_share_a_worker)
     edo_runtime *runtime = make_workers((edo_config){ 0 });
     assert_int_equal(edo_block_on(runtime, shares_a_worker), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- the pools of a runtime with a task that was given up while it computed ---- */
+
+/* A task that spins until the runtime was destroyed, and what it then saw. */
+typedef struct survivor {
+    edo_pool *pool;
+    gate job;
+    edo_atomic(uint32_t) spins, is_destroyed, is_past;
+    edo_atomic(int64_t) results[2];
+} survivor;
+
+static void spin(survivor *s)
+{
+    edo_store_release(&s->spins, 1);
+    while (!edo_load_acquire(&s->is_destroyed))
+        sched_yield();
+}
+
+/* Destroys a runtime with a task that spins, and lets the task go on. */
+static void destroy_under(edo_runtime *runtime, survivor *s)
+{
+    while (!edo_load_acquire(&s->spins))
+        sched_yield();
+    log_capture();
+    insist(edo_runtime_destroy(runtime) == -ETIMEDOUT);
+    edo_store_release(&s->is_destroyed, 1);
+    while (!edo_load_acquire(&s->is_past))
+        sched_yield();
+}
+
+struct spins_then_blocks {
+    edo_frame();
+    edo_args(survivor *s;);
+};
+
+edo_async(spins_then_blocks)
+{
+    edo_body {
+        int64_t rc;
+        spin(self->s);
+        edo_await(rc, edo_blocking_on(self->s->pool, echo_back, NULL));
+        edo_store_relaxed(&self->s->results[0], rc);
+        edo_await(rc, edo_blocking(echo_back, NULL));
+        edo_store_relaxed(&self->s->results[1], rc);
+        edo_store_release(&self->s->is_past, 1);
+        edo_return(0);
+    }
+}
+
+static void block_after_the_end(void *arg)
+{
+    (void)arg;
+    static survivor s;
+    test_allocator_install(); // overwrites freed memory
+    edo_runtime *runtime = make_workers(impatient);
+    edo_spawn_options options = { .runtime = runtime };
+    insist(edo_runtime_add_pool(runtime, &(edo_pool_config){ .name = "own" }) == 0);
+    insist(edo_runtime_pool(runtime, "own", &s.pool) == 0);
+    insist(edo_spawn_with(NULL, &options, spins_then_blocks, .s = &s) == 0);
+    destroy_under(runtime, &s);
+    insist(s.results[0] == -ESHUTDOWN && s.results[1] == -ESHUTDOWN);
+    _exit(0);
+}
+
+test(a_task_that_was_given_up_still_has_its_pools)
+{
+    expect_success_in_child(block_after_the_end, NULL);
+}
+
+static int64_t pass_job(edo_op *op)
+{
+    return pass(op->object);
+}
+
+static edo_poll file_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
+        int rc = edo__files_run(op, pass_job, cx);
+        return rc < 0 ? edo__op_finish(op, cx, rc) : EDO_PENDING;
+    }
+    return edo__files_poll(op, cx, false);
+}
+
+static const edo_future_ops file_ops = { .name = "file", .poll = file_poll };
+
+struct spins {
+    edo_frame();
+    edo_args(survivor *s;);
+};
+
+edo_async(spins)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_yield());
+        gate_await(&self->s->job, 1);
+        spin(self->s);
+        edo_return(rc);
+    }
+}
+
+struct passes {
+    edo_frame();
+    edo_args(survivor *s;);
+};
+
+edo_async(passes)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_yield());
+        edo_store_release(&self->s->is_past, 1);
+        edo_return(rc);
+    }
+}
+
+/* The second poll of `both` spins, polls the file operation whose job runs, and then passes. */
+struct both {
+    edo_frame();
+    edo_args(survivor *s;);
+    struct spins spins;
+    struct passes passes;
+    edo_op file;
+};
+
+edo_async(both)
+{
+    edo_body {
+        edo_init(&self->spins, spins, .s = self->s);
+        edo_init(&self->passes, passes, .s = self->s);
+        self->file = edo__op(&file_ops, &self->s->job, NULL, 0, 0);
+        edo_all(&self->spins.base, &self->file.base, &self->passes.base);
+        edo_return(0);
+    }
+}
+
+static void poll_a_file_after_the_end(void *arg)
+{
+    (void)arg;
+    static survivor s = { .job = GATE };
+    edo_runtime *runtime = make_workers(impatient);
+    edo_spawn_options options = { .runtime = runtime };
+    insist(edo_spawn_with(NULL, &options, both, .s = &s) == 0);
+    destroy_under(runtime, &s);
+    _exit(0);
+}
+
+test(a_task_that_was_given_up_still_polls_its_jobs)
+{
+    expect_success_in_child(poll_a_file_after_the_end, NULL);
 }

@@ -209,6 +209,71 @@ log_test(one_that_reads_twice_behind_a_writer_is_reported, edo_rwlock rwlock; ed
     }
 }
 
+enum { READERS = 40 };
+
+struct reads_then_locks {
+    edo_frame();
+    edo_args(edo_rwlock *rwlock; edo_mutex *mutex; edo_barrier *meeting;);
+};
+
+edo_async(reads_then_locks)
+{
+    edo_body {
+        int rc;
+        edo_read_lock(rc, self->rwlock);
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_barrier_wait(self->meeting));
+        edo_await_for(rc, edo_ms(50), edo_mutex_lock(self->mutex));
+        if (rc == 0) edo_mutex_unlock(self->mutex);
+        edo_rwlock_unlock_read(self->rwlock);
+        edo_return(0);
+    }
+}
+
+struct asks_later {
+    edo_frame();
+    edo_args(edo_mutex *mutex;);
+};
+
+edo_async(asks_later)
+{
+    edo_body {
+        int rc;
+        edo_await_void(edo_sleep(edo_ms(10)));
+        edo_await_for(rc, edo_ms(10), edo_mutex_lock(self->mutex));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_return(0);
+    }
+}
+
+/* The readers and this task wait for each other. A search for a cycle of the task that asks later
+ * does not follow each of the many paths between them: it would not end. */
+log_test(a_search_follows_each_waiter_once, edo_rwlock rwlock; edo_mutex mutex; edo_barrier meeting;
+         edo_scope scope; int i;)
+{
+    edo_body {
+        int rc;
+        self->rwlock = (edo_rwlock)EDO_RWLOCK_INIT;
+        self->mutex = (edo_mutex)EDO_MUTEX_INIT;
+        self->meeting = (edo_barrier)EDO_BARRIER_INIT(READERS + 1);
+        edo_lock(rc, &self->mutex);
+        edo_scope_open(&self->scope, 0);
+        for (self->i = 0; self->i < READERS; self->i++)
+            assert_int_equal(edo_scope_spawn(&self->scope, reads_then_locks, &self->rwlock,
+                                             &self->mutex, &self->meeting),
+                             0);
+        assert_int_equal(edo_scope_spawn(&self->scope, asks_later, &self->mutex), 0);
+        edo_await(rc, edo_barrier_wait(&self->meeting));
+        edo_await_for(rc, edo_ms(40), edo_rwlock_write(&self->rwlock));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_mutex_unlock(&self->mutex);
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_true(log_lines("deadlock: ") >= 2);
+        assert_int_equal(log_lines("deadlock: task 'asks_later'"), 0);
+        edo_return(0);
+    }
+}
+
 struct locks_again {
     edo_frame();
     edo_args(edo_mutex *mutex; bool first;);
@@ -532,4 +597,21 @@ test(another_that_unlocks_aborts)
     expect_abort(unlock_another, "", "edo_mutex_unlock: held by another: task 'locks_and_sleeps'");
     expect_abort(unlock_another, NULL,
                  "edo_rwlock_unlock_write: held by another: task 'locks_and_sleeps'");
+}
+
+static void unlock_in_child(void *mutex)
+{
+    edo_mutex_unlock(mutex);
+    insist(edo_wait(edo_mutex_lock(mutex)) == 0);
+    edo_mutex_unlock(mutex);
+}
+
+/* The thread has another number in the child of a fork, where no record of the parent counts. */
+current_thread_only("a sanitizer has no runtime after a fork beside threads")
+test(the_child_of_a_fork_may_unlock)
+{
+    edo_mutex mutex = EDO_MUTEX_INIT;
+    insist(edo_wait(edo_mutex_lock(&mutex)) == 0);
+    expect_success_in_child(unlock_in_child, &mutex);
+    edo_mutex_unlock(&mutex);
 }

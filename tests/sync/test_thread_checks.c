@@ -1,6 +1,7 @@
 /* edo-test: once. Reports of the checks of locks for plain threads. */
 #include "support/support.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,34 @@ test(unlocking_what_another_holds)
     expect_abort(run_unlock_of_other, NULL,
                  "edo_thread_mutex_unlock: at .*checks.c:[0-9]+: .*another thread has locked it at "
                  ".*checks.c:[0-9]+");
+}
+
+static void *hold_until_told(void *arg)
+{
+    edo_thread_mutex_lock(first);
+    edo_store_release(&step, 1);
+    await_step(2);
+    edo_thread_mutex_unlock(first);
+    return arg;
+}
+
+static void unlock_in_child(void *arg)
+{
+    (void)arg;
+    edo_thread_mutex_unlock(first);
+}
+
+/* The child of a fork has neither the other threads nor their records. */
+test(unlocking_what_a_thread_of_the_parent_holds)
+{
+    pthread_t thread;
+    edo_store_release(&step, 0);
+    assert_int_equal(pthread_create(&thread, NULL, hold_until_told, NULL), 0);
+    await_step(1);
+    expect_abort(unlock_in_child, NULL, "edo_thread_mutex_unlock: at .*no thread holds it");
+    edo_store_release(&step, 2);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    edo_store_release(&step, 0);
 }
 
 static void end_while_holding(unsigned index, void *arg)

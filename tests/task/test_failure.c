@@ -104,6 +104,103 @@ test(what_is_no_failure)
     log_release();
 }
 
+/* ---- the deadline of a context ---- */
+
+struct request {
+    edo_frame();
+    edo_args(int64_t result;);
+};
+
+/* Returns `result` if it is not 0, else the result of a sleep that its deadline cuts short. */
+edo_async(request)
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_sleep(edo_s(60)));
+        edo_return(self->result ? self->result : rc);
+    }
+}
+
+struct under_deadline {
+    edo_frame();
+    edo_args(int64_t result; int64_t after; uint32_t flags; bool in_scope;);
+    edo_context *context;
+    edo_scope scope;
+};
+
+/* Spawns a request whose context has a deadline, detached or in a scope, and answers the scope's
+ * result. */
+edo_async(under_deadline)
+{
+    edo_body {
+        int64_t rc;
+        edo_context_values values = { .deadline = edo_now() + self->after };
+        edo_check(edo_context_create(&values, &self->context));
+        edo_spawn_options options = { .context = self->context };
+        edo_scope_open(&self->scope, self->flags);
+        if (self->in_scope)
+            rc = edo_scope_spawn_with(&self->scope, &options, request, .result = self->result);
+        else
+            rc = edo_spawn_with(NULL, &options, request, .result = self->result);
+        edo_context_unref(self->context);
+        if (rc < 0) edo_return(rc);
+        edo_await(rc, edo_sleep(edo_ms(50)));
+        if (rc < 0) edo_return(rc);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+typedef struct deadline_case {
+    int64_t result, after;
+    uint32_t flags;
+    bool in_scope;
+} deadline_case;
+
+static int64_t run_deadline(const deadline_case *one, int64_t *ret_failure)
+{
+    edo_runtime *runtime;
+    edo_config config = { .on_failure = EDO_FAILURE_END, .test_clock = true };
+    assert_int_equal(create_runtime(&config, &runtime), 0);
+    int64_t answer = edo_block_on(runtime, under_deadline, .result = one->result,
+                                  .after = one->after, .flags = one->flags,
+                                  .in_scope = one->in_scope);
+    *ret_failure = edo_runtime_failure(runtime);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return answer;
+}
+
+/* A deadline that has passed before the task's first poll, and one that passes while it waits. */
+test(a_deadline_is_no_failure)
+{
+    const int64_t after[] = { -1, edo_ms(10) };
+    for (int i = 0; i < 2; i++) {
+        int64_t failure;
+        deadline_case alone = { .after = after[i] }, member = { .after = after[i] };
+        assert_int_equal(run_deadline(&alone, &failure), 0);
+        assert_int_equal(failure, 0);
+        member.in_scope = true;
+        assert_int_equal(run_deadline(&member, &failure), 0);
+        assert_int_equal(failure, 0);
+        member.flags = EDO_SCOPE_FAIL_FAST | EDO_SCOPE_END_RUNTIME;
+        assert_int_equal(run_deadline(&member, &failure), 0);
+        assert_int_equal(failure, 0);
+    }
+}
+
+test(another_result_after_a_deadline_is_a_failure)
+{
+    int64_t failure;
+    log_capture();
+    deadline_case alone = { .after = edo_ms(10), .result = -EPROTO };
+    assert_int_equal(run_deadline(&alone, &failure), -ECANCELED);
+    assert_int_equal(failure, -EPROTO);
+    deadline_case member = { .after = edo_ms(10), .result = -EPROTO, .in_scope = true };
+    assert_int_equal(run_deadline(&member, &failure), -EPROTO);
+    assert_int_equal(failure, 0);
+    log_release();
+}
+
 static void run_a_program(void *arg)
 {
     (void)arg;

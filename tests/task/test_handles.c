@@ -11,6 +11,7 @@
 #include <edo/test.h>
 
 #include "base/base.h"
+#include "task/task.h"
 
 #define GIVEN_BACK(call)                                                                           \
     call ": the handle of task 'answer' #[0-9]+, spawned at .*test_handles\\.c:[0-9]+, was "       \
@@ -208,6 +209,37 @@ test(leaked_handles_are_not_named_unasked)
         assert_int_equal(log_lines(NULL), LEFT); // always on in debug builds
     else
         assert_int_equal(log_lines(NULL), 0);
+    log_release();
+}
+
+/* The fork may have copied the list of leaks during a change. */
+static void end_beside_leaks(void *arg)
+{
+    edo_task **tasks = arg;
+    edo_runtime *runtime;
+    edo__node half_written = { (edo__node *)16, (edo__node *)16 };
+    assert_true(edo_task_is_done(tasks[0]));
+    tasks[0]->registry = half_written;
+    assert_int_equal(edo_runtime_create(&(edo_config){ .report_leaks = true }, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, answer, .result = 5), 5);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    edo_detach(tasks[0]);
+}
+
+current_thread_only("a sanitizer has no runtime after a fork beside threads")
+test(the_child_of_a_fork_follows_no_leaks)
+{
+    edo_task *tasks[LEFT];
+    edo_runtime *runtime;
+    edo_config config = { .test_clock = true, .report_leaks = true };
+    log_capture();
+    assert_int_equal(create_runtime(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, leaves_handles, .ret_tasks = tasks), 0);
+    expect_success_in_child(end_beside_leaks, tasks);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    for (int i = 0; i < LEFT; i++)
+        edo_detach(tasks[i]);
+    assert_int_equal(log_lines("was neither joined nor detached"), LEFT);
     log_release();
 }
 

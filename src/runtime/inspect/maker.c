@@ -2,6 +2,8 @@
  * edo__runtimes_lock() guards all state of this file. The child of a fork can take this lock. */
 #include "runtime/inspect/maker.h"
 
+#include <string.h>
+
 #include "runtime/runtimes.h"
 
 /* ---- makers ---- */
@@ -18,16 +20,28 @@ struct edo__maker {
 };
 
 static edo__node makers = { &makers, &makers };
-static uint32_t makers_generation; // fork generation of the process that filled the list
 
-/* Takes the lock. In the child of a fork, the first call empties the list, because the fork may
- * have copied the list during a change. */
-static void lock_makers(void)
+typedef struct block {
+    void *memory; // or NULL
+    size_t size;
+} block;
+
+static block quarantine[EDO__CLOSED_BLOCKS]; // a ring
+static uint32_t quarantine_next;
+
+static uint32_t generation; // fork generation of the process that filled the list and the ring
+
+/* Takes the lock. In the child of a fork, the first call empties the list and the quarantine,
+ * because the fork may have copied them during a change. Returns: whether a runtime exists. */
+static bool lock_makers(void)
 {
-    edo__runtimes_lock();
-    uint32_t generation = edo__sys_fork_generation();
-    if (makers_generation != generation) edo__list_init(&makers);
-    makers_generation = generation;
+    bool is_any = edo__runtimes_lock();
+    uint32_t mine = edo__sys_fork_generation();
+    if (generation == mine) return is_any;
+    edo__list_init(&makers);
+    memset(quarantine, 0, sizeof quarantine);
+    generation = mine;
+    return is_any;
 }
 
 /* Finds the innermost async function in which the task waits. If a function awaits several futures,
@@ -66,7 +80,7 @@ void edo__maker_destroy(edo__maker *maker)
 {
     if (edo__likely(!maker)) return;
     lock_makers();
-    if (maker->fork_generation == makers_generation) edo__list_remove(&maker->node);
+    if (maker->fork_generation == generation) edo__list_remove(&maker->node);
     edo__runtimes_unlock();
     edo__free(maker, sizeof *maker);
 }
@@ -105,14 +119,6 @@ void edo__makers_report(const edo_runtime *runtime)
 
 /* ---- the quarantine ---- */
 
-typedef struct block {
-    void *memory; // or NULL
-    size_t size;
-} block;
-
-static block quarantine[EDO__CLOSED_BLOCKS]; // a ring
-static uint32_t quarantine_next;
-
 static void exchange(block *one, uint32_t place)
 {
     block before = quarantine[place % EDO__CLOSED_BLOCKS];
@@ -127,7 +133,7 @@ void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };
     if (EDO__KEEPS_CLOSED && size <= EDO__CLOSED_SIZE) {
-        if (edo__runtimes_lock()) exchange(&one, quarantine_next++);
+        if (lock_makers()) exchange(&one, quarantine_next++);
         edo__runtimes_unlock();
     }
     edo__free(one.memory, one.size);
@@ -137,7 +143,7 @@ void edo__free_all_closed(void)
 {
     for (uint32_t i = 0; EDO__KEEPS_CLOSED && i < EDO__CLOSED_BLOCKS; i++) {
         block one = { NULL, 0 };
-        edo__runtimes_lock();
+        lock_makers();
         exchange(&one, i);
         edo__runtimes_unlock();
         edo__free(one.memory, one.size);

@@ -114,21 +114,26 @@ void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
     *ret_stats = sum;
 }
 
-void edo__blocking_close(edo_runtime *runtime)
+static void free_pools(edo__blocking *blocking)
+{
+    edo_store_relaxed(&blocking->user, NULL);
+    edo_store_relaxed(&blocking->files, NULL);
+    for (edo_pool *pool = blocking->first, *next; pool; pool = next) {
+        next = pool->next;
+        edo__pool_unref(pool);
+    }
+    blocking->first = NULL;
+}
+
+void edo__blocking_close(edo_runtime *runtime, bool keeps)
 {
     edo__blocking *blocking = &runtime->blocking;
     edo__lock_take(&blocking->lock);
     blocking->closed = true;
-    edo_store_relaxed(&blocking->user, NULL);
-    edo_store_relaxed(&blocking->files, NULL);
     edo__lock_give(&blocking->lock);
-    bool leaks = edo__blocking_is_busy(blocking); // tasks that were given up still use the pools
-    for (edo_pool *pool = blocking->first, *next; pool; pool = next) {
-        next = pool->next;
+    for (edo_pool *pool = blocking->first; pool; pool = pool->next)
         edo__pool_close(pool, false);
-        if (!leaks) edo__pool_unref(pool);
-    }
-    if (!leaks) blocking->first = NULL;
+    if (!keeps && !edo__blocking_is_busy(blocking)) free_pools(blocking);
 }
 
 static int usual_pool(edo_runtime *runtime, int which, edo_pool **ret_pool)

@@ -11,8 +11,9 @@ void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 
 /* Ends the pools of a runtime whose tasks have ended or were given up. Joins the pools' threads,
  * except threads that are running a job. A thread that is running a job is detached, and ends after
- * the job. */
-void edo__blocking_close(edo_runtime *runtime);
+ * the job. `keeps`: whether tasks that were given up may still run. Their pools are not freed, and
+ * refuse jobs with -ESHUTDOWN. */
+void edo__blocking_close(edo_runtime *runtime, bool keeps);
 
 /* ---- operations as jobs ----
  *

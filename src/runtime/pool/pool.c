@@ -123,8 +123,7 @@ static void promote(edo_pool *pool, edo__wakes *wakes)
 
 /* ---- jobs and threads; called under the lock ---- */
 
-/* Calls a thread if there is work and `coming` is 0. */
-static void call_thread(edo_pool *pool, edo__after *after)
+void edo__pool_call(edo_pool *pool, edo__after *after)
 {
     if (!edo__pool_has_work(pool) || pool->coming) return;
     if (!edo__list_is_empty(&pool->idle)) {
@@ -154,7 +153,7 @@ edo_op *edo__pool_take(edo_pool *pool, edo__after *after)
         pool->running++;
     }
     promote(pool, &after->wakes);
-    if (job) call_thread(pool, after);
+    if (job) edo__pool_call(pool, after);
     return job;
 }
 
@@ -227,7 +226,7 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
     }
     enter(pool, job);
     pool->refused = false; // the system may now allow another thread
-    call_thread(pool, &after);
+    edo__pool_call(pool, &after);
     edo__lock_give(&pool->lock);
     edo__pool_after(pool, &after);
     return 0;

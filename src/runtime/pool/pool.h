@@ -142,6 +142,9 @@ static inline bool edo__pool_has_work(const edo_pool *pool)
     return pool->queued || pool->waiters;
 }
 
+/* Calls a thread if there is work and `coming` is 0. Calls an idle thread, else starts a thread. */
+void edo__pool_call(edo_pool *pool, edo__after *after);
+
 /* Takes the oldest job out of the queue. Calls another thread if there is more work. Returns: the
  * job, which the caller then runs, or NULL. */
 edo_op *edo__pool_take(edo_pool *pool, edo__after *after);

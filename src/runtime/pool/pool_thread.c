@@ -177,17 +177,23 @@ static void *run_thread(void *arg)
 
 /* ---- starting ---- */
 
-/* Notes that a thread could not be started. Jobs fail only if the pool has no other thread. */
+/* Notes that a thread could not be started. Jobs fail only if the pool has no other thread. While
+ * the start was tried, another thread may have fallen asleep, and a job that came later has called
+ * no thread, because `coming` was not 0. So this function calls an idle thread. It starts none,
+ * because `refused` is set. */
 static void fail_start(edo_pool *pool, int error)
 {
+    edo__after after = { 0 };
     edo__lock_take(&pool->lock);
     pool->coming--;
     pool->starting = false;
     pool->refused = true;
     bool none = --pool->thread_count == 0;
+    edo__pool_call(pool, &after);
     edo_add_relaxed(&pool->arrivals, 1);
     bool closed = pool->closed;
     edo__lock_give(&pool->lock);
+    edo__pool_after(pool, &after);
     if (closed) edo__sys_futex_wake(&pool->arrivals);
     if (none) edo__pool_fail_jobs(pool, error);
 }

@@ -157,7 +157,7 @@ bool edo__baton_take(edo__worker *worker)
     edo_runtime *runtime = worker->runtime;
     uint32_t state;
     edo__lock_take(&runtime->baton.lock);
-    bool has_one = edo__clock_is_paused(runtime);
+    bool has_one = edo__clock_is_paused(runtime) && !edo_load_relaxed(&runtime->is_stopping);
     if (has_one && !edo__baton_is_at_gate(worker)) arrive(worker);
     edo__lock_give(&runtime->baton.lock);
     if (!has_one) return false;
@@ -235,6 +235,16 @@ void edo__baton_end(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->baton.lock);
     if (!runtime->baton.holder) disperse(runtime); // else the holder calls disperse()
+    edo__lock_give(&runtime->baton.lock);
+}
+
+/* `is_stopping` was set before. The lock orders this function with edo__baton_take(). A worker that
+ * has entered the gate before this function leaves the gate here. A worker that comes later finds
+ * `is_stopping` set. */
+void edo__baton_stop(edo_runtime *runtime)
+{
+    edo__lock_take(&runtime->baton.lock);
+    disperse(runtime);
     edo__lock_give(&runtime->baton.lock);
 }
 

@@ -31,7 +31,7 @@
 #include "runtime/runtime.h"
 
 /* Waits for the worker's turn. Thread: the owner. Returns: whether the worker holds the baton. If
- * false, all workers are to sleep, or the clock is not paused. */
+ * false, all workers are to sleep, the clock is not paused, or the runtime is stopping. */
 bool edo__baton_take(edo__worker *worker);
 
 /* Ends the turn. `work` is the kind of work that the turn has found. Thread: the owner. Returns:
@@ -55,6 +55,10 @@ bool edo__baton_admits(edo__worker *worker);
 
 /* Opens the gate after the clock was resumed. Thread: any. */
 void edo__baton_end(edo_runtime *runtime);
+
+/* Opens the gate for good after `is_stopping` was set, even if a worker holds the baton. That worker
+ * may be stuck in its poll, and the others must be able to leave. Thread: any. */
+void edo__baton_stop(edo_runtime *runtime);
 
 /* Time (ns) for which a poll may hold the baton before the monitor marks the worker as stuck; 0: the
  * clock is not paused, so the usual rule holds. Thread: any. */

@@ -13,6 +13,17 @@
  * then costs only one test more. Second, after a fiber has run, the processor mispredicts each
  * return up to the loop (docs/internals/fiber.md). */
 
+/* Cancels a task whose deadline has passed. CANCELLED makes failure.c and scope.c regard the
+ * -ECANCELED as no failure. The bit is relaxed, because it publishes no data, and is read where the
+ * poller ends the task. It disturbs no transition: a task that is RUNNING may be cancelled by any
+ * thread, and each step changes only its own bits. A later edo_task_cancel() finds the bit set, and
+ * does not wake the task. It need not, because this poll already passes the fate on. */
+static __attribute__((noinline, cold)) void cancel_late(edo_task *task)
+{
+    edo_or_relaxed(&task->state, EDO__CANCELLED);
+    edo__raise_fate(edo__task_frame(task), EDO_CANCELLED);
+}
+
 /* Applies a cancellation or abort of the task, and the deadline of the task's context. */
 static edo__always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 {
@@ -23,10 +34,10 @@ static edo__always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx
         edo__raise_fate(frame, EDO_CANCELLED);
     int64_t deadline = task->context ? edo_context_values_of(task->context)->deadline : 0;
     if (edo__likely(!deadline)) return;
-    if (deadline <= cx->now)
-        edo__raise_fate(frame, EDO_CANCELLED);
-    else
+    if (deadline > cx->now)
         edo_cx_deadline(cx, deadline);
+    else if (!(state & EDO__CANCELLED))
+        cancel_late(task);
 }
 
 static edo__always_inline void begin_poll(edo__worker *worker, edo_task *task)

@@ -52,6 +52,7 @@ int edo__worker_start(edo__worker *worker)
 
 #define LEAVE_CHECK edo_ms(1)
 
+/* The gate opens after the wakes, so that no worker that leaves the gate falls asleep. */
 static void ask_to_leave(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->idle.lock); // no worker enters the list of sleepers from now on
@@ -59,6 +60,7 @@ static void ask_to_leave(edo_runtime *runtime)
     edo__lock_give(&runtime->idle.lock);
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
         edo__worker_notify(runtime->workers[i]);
+    edo__baton_stop(runtime);
 }
 
 /* Waits for the end of a worker's thread. A worker that is stuck in user code does not end. A
