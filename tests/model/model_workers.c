@@ -906,56 +906,54 @@ static unsigned pack(void)
     return moved;
 }
 
-MODEL(pack_hands_over,
-      "a woken worker hands its tasks to a lower one that has slept lately, and wakes it")
+MODEL(pack_hands_over, "a woken worker hands its tasks to a lower one that sleeps, and wakes it")
 {
     set_up(2);
     edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
     model_assert(pack() == 1);
     model_assert(is_notified(0));
-    edo_store_relaxed(&s->workers[0]->park, EDO__AWAKE);
-    model_assert(pack() == 1);
     tear_down();
 }
 
-MODEL(pack_needs_capacity, "not to a worker with work, without a sleep, in a long poll, or stuck")
+MODEL(pack_needs_a_sleeper, "not to a worker that is awake, or was not awake lately")
 {
     set_up(2);
-    edo__worker *target = s->workers[0];
-    edo_store_figure(&target->counters.mean_poll, edo_us(20)); // the task would be worth a wake
     model_assert(pack() == 0);
-    edo_store_figure(&target->counters.mean_poll, edo_us(19));
+    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    edo_store_figure(&s->workers[1]->woke_at, edo_us(999));
     model_assert(pack() == 1);
-    edo_store_figure(&target->counters.mean_poll, edo_us(10));
-    edo__worker_push_back(target, task(1)); // two tasks would be
+    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    edo_store_figure(&s->workers[1]->woke_at, edo_us(1000));
+    model_assert(pack() == 0);
+    tear_down();
+}
+
+MODEL(pack_moves_little, "tasks that are worth a wake stay")
+{
+    set_up(2);
+    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    s->workers[1]->mean_poll = edo_us(20);
+    model_assert(pack() == 0);
+    s->workers[1]->mean_poll = edo_us(10);
     be(1);
+    edo__worker_push_back(s->workers[1], task(1));
     edo__worker_push_back(s->workers[1], task(2));
     edo__pack(s->workers[1]);
-    model_assert(take_all(1) == 1 && take_all(0) == 1);
-    edo_store_figure(&s->workers[1]->woke_at, edo_us(999));
-    edo_store_figure(&target->turned_at, edo_us(600));
+    model_assert(take_all(1) == 2);
     model_assert(pack() == 1);
-    edo_store_figure(&target->turned_at, edo_us(499)); // in a long poll
-    model_assert(pack() == 0);
-    edo_store_relaxed(&target->park, EDO__PARKED); // a sleeper turns no driver
-    model_assert(pack() == 1);
-    edo_store_relaxed(&target->park, EDO__PARKED);
-    be_stuck(0);
-    model_assert(pack() == 0);
-    edo_store_relaxed(&target->stuck, 0);
-    edo_store_relaxed(&target->park, EDO__PARKED);
-    edo_store_figure(&s->workers[1]->woke_at, edo_us(1000)); // the target has not slept lately
-    model_assert(pack() == 0);
     tear_down();
 }
 
 MODEL(pack_goes_down, "not to a higher worker, and not under a paused clock")
 {
     set_up(2);
+    edo_store_relaxed(&s->workers[1]->park, EDO__PARKED);
     be(0);
     edo__worker_push_back(s->workers[0], task(0));
     edo__pack(s->workers[0]);
     model_assert(take_all(0) == 1);
+    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    edo_store_relaxed(&s->workers[1]->park, EDO__AWAKE);
     edo_store_relaxed(&s->runtime->clock.paused, true);
     model_assert(pack() == 0);
     edo_store_relaxed(&s->runtime->clock.paused, false);

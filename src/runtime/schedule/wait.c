@@ -107,7 +107,8 @@ static void sleep_watching(edo__worker *worker, int64_t timeout)
     } while (count == 0 && now < end && sleeps_on(worker, now));
 }
 
-static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
+/* Returns: whether the worker has slept. */
+static bool sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
 {
     uint32_t park = EDO__AWAKE;
     if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
@@ -120,6 +121,7 @@ static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
     if (timeout) note_awake(worker);
     edo_swap_acquire(&worker->park, EDO__AWAKE);
     edo__monitor_note_awake(worker->runtime);
+    return timeout != 0;
 }
 
 /* ---- waiting, alone or among others ---- */
@@ -156,12 +158,13 @@ void edo__wait_alone(edo__worker *worker, int64_t limit)
         sleep_in_driver(worker, timeout, false);
 }
 
-static void sleep_among_others(edo__worker *worker, int64_t timeout)
+static bool sleep_among_others(edo__worker *worker, int64_t timeout)
 {
     bool watches = !edo__clock_is_paused(worker->runtime) &&
                    edo__watch_begin(worker, worker->awake_since);
-    sleep_in_driver(worker, timeout, watches);
+    bool slept = sleep_in_driver(worker, timeout, watches);
     if (watches) edo__watch_end(worker);
+    return slept;
 }
 
 void edo__worker_park(edo__worker *worker)
@@ -170,9 +173,9 @@ void edo__worker_park(edo__worker *worker)
     if (edo__worker_has_tasks(worker) || !edo__idle_enter(worker)) {
         edo__turn_driver(worker, 0);
     } else {
-        sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
+        bool slept = sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
         edo__idle_leave(worker);
-        if (worker->driver->ops->waits_with_poller) edo__pack(worker);
+        if (slept && worker->driver->ops->waits_with_poller) edo__pack(worker);
     }
     edo__hooks_park(worker, false);
 }
