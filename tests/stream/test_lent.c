@@ -88,9 +88,165 @@ edo_async(wait_lent)
 
 test_each_stream(wait_lent)
 
-    /* ---- refusals ---- */
+    /* ---- many bytes ---- */
 
-    async_test(refusals, edo_io *io; edo_lent lent;)
+    enum {
+        BULK = 80 << 10
+    }; // bytes; more than one read lends
+
+struct write_bulk {
+    edo_frame();
+    edo_args(edo_io *out;);
+    char data[BULK];
+};
+
+edo_async(write_bulk)
+{
+    edo_body {
+        int64_t n;
+        fill_pattern(self->data, sizeof self->data, 2, 0);
+        edo_await(n, edo_write_all(self->out, self->data, sizeof self->data));
+        assert_int_equal(n, sizeof self->data);
+        edo_close(self->out);
+        edo_return(0);
+    }
+}
+
+/* The reader waits first, then there are more bytes than one read lends. */
+struct read_bulk {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *in, *out;
+    edo_task *writer;
+    edo_lent lent;
+    size_t got;
+};
+
+edo_async(read_bulk)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->in, &self->out);
+        n = edo_spawn(&self->writer, write_bulk, .out = self->out);
+        assert_int_equal(n, 0);
+        for (self->got = 0;; self->got += (size_t)n) {
+            edo_await(n, edo_read_lent(self->in, &self->lent));
+            if (n <= 0) break;
+            assert_int_equal(n, self->lent.size);
+            assert_true(is_pattern(self->lent.data, self->lent.size, 2, self->got));
+            edo_lent_return(&self->lent);
+        }
+        assert_int_equal(n, 0);
+        assert_int_equal(self->got, BULK);
+        edo_await(n, edo_join(self->writer));
+        assert_int_equal(n, 0);
+        edo_close(self->in);
+        edo_return(0);
+    }
+}
+
+test_each_stream(read_bulk)
+
+    /* ---- memory that is held ---- */
+
+    enum {
+        HELD = 100,
+        ROUNDS = 3
+    }; // more than a ring has buffers
+
+static edo_lent held[ROUNDS][HELD];
+
+/* Many readers wait at once, and hold what they read while they read on. */
+async_test(hold_many, edo_io *in[HELD]; int peers[HELD]; edo_task *tasks[HELD]; int i, round;)
+{
+    edo_body {
+        int64_t n;
+        for (self->i = 0; self->i < HELD; self->i++)
+            self->in[self->i] = open_stream(UNIX_STREAM, &self->peers[self->i]);
+        for (self->round = 0; self->round < ROUNDS; self->round++) {
+            for (self->i = 0; self->i < HELD; self->i++) {
+                edo_lent *lent = &held[self->round][self->i];
+                n = edo_spawn(&self->tasks[self->i], run_op,
+                              .op = edo_read_lent(self->in[self->i], lent));
+                assert_int_equal(n, 0);
+            }
+            settle();
+            for (self->i = 0; self->i < HELD; self->i++)
+                peer_write_all(self->peers[self->i], &(char){ (char)(self->i + self->round) }, 1);
+            for (self->i = 0; self->i < HELD; self->i++) {
+                edo_await(n, edo_join(self->tasks[self->i]));
+                assert_int_equal(n, 1);
+            }
+        }
+        for (self->round = ROUNDS; self->round-- > 0;) {
+            for (self->i = 0; self->i < HELD; self->i++) {
+                edo_lent *lent = &held[self->round][self->i];
+                assert_int_equal(lent->size, 1);
+                assert_int_equal(*lent->data, (char)(self->i + self->round));
+                edo_lent_return(lent);
+            }
+        }
+        for (self->i = 0; self->i < HELD; self->i++) {
+            edo_close(self->in[self->i]);
+            peer_close(self->peers[self->i]);
+        }
+        edo_return(0);
+    }
+}
+
+/* Reads one byte that arrives while the read waits. */
+struct read_later {
+    edo_frame();
+    edo_args(edo_lent *ret_lent;);
+    edo_io *in;
+    edo_task *task;
+    int peer;
+};
+
+edo_async(read_later)
+{
+    edo_body {
+        int64_t n;
+        self->in = open_stream(UNIX_STREAM, &self->peer);
+        n = edo_spawn(&self->task, run_op, .op = edo_read_lent(self->in, self->ret_lent));
+        assert_int_equal(n, 0);
+        settle();
+        peer_write_all(self->peer, "l", 1);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, 1);
+        edo_close(self->in);
+        peer_close(self->peer);
+        edo_return(0);
+    }
+}
+
+static void return_in_child(void *arg)
+{
+    edo_lent *lent = arg;
+    assert_int_equal(lent->size, 1);
+    assert_int_equal(*lent->data, 'l');
+    edo_lent_return(lent);
+}
+
+/* The memory outlives the runtime, and belongs to the child of a fork as well. */
+test(outlives_the_runtime)
+{
+    edo_runtime *runtime;
+    edo_lent lents[2];
+    edo_config config = { .test_clock = true };
+    assert_int_equal(create_runtime(&config, &runtime), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(edo_block_on(runtime, read_later, .ret_lent = &lents[i]), 0);
+    expect_success_in_child(return_in_child, &lents[0]);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    expect_success_in_child(return_in_child, &lents[0]);
+    for (int i = 0; i < 2; i++)
+        return_in_child(&lents[i]);
+}
+
+/* ---- refusals ---- */
+
+async_test(refusals, edo_io *io; edo_lent lent;)
 {
     edo_body {
         int64_t n;
@@ -137,9 +293,9 @@ static void read_once(void *arg)
     int64_t n = edo_io_from_fd(fds[0], &io);
     if (n == 0) {
         n = edo_block_on(runtime, read_scarce, .io = io);
-        assert_true(n == 5 || n == -ENOMEM);
+        assert_true((n > 0 && n <= 5) || n == -ENOMEM);
         if (n == -ENOMEM) n = edo_block_on(runtime, read_scarce, .io = io);
-        assert_int_equal(n, 5); // it was not taken
+        assert_in_range(n, 1, 5); // it was not taken; a driver may move single bytes
         edo_close(io);
     } else {
         close(fds[0]);

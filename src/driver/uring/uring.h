@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "driver/driver.h"
+#include "driver/uring/buffers.h"
 #include "driver/uring/ring.h"
 
 /* Greatest number of the runtime's own descriptors that end a wait. These are the eventfd, and the
@@ -43,6 +44,10 @@ typedef struct edo__uring {
     edo_atomic(edo__uring_request *) requests;
     edo__lock calls;          // guards the waker and the stage of each call on a file
     edo_atomic(bool) accepts; // an accept in the ring waits for connections; cleared by completions
+    edo_atomic(bool) lends;   // lent reads use the ring's buffers; cleared if there are none
+
+    /* Set by the first lent read that parks, then constant. Guard of the setting: as of SQEs. */
+    edo__uring_buffers *buffers;
 
     /* shared */
     bool shared;
