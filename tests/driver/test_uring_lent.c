@@ -2,6 +2,7 @@
 #include "driver/rings.h"
 
 #include <edo/lent.h>
+#include <edo/unix.h>
 
 enum { MOST = EDO__URING_BUFFER_COUNT, MORE = MOST + 20 };
 
@@ -26,10 +27,9 @@ static edo__uring *this_ring(void)
 struct read_many {
     edo_frame();
     edo_args(int count; size_t allocated; bool cancels;);
-    edo_io *in[MORE];
+    edo_io *in[MORE], *out[MORE];
     edo_lent lents[MORE];
     edo_task *tasks[MORE];
-    int peers[MORE];
     int i;
     size_t before;
 };
@@ -41,7 +41,7 @@ edo_async(read_many)
     edo_body {
         int64_t n;
         for (self->i = 0; self->i < self->count; self->i++) {
-            self->in[self->i] = open_stream(UNIX_STREAM, &self->peers[self->i]);
+            assert_int_equal(edo_unix_pair(&self->in[self->i], &self->out[self->i]), 0);
             self->lents[self->i] = (edo_lent){ NULL, 0 };
             n = edo_spawn(&self->tasks[self->i], run_op,
                           .op = edo_read_lent(self->in[self->i], &self->lents[self->i]));
@@ -53,7 +53,7 @@ edo_async(read_many)
             if (self->cancels)
                 edo_task_cancel(self->tasks[self->i]);
             else
-                fd_write_all(self->peers[self->i], &(char){ (char)self->i }, 1);
+                fd_write_all(edo_io_fd(self->out[self->i]), &(char){ (char)self->i }, 1);
         }
         settle();
         if (!self->cancels)
@@ -65,7 +65,7 @@ edo_async(read_many)
             if (!self->cancels) assert_int_equal(*self->lents[self->i].data, (char)self->i);
             edo_lent_return(&self->lents[self->i]);
             edo_close(self->in[self->i]);
-            close(self->peers[self->i]);
+            edo_close(self->out[self->i]);
         }
         edo_return(0);
     }
@@ -166,26 +166,27 @@ edo_async(meddle)
 struct too_late {
     edo_frame();
     edo_args(bool closes;);
-    edo_io *first, *second;
+    edo_io *first, *second, *peer;
     edo_task *meddler, *victim;
     edo_lent lent;
-    int peers[2];
+    int first_peer;
 };
 
 edo_async(too_late)
 {
     edo_body {
         int64_t n;
-        self->first = open_stream(UNIX_STREAM, &self->peers[0]);
-        self->second = open_stream(TCP_STREAM, &self->peers[1]);
+        self->first = open_stream(UNIX_STREAM, &self->first_peer);
+        n = edo_unix_pair(&self->second, &self->peer);
+        assert_int_equal(n, 0);
         n = edo_spawn(&self->meddler, meddle, .io = self->first, .victim = &self->victim,
                       .closes = self->closes ? self->second : NULL);
         assert_int_equal(n, 0);
         n = edo_spawn(&self->victim, run_op, .op = edo_read_lent(self->second, &self->lent));
         assert_int_equal(n, 0);
         settle();
-        fd_write_all(self->peers[0], "a", 1);
-        fd_write_all(self->peers[1], "b", 1);
+        fd_write_all(self->first_peer, "a", 1);
+        fd_write_all(edo_io_fd(self->peer), "b", 1);
         edo_await(n, edo_join(self->meddler));
         assert_int_equal(n, 0);
         edo_await(n, edo_join(self->victim));
@@ -194,8 +195,8 @@ edo_async(too_late)
         edo_lent_return(&self->lent);
         edo_close(self->first);
         if (!self->closes) edo_close(self->second);
-        close(self->peers[0]);
-        close(self->peers[1]);
+        edo_close(self->peer);
+        close(self->first_peer);
         edo_return(0);
     }
 }
@@ -284,7 +285,8 @@ edo_async(pairs)
     edo_body {
         int64_t n;
         for (self->i = 0; self->i < READERS; self->i++) {
-            open_streams(UNIX_STREAM, &self->in[self->i], &self->out[self->i]);
+            n = edo_unix_pair(&self->in[self->i], &self->out[self->i]);
+            assert_int_equal(n, 0);
             n = edo_spawn(&self->readers[self->i], reader, .in = self->in[self->i],
                           .number = self->i);
             assert_int_equal(n, 0);

@@ -48,14 +48,16 @@ static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 
 /* Whether the ring makes the call itself. If not, the ring only polls, until a call may succeed. An
  * accept in the ring takes exactly one connection, so other processes may accept on the same
- * socket. */
+ * socket. A lent read in the ring has a small buffer, which would cut records and datagrams. So the
+ * socket must be known to be a stream of bytes. */
 static bool is_call(const edo__uring *driver, const edo__source *source, const edo_op *op)
 {
+    enum { IS_BYTES = EDO__SOURCE_TCP | EDO__SOURCE_MADE };
     edo__request request = edo__request_of(op);
     if (request == EDO__ACCEPT) return edo_load_relaxed(&driver->accepts);
-    bool can = request <= EDO__WRITE ||
-               (request == EDO__READ_LENT && edo_load_relaxed(&driver->lends));
-    return can && (source->traits & EDO__SOURCE_SOCKET);
+    if (request == EDO__READ_LENT)
+        return (source->traits & IS_BYTES) && edo_load_relaxed(&driver->lends);
+    return request <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
 }
 
 /* Clears readiness after a call, unless an event has come since `seen` was read. (Only a readiness
@@ -127,22 +129,21 @@ static void fill_poll(const edo__uring *driver, edo__source *source, const edo_o
         edo__sqe_poll(sqe, source->fd, events_before_try(op));
 }
 
-/* Opens the buffers before the first lent read in the ring. Limits the read to one buffer. */
-static void prepare_lent(edo__uring *driver, const edo__source *source, edo_op *op)
+/* Opens the buffers before the first lent read in the ring. Limits the read to one buffer. Returns:
+ * whether the ring has buffers. */
+static bool prepare_lent(edo__uring *driver, edo_op *op)
 {
-    if (!(source->traits & EDO__SOURCE_SOCKET)) return;
     uint64_t *size = &edo__transfer_of(op)->length;
-    if (edo_load_relaxed(&driver->lends) && !driver->buffers) {
-        driver->buffers = edo__uring_buffers_open(&driver->ring);
-        edo_store_relaxed(&driver->lends, driver->buffers != NULL);
-    }
+    if (!driver->buffers) driver->buffers = edo__uring_buffers_open(&driver->ring);
+    if (!driver->buffers) edo_store_relaxed(&driver->lends, false);
     if (driver->buffers && *size > EDO__URING_BUFFER_SIZE) *size = EDO__URING_BUFFER_SIZE;
+    return driver->buffers;
 }
 
 static void fill(edo__uring *driver, edo__source *source, edo_op *op, struct io_uring_sqe *sqe)
 {
-    if (edo__request_of(op) == EDO__READ_LENT) prepare_lent(driver, source, op);
     bool call = is_call(driver, source, op);
+    if (call && edo__request_of(op) == EDO__READ_LENT) call = prepare_lent(driver, op);
     op->detail &= ~(uint32_t)EDO__DETAIL_IN_CALL;
     if (call) op->detail |= EDO__DETAIL_IN_CALL;
     if (call)
