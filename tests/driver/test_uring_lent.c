@@ -86,6 +86,44 @@ test(memory_of_the_ring)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+struct return_twice {
+    edo_frame();
+    edo_args();
+    edo_io *in, *out;
+    edo_task *task;
+    edo_lent lent, copy;
+};
+
+edo_async(return_twice)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(edo_unix_pair(&self->in, &self->out), 0);
+        n = edo_spawn(&self->task, run_op, .op = edo_read_lent(self->in, &self->lent));
+        assert_int_equal(n, 0);
+        settle();
+        fd_write_all(edo_io_fd(self->out), "t", 1);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, 1);
+        self->copy = self->lent;
+        edo_lent_return(&self->lent);
+        edo_lent_return(&self->copy);
+        edo_return(0);
+    }
+}
+
+static void run_return_twice(void *arg)
+{
+    (void)arg;
+    edo_block_on(new_ring(), return_twice);
+}
+
+test(returned_twice)
+{
+    if (!has_buffers()) skip();
+    expect_abort(run_return_twice, NULL, "edo_lent_return: the memory was returned before");
+}
+
 /* The kernel refuses to register buffers. */
 struct refused {
     edo_frame();

@@ -22,6 +22,17 @@ struct edo__uring_buffers {
     place places[EDO__URING_BUFFER_COUNT];
 };
 
+/* For AddressSanitizer, a FREE buffer is not accessible. */
+#if EDO__ASAN
+void __asan_poison_memory_region(const volatile void *address, size_t size);
+void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+#define POISON(address, size)   __asan_poison_memory_region((address), (size))
+#define UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
+#else
+#define POISON(address, size)   ((void)0)
+#define UNPOISON(address, size) ((void)0)
+#endif
+
 enum { QUEUE_SIZE = EDO__URING_BUFFER_COUNT * sizeof(struct edo__ring_buffer) };
 
 static void *map(size_t size)
@@ -32,15 +43,16 @@ static void *map(size_t size)
 
 /* ---- the queue ---- */
 
-/* The release pairs with the kernel's acquire of the tail, and with the acquire in
- * edo__uring_buffers_pass(). So the holder's accesses to the buffer precede its next use. Called
- * under the lock. */
+/* Puts a buffer at the end of the queue. The release pairs with the kernel's acquire of the tail, and
+ * with the acquire in edo__uring_buffers_pass(). So the holder's accesses to the buffer precede its
+ * next use. Called under the lock, or before the buffers are shared. */
 static void put(edo__uring_buffers *buffers, unsigned number)
 {
     struct edo__ring_buffer *entry = &buffers->queue[buffers->end % EDO__URING_BUFFER_COUNT];
     entry->addr = edo__sqe_ptr(buffers->places[number].block.bytes);
     entry->len = EDO__URING_BUFFER_SIZE;
     entry->number = (uint16_t)number;
+    POISON(buffers->places[number].block.bytes, EDO__URING_BUFFER_SIZE);
     edo_store_release(&buffers->queue->tail, ++buffers->end);
 }
 
@@ -48,16 +60,19 @@ static void drop(edo__uring_buffers *buffers)
 {
     if (edo_sub_acq_rel(&buffers->refs, 1) > 1) return; // partner: the same call of other holders
     munmap(buffers->queue, QUEUE_SIZE);
+    UNPOISON(buffers, sizeof *buffers);
     munmap(buffers, sizeof *buffers);
 }
 
-/* Puts a lent buffer back. In the child of a fork, the queue is not mapped. There the memory remains
- * until the child ends. */
+/* Puts a lent buffer back. `home` is NULL while a buffer is FREE. In the child of a fork, the queue
+ * is not mapped. There the memory remains until the child ends. */
 static void give_back(edo__lent_block *block)
 {
     edo__uring_buffers *buffers = block->home;
+    if (edo__unlikely(!buffers)) edo__misuse("edo_lent_return", "the memory was returned before");
     if (buffers->fork_generation != edo__sys_fork_generation()) return;
     place *from = edo__container(block, place, block);
+    block->home = NULL;
     edo__lock_take(&buffers->lock);
     put(buffers, (unsigned)(from - buffers->places));
     edo__lock_give(&buffers->lock);
@@ -75,6 +90,7 @@ void edo__uring_buffers_pass(edo__uring_buffers *buffers, uint32_t flags, int re
     edo_add_relaxed(&buffers->refs, 1);            // the driver's reference keeps the buffers alive
     block->give_back = give_back;
     block->home = buffers;
+    UNPOISON(block->bytes, EDO__URING_BUFFER_SIZE);
     edo__lent_pass(block, result, ret_lent);
 }
 
