@@ -54,10 +54,10 @@ static bool is_call(const edo__uring *driver, const edo__source *source, const e
 {
     enum { IS_BYTES = EDO__SOURCE_TCP | EDO__SOURCE_MADE };
     edo__request request = edo__request_of(op);
+    if (request <= EDO__WRITE) return source->traits & EDO__SOURCE_SOCKET;
     if (request == EDO__ACCEPT) return edo_load_relaxed(&driver->accepts);
-    if (request == EDO__READ_LENT)
-        return (source->traits & IS_BYTES) && edo_load_relaxed(&driver->lends);
-    return request <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
+    return request == EDO__READ_LENT && (source->traits & IS_BYTES) &&
+           edo_load_relaxed(&driver->lends);
 }
 
 /* Clears readiness after a call, unless an event has come since `seen` was read. (Only a readiness
