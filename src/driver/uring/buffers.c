@@ -5,11 +5,13 @@
 #include "base/lock.h"
 #include "sys/sys.h"
 
+enum { CACHE_LINE = 64 }; // bytes
+
 /* One buffer. The first cache lines of buffers must not all have the same place in a page, because a
  * cache has room for only a few such lines. So the size is no multiple of the page size. */
-typedef struct place {
-    _Alignas(64) edo__lent_block block; // NOLINT: the size of a cache line
-    char bytes[EDO__URING_BUFFER_SIZE];
+typedef union place {
+    edo__lent_block block;
+    _Alignas(CACHE_LINE) char memory[offsetof(edo__lent_block, bytes) + EDO__URING_BUFFER_SIZE];
 } place;
 
 /* Thread: any. Constant after the opening, except `refs`, and `end`, which is guarded by `lock`. */
