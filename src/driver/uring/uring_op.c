@@ -244,23 +244,29 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
 
 /* ---- completing ---- */
 
+/* Whether the next operation of the side must be tried by a direct call, because the ring has failed.
+ * The call of an accept reports a shortage of descriptors sooner than the ring would. The call of a
+ * lent read needs no buffer of the ring. */
+static bool has_failed(const edo_op *op)
+{
+    edo__request request = edo__request_of(op);
+    if (request == EDO__READ_LENT) return op->base.result == -EAGAIN;
+    return request == EDO__ACCEPT && op->base.result < 0;
+}
+
 /* Called after a completed transfer. Marks the side as ready if there may be more to read, or room
- * to write. A failed accept or lent read also marks the side, so that the next one is tried by a
- * direct call. The call of an accept reports a shortage of descriptors sooner than the ring would.
- * The call of a lent read does not need a buffer of the ring. */
+ * to write, or if the next call is to be made directly. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
-    bool is_transfer = edo__request_of(op) <= EDO__WRITE;
-    bool failed = !is_transfer && op->base.result < 0;
-    bool more = failed || (op->base.result > 0 && !edo__has_met_end(source, op));
+    bool more = op->base.result > 0 ? !edo__has_met_end(source, op) : has_failed(op);
     if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
 
 /* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
- * start again. It is the result after a completed poll, after an interruption, and after a cancel
- * that no task requested, and after a lent read for which the ring had no buffer. Such a cancel is
- * made by the kernel when the submitting thread has ended, or by note_report().
+ * start again. It is the result after a completed poll, after an interruption, after a lent read for
+ * which the ring had no buffer, and after a cancel that no task requested. Such a cancel is made by
+ * the kernel when the submitting thread has ended, or by note_report().
  *
  * An accept may also end with EAGAIN, because in older kernels an accept in the ring does not wait
  * for connections on a non-blocking socket. After the first such EAGAIN, the ring only polls
