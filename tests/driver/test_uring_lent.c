@@ -1,6 +1,8 @@
 /* edo-test: once. Lent reads on io_uring: buffers that the kernel chooses. */
 #include "driver/rings.h"
 
+#include <sched.h>
+
 #include <edo/lent.h>
 #include <edo/unix.h>
 
@@ -354,6 +356,67 @@ test(returned_by_other_threads)
         assert_int_equal(edo_block_on(runtime, pairs), 0);
         assert_int_equal(edo_runtime_destroy(runtime), 0);
     }
+}
+
+/* A buffer returns to the ring while all others are held. Only the queue of free buffers orders the
+ * thread that returns the buffer and the turner that lends it again. */
+struct lend_again {
+    edo_frame();
+    edo_args();
+    edo_io *in, *out;
+    edo_lent lents[MOST], again;
+    edo_task *task;
+    const char *place;
+    pthread_t thread;
+    int i;
+};
+
+static void *return_on_thread(void *arg)
+{
+    edo_lent_return(arg);
+    return NULL;
+}
+
+edo_async(lend_again)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(edo_unix_pair(&self->in, &self->out), 0);
+        for (self->i = 0; self->i <= MOST; self->i++) {
+            edo_lent *lent = self->i < MOST ? &self->lents[self->i] : &self->again;
+            n = edo_spawn(&self->task, run_op, .op = edo_read_lent(self->in, lent));
+            assert_int_equal(n, 0);
+            settle();
+            fd_write_all(edo_io_fd(self->out), "a", 1);
+            edo_await(n, edo_join(self->task));
+            assert_int_equal(n, 1);
+            if (self->i == 0) self->place = self->lents[0].data;
+            if (self->i == MOST - 1) {
+                n = pthread_create(&self->thread, NULL, return_on_thread, &self->lents[0]);
+                assert_int_equal(n, 0);
+            }
+            if (self->i == MOST && self->again.data != self->place) { // not yet returned
+                edo_lent_return(&self->again);
+                self->i--;
+                sched_yield();
+            }
+        }
+        pthread_join(self->thread, NULL);
+        edo_lent_return(&self->again);
+        for (self->i = 1; self->i < MOST; self->i++)
+            edo_lent_return(&self->lents[self->i]);
+        edo_close(self->in);
+        edo_close(self->out);
+        edo_return(0);
+    }
+}
+
+test(lent_again)
+{
+    if (!has_buffers()) skip();
+    edo_runtime *runtime = new_ring();
+    assert_int_equal(edo_block_on(runtime, lend_again), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
 int main(void)
