@@ -1,4 +1,4 @@
-/* Reads into lent memory. No buffer is allocated until bytes can be read.
+/* Reads into lent memory. A waiting read has no buffer.
  *
  *     edo_lent lent;                                        // in the frame
  *     ...
@@ -7,8 +7,10 @@
  *     ... self->lent.data, self->lent.size ...
  *     edo_lent_return(&self->lent);
  *
- * Ten thousand silent connections thus have no buffers. If a read does not wait for long, the
- * caller's own buffer is cheaper. The lent memory belongs to the caller until edo_lent_return().
+ * The library takes memory when bytes have arrived: from the allocator, or on io_uring from a few
+ * buffers of the worker's ring. The memory belongs to the caller until edo_lent_return(), also
+ * beyond the end of the runtime. So ten thousand silent connections have no buffers. If a read does
+ * not wait for long, the caller's own buffer is cheaper.
  */
 #pragma once
 
@@ -24,10 +26,12 @@ typedef struct edo_lent {
 /* Reads the available bytes, at most 16 KiB. For a stream without a descriptor the memory is
  * allocated even during the wait.
  * Result: bytes, in *ret_lent; 0 at the end of the input, and then nothing is lent; -ENOMEM.
- * Cancel: waits; no byte is lost, and nothing is lent. */
+ * Cancel: waits (for the kernel, not for the peer); no byte is lost. If bytes have come before the
+ * cancellation, they are the result, and are lent. Otherwise *ret_lent is unchanged. */
 EDO_API EDO_MUST_USE edo_op edo_read_lent(edo_io *io, edo_lent *ret_lent);
 
-/* Returns the memory; an empty edo_lent is ignored. Thread: any. */
+/* Returns the memory; an empty edo_lent is ignored. Thread: any, also of another runtime or of
+ * none. */
 EDO_API void edo_lent_return(edo_lent *lent);
 
 EDO_END_DECLS

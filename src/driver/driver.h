@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include <edo/lent.h>
 #include <edo/message.h>
 #include <edo/runtime.h>
 
@@ -39,9 +40,10 @@ typedef enum edo__request {
     EDO__WRITE,
     EDO__READV, // the first slice is not empty
     EDO__WRITEV,
-    EDO__ACCEPT, // result: a descriptor with close-on-exec
-    EDO__POLL,   // an edo__poll_op; result: the events that are ready
-    EDO__RECV,   // an edo__datagram_op; result: true size of the datagram
+    EDO__ACCEPT,    // result: a descriptor with close-on-exec
+    EDO__POLL,      // an edo__poll_op; result: the events that are ready
+    EDO__READ_LENT, // an edo__transfer_op; `lent` receives the memory if bytes were read
+    EDO__RECV,      // an edo__datagram_op; result: true size of the datagram
     EDO__SEND,
     EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
     EDO__SEND_MESSAGES, // begins at message `progress`; only UDP sockets take several messages
@@ -49,13 +51,14 @@ typedef enum edo__request {
     EDO__SEND_SEGMENTS, // one message; its only buffer is cut into datagrams; result: bytes
 } edo__request;
 
-/* A read, a write, a readv or a writev. */
+/* A read, a write, a readv, a writev or a lent read. */
 typedef struct EDO__OVERLAY edo__transfer_op {
     edo_future base;
     struct edo_io *io; // the stream; not used by drivers
     union {
         char *data;
         const edo_slice *slices; // slices of a readv or writev
+        edo_lent *lent;          // of a lent read
     };
     uint64_t length;   // number of bytes; readv, writev: number of slices
     uint64_t progress; // number of bytes transferred so far
@@ -423,8 +426,10 @@ static inline size_t edo__asked(const edo_op *op)
  *   reports descriptors, and by edo_unix_set_credentials(). */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
-    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // a request other than READ; the write side; WHOLE
-    return (source->traits & EDO__SOURCE_MADE) && !(op->detail & NO_PROOF) && op->base.result > 0 &&
+    enum { NO_PROOF = 1 << 8 | 1 << 9, REQUEST = 0xff }; // the write side; WHOLE
+    uint32_t request = op->detail & REQUEST;
+    return (source->traits & EDO__SOURCE_MADE) && !(op->detail & NO_PROOF) &&
+           (request == EDO__READ || request == EDO__READ_LENT) && op->base.result > 0 &&
            (uint64_t)op->base.result < edo__asked(op) &&
            !edo_load_relaxed(&source->sides[EDO__READ_SIDE].is_shared);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "driver/driver.h"
+#include "driver/lent.h"
 #include "sys/linux/status.h"
 
 #ifndef RWF_NOSIGNAL
@@ -112,6 +113,20 @@ static ssize_t try_transfer(edo__source *source, const edo_op *op)
     return recv(source->fd, data, size, MSG_DONTWAIT);
 }
 
+/* Reads into memory that is allocated for this call, and freed if nothing was read. */
+static ssize_t try_lent(edo__source *source, const edo_op *op)
+{
+    edo__lent_block *block = edo__lent_create();
+    errno = ENOMEM;
+    if (!block) return -1;
+    edo_op read = edo__op(op->base.ops, op->object, block->bytes, edo__asked(op), EDO__READ);
+    ssize_t n = try_transfer(source, &read);
+    int error = errno;
+    edo__lent_pass(block, n, edo__transfer_of(op)->lent);
+    errno = error;
+    return n;
+}
+
 _Static_assert(sizeof(edo_slice) == sizeof(struct iovec) &&
                    offsetof(edo_slice, data) == offsetof(struct iovec, iov_base) &&
                    offsetof(edo_slice, size) == offsetof(struct iovec, iov_len),
@@ -169,6 +184,7 @@ static ssize_t try_once(edo__source *source, const edo_op *op)
     case EDO__WRITEV: return try_vector(source, op);
     case EDO__ACCEPT: return try_accept(source);
     case EDO__POLL: return try_poll(source, op);
+    case EDO__READ_LENT: return try_lent(source, op);
     case EDO__RECV:
     case EDO__SEND:
     case EDO__RECV_MESSAGES:

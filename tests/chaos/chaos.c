@@ -157,6 +157,7 @@ static edo_op inner_op(const chaos *driver, const edo_op *op)
         break;
     case EDO__READV:
     case EDO__WRITEV: limit_vector(driver, &inner); break;
+    case EDO__READ_LENT: inner.length = limited(driver, op->length); break;
     case EDO__RECV:
     case EDO__SEND: // an address is in the place of progress
     case EDO__RECV_MESSAGES:

@@ -16,6 +16,7 @@
 #define OP_SOCKET           45U // IORING_OP_SOCKET, 5.19
 #define REGISTER_RING_FDS   20U // IORING_REGISTER_RING_FDS, 5.18
 #define UNREGISTER_RING_FDS 21U // IORING_UNREGISTER_RING_FDS, 5.18
+#define REGISTER_PBUF_RING  22U // IORING_REGISTER_PBUF_RING, 5.19
 #ifndef IORING_FEAT_RSRC_TAGS
 #define IORING_FEAT_RSRC_TAGS (1U << 10) // 5.13
 #endif
@@ -320,6 +321,19 @@ int edo__ring_enable(struct edo__ring *ring)
 int edo__ring_signal(struct edo__ring *ring, int event)
 {
     return sys_register(ring->fd, IORING_REGISTER_EVENTFD, &event, 1);
+}
+
+int edo__ring_provide(const struct edo__ring *ring, const struct edo__ring_buffer *queue,
+                      unsigned count, uint16_t group)
+{
+    struct {
+        uint64_t addr;
+        uint32_t count;
+        uint16_t group, flags;
+        uint64_t reserved[3];
+    } request = { .addr = edo__sqe_ptr(queue), .count = count, .group = group };
+
+    return sys_register(ring->fd, REGISTER_PBUF_RING, &request, 1);
 }
 
 void edo__ring_deinit(struct edo__ring *ring)

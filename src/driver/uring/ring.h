@@ -252,6 +252,21 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
     edo_store_release(ring->cq_head, next);
 }
 
+/* Entry of a queue of provided buffers, as in newer kernels' struct io_uring_buf. The kernel reads
+ * the tail of the queue in the first entry. The other tails are unused. */
+struct edo__ring_buffer {
+    uint64_t addr;
+    uint32_t len; // bytes
+    uint16_t number;
+    edo_atomic(uint16_t) tail;
+};
+
+/* Registers a queue of `count` provided buffers, a power of two (Linux 5.19). The queue begins a
+ * page, and remains in memory until the end of the ring. Thread: as for edo__ring_submit. Returns: 0
+ * or a negative errno. */
+int edo__ring_provide(const struct edo__ring *ring, const struct edo__ring_buffer *queue,
+                      unsigned count, uint16_t group);
+
 /*
  * Helpers that fill in a zeroed SQE. A buffer or an address that an SQE points to belongs to the
  * kernel until the completion. An iovec array or a message header may be freed once the SQE is
@@ -293,6 +308,16 @@ static inline void edo__sqe_recv(struct io_uring_sqe *sqe, int fd, void *buf, si
 {
     edo__sqe_op(sqe, IORING_OP_RECV, fd, buf, edo__sqe_len(len));
     sqe->msg_flags = (uint32_t)flags;
+}
+
+/* Receives into a buffer that the kernel chooses from a group. The completion has the number of the
+ * buffer. */
+static inline void edo__sqe_recv_provided(struct io_uring_sqe *sqe, int fd, uint16_t group,
+                                          size_t len)
+{
+    edo__sqe_op(sqe, IORING_OP_RECV, fd, NULL, edo__sqe_len(len));
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->buf_group = group;
 }
 
 /* As send(2) with MSG_NOSIGNAL. If the peer has closed, the result is -EPIPE, without SIGPIPE. */

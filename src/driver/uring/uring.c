@@ -349,6 +349,7 @@ static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **r
     driver->shared = edo_runtime_workers(runtime) != 0;
     driver->signal = -1;
     edo_store_relaxed(&driver->accepts, true);
+    edo_store_relaxed(&driver->lends, true);
     driver->fork_generation = edo__sys_fork_generation();
     int rc = open_fds(driver, ret_reason);
     if (rc < 0)
@@ -387,6 +388,7 @@ static void uring_close(edo_driver *base)
     while (edo_load_acquire(&base->pins))
         edo__sys_wait_briefly(&tries);
     edo__ring_deinit(&driver->ring);
+    edo__uring_buffers_close(driver->buffers);
     close_fds(driver);
     edo__free(driver, sizeof *driver);
 }

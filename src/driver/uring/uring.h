@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "driver/driver.h"
+#include "driver/uring/buffers.h"
 #include "driver/uring/ring.h"
 
 /* Greatest number of the runtime's own descriptors that end a wait. These are the eventfd, and the
@@ -44,7 +45,11 @@ typedef struct edo__uring {
     edo__lock calls;          // guards the waker and the stage of each call on a file
     edo_atomic(bool) accepts; // the ring's accepts wait for connections; cleared by a completion
                               // with EAGAIN
+    edo_atomic(bool) lends;   // lent reads use the ring's buffers; cleared if there are none
     uint32_t refusals;        // number of times that the next report had no SQE; turner's
+
+    /* Set by the first lent read that parks, then constant. Guard of the setting: as of SQEs. */
+    edo__uring_buffers *buffers;
 
     /* shared */
     bool shared;

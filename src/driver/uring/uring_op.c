@@ -53,11 +53,16 @@ static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 
 /* Whether the ring makes the call itself. If not, the ring only polls, until a call may succeed. An
  * accept in the ring takes exactly one connection, so other processes may accept on the same
- * socket. */
+ * socket. A lent read in the ring has a small buffer, which would cut records and datagrams. So the
+ * socket must be known to be a stream of bytes. */
 static bool is_call(const edo__uring *driver, const edo__source *source, const edo_op *op)
 {
-    if (edo__request_of(op) == EDO__ACCEPT) return edo_load_relaxed(&driver->accepts);
-    return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
+    enum { IS_BYTES = EDO__SOURCE_TCP | EDO__SOURCE_MADE };
+    edo__request request = edo__request_of(op);
+    if (request <= EDO__WRITE) return source->traits & EDO__SOURCE_SOCKET;
+    if (request == EDO__ACCEPT) return edo_load_relaxed(&driver->accepts);
+    return request == EDO__READ_LENT && (source->traits & IS_BYTES) &&
+           edo_load_relaxed(&driver->lends);
 }
 
 /* Clears readiness after a call, unless an event has come since `seen` was read. Events are counted
@@ -95,8 +100,10 @@ static void fill_call(const edo__uring *driver, const edo__source *source, const
     }
     if (edo__request_of(op) == EDO__READ)
         edo__sqe_recv(sqe, source->fd, data, edo__asked(op), 0);
-    else
+    else if (edo__request_of(op) == EDO__WRITE)
         edo__sqe_send(sqe, source->fd, data, edo__asked(op), 0);
+    else
+        edo__sqe_recv_provided(sqe, source->fd, EDO__URING_BUFFER_GROUP, edo__asked(op));
     if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
@@ -126,10 +133,21 @@ static void fill_poll(const edo__uring *driver, edo__source *source, const edo_o
         edo__sqe_poll(sqe, source->fd, events_before_try(op));
 }
 
-static void fill(const edo__uring *driver, edo__source *source, edo_op *op,
-                 struct io_uring_sqe *sqe)
+/* Opens the buffers before the first lent read in the ring. Limits the read to one buffer. Returns:
+ * whether the ring has buffers. */
+static bool prepare_lent(edo__uring *driver, edo_op *op)
+{
+    uint64_t *size = &edo__transfer_of(op)->length;
+    if (!driver->buffers) driver->buffers = edo__uring_buffers_open(&driver->ring);
+    if (!driver->buffers) edo_store_relaxed(&driver->lends, false);
+    if (driver->buffers && *size > EDO__URING_BUFFER_SIZE) *size = EDO__URING_BUFFER_SIZE;
+    return driver->buffers;
+}
+
+static void fill(edo__uring *driver, edo__source *source, edo_op *op, struct io_uring_sqe *sqe)
 {
     bool call = is_call(driver, source, op);
+    if (call && edo__request_of(op) == EDO__READ_LENT) call = prepare_lent(driver, op);
     op->detail &= ~(uint32_t)EDO__DETAIL_IN_CALL;
     if (call) op->detail |= EDO__DETAIL_IN_CALL;
     if (call)
@@ -249,21 +267,29 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
 
 /* ---- completing ---- */
 
+/* Whether the next operation of the side must be tried by a direct call, because the ring has failed.
+ * The call of an accept reports a shortage of descriptors sooner than the ring would. The call of a
+ * lent read needs no buffer of the ring. */
+static bool has_failed(const edo_op *op)
+{
+    edo__request request = edo__request_of(op);
+    if (request == EDO__READ_LENT) return op->base.result == -EAGAIN;
+    return request == EDO__ACCEPT && op->base.result < 0;
+}
+
 /* Called after a completed transfer. Marks the side as ready if there may be more to read, or room
- * to write. A failed accept also marks the side, so that the next accept is tried by a direct call.
- * That call reports a shortage of descriptors sooner than the ring would. */
+ * to write, or if the next call is to be made directly. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
-    bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
-    bool more = failed || (op->base.result > 0 && !edo__has_met_end(source, op));
+    bool more = op->base.result > 0 ? !edo__has_met_end(source, op) : has_failed(op);
     if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
 
 /* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
- * start again. It is the result after a completed poll, after an interruption, and after a cancel
- * that no task requested. Such a cancel is made by the kernel when the submitting thread has ended,
- * or by edo__uring_note_report().
+ * start again. It is the result after a completed poll, after an interruption, after a lent read for
+ * which the ring had no buffer, and after a cancel that no task requested. Such a cancel is made by
+ * the kernel when the submitting thread has ended, or by edo__uring_note_report().
  *
  * An accept may also end with EAGAIN, because in older kernels an accept in the ring does not wait
  * for connections on a non-blocking socket. After the first such EAGAIN, the ring only polls
@@ -272,6 +298,7 @@ static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
 {
     bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
     if (result == -EINTR || (result == -ECANCELED && !asked)) return -EAGAIN;
+    if (result == -ENOBUFS && edo__request_of(op) == EDO__READ_LENT) return -EAGAIN;
     if (result == -EAGAIN && edo__request_of(op) == EDO__ACCEPT)
         edo_store_relaxed(&driver->accepts, false);
     if (result < 0 || (op->detail & EDO__DETAIL_IN_CALL)) return result;
@@ -324,6 +351,8 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
 {
     edo__uring_request *request = NULL;
     edo__wakes wakes = { NULL, NULL };
+    if (edo__unlikely(flags & IORING_CQE_F_BUFFER))
+        edo__uring_buffers_pass(driver->buffers, flags, result, edo__transfer_of(op)->lent);
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
     if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
