@@ -1,11 +1,11 @@
 /* Tasks: creation, waking and end. */
 #include "task/task.h"
 
-#include "base/heap.h"
 #include "sys/sys.h"
 #include "task/executor.h"
 #include "task/frame.h"
 #include "task/handle.h"
+#include "task/memory.h"
 
 /* ---- memory ---- */
 
@@ -32,10 +32,7 @@ static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 void edo__task_free(edo_task *task)
 {
     void *memory = (char *)task - prefix_size(task);
-    if (task->head.flags & EDO__TASK_IN_HEAP)
-        edo__heap_free(edo__self.worker ? edo__worker_cx()->heap : NULL, memory);
-    else
-        edo__free(memory, whole_size(task));
+    edo__worker_free(memory, whole_size(task), task->head.flags & EDO__TASK_IN_HEAP);
 }
 
 void edo__task_release(edo_task *task)
