@@ -144,8 +144,8 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
 }
 
 /* Ends an operation. Wakes the next waiter. Also ends the visit of the side, if the operation has
- * begun or used that visit. The load of `visit` sees such a visit without the lock, because the
- * operation itself has written or found `visit` under the lock before. The load may miss any other
+ * begun or used that visit. The load of `is_visited` sees such a visit without the lock, because the
+ * operation itself has written or found `is_visited` under the lock before. The load may miss any other
  * visit. Another operation, which has used that visit, ends it. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
@@ -153,7 +153,7 @@ static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driv
     bool was_woken = op->detail & EDO__DETAIL_WOKEN;
     if (edo__unlikely(was_woken && (source->traits & EDO__SOURCE_SEVERAL)))
         pass_on(driver, source, op);
-    if (edo__unlikely(edo_load_relaxed(&edo__op_place(source, op)->visit) != 0))
+    if (edo__unlikely(edo_load_relaxed(&edo__op_place(source, op)->is_visited)))
         edo__epoll_end_visit(source, op);
     return EDO_READY;
 }

@@ -108,6 +108,7 @@ void edo__makers_report(const edo_runtime *runtime)
 typedef struct block {
     void *memory; // or NULL
     size_t size;
+    bool in_heap; // see edo__worker_free()
 } block;
 
 static block quarantine[EDO__CLOSED_BLOCKS]; // a ring
@@ -123,23 +124,28 @@ static void exchange(block *one, uint32_t place)
 /* Puts memory into the quarantine, and frees the oldest memory in the quarantine. A block that is
  * larger than EDO__CLOSED_SIZE is freed at once. So is every block if the process has no runtime,
  * because only the end of a runtime empties the quarantine. */
-void edo__free_closed(void *memory, size_t size)
+void edo__free_closed_in(void *memory, size_t size, bool in_heap)
 {
-    block one = { memory, size };
+    block one = { memory, size, in_heap };
     if (EDO__KEEPS_CLOSED && size <= EDO__CLOSED_SIZE) {
         if (edo__runtimes_lock()) exchange(&one, quarantine_next++);
         edo__runtimes_unlock();
     }
-    edo__free(one.memory, one.size);
+    edo__worker_free(one.memory, one.size, one.in_heap);
+}
+
+void edo__free_closed(void *memory, size_t size)
+{
+    edo__free_closed_in(memory, size, false);
 }
 
 void edo__free_all_closed(void)
 {
     for (uint32_t i = 0; EDO__KEEPS_CLOSED && i < EDO__CLOSED_BLOCKS; i++) {
-        block one = { NULL, 0 };
+        block one = { NULL, 0, false };
         edo__runtimes_lock();
         exchange(&one, i);
         edo__runtimes_unlock();
-        edo__free(one.memory, one.size);
+        edo__worker_free(one.memory, one.size, one.in_heap);
     }
 }
