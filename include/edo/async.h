@@ -50,13 +50,13 @@
 typedef struct edo_frame_head {
     edo_future *awaiting; // the awaited future, or several linked siblings
     edo_future *kept;     // open scopes, open limits, and futures that edo_any() left running
-    const void *home;     // address of this frame at its first poll
     union {
         int64_t deadline; // limit of edo_await_for(); ns of edo_now()'s clock
         int64_t failure;  // the first failure in edo_try_all()
+        int64_t winner;   // index of the winner of edo_select(), edo_any() and their variants
     };
+    uint32_t home;  // address of this frame at its first poll; see edo__place_of()
     int32_t resume; // bytes from the start of the body to the label at which to resume
-    int32_t winner; // index of the winner of edo_select(), edo_any() and their variants
 } edo_frame_head;
 
 /* Head of a frame. The arguments are the frames of the async functions that edo_call() calls:
@@ -318,26 +318,26 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     edo__link(self, sizeof((edo_future *[]){ __VA_ARGS__ }) / sizeof(edo_future *),                \
               (edo_future *const[]){ __VA_ARGS__ })
 
-#define edo__together(poll, ...)                                                                   \
+/* begin: first value of `winner` or `failure`. */
+#define edo__together(poll, begin, ...)                                                            \
     do {                                                                                           \
         edo__note_line();                                                                          \
         self->edo_head.awaiting = edo__link_all(__VA_ARGS__);                                      \
-        self->edo_head.winner = -1;                                                                \
+        self->edo_head.winner = (begin);                                                           \
         edo__suspend_until(poll(self, cx));                                                        \
         self->edo_head.awaiting = NULL;                                                            \
     } while (0)
 
 /* Runs all futures to their ends: edo_all(&self->a.base, &self->b.base). Each future then has its
  * own result. */
-#define edo_all(...) edo__together(edo__poll_all, __VA_ARGS__)
+#define edo_all(...) edo__together(edo__poll_all, 0, __VA_ARGS__)
 
 /* Runs all futures to their ends. The first failure cancels the other futures. rc: 0, or that
  * failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
-        self->edo_head.failure = 0;                                                                \
         edo__check_signed(rc);                                                                     \
-        edo__together(edo__poll_try_all, __VA_ARGS__);                                             \
+        edo__together(edo__poll_try_all, 0, __VA_ARGS__);                                          \
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
@@ -357,17 +357,17 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 #define edo__choose(which, poll, ...)                                                              \
     do {                                                                                           \
         edo__check_signed(which);                                                                  \
-        edo__together(poll, __VA_ARGS__);                                                          \
+        edo__together(poll, -1, __VA_ARGS__);                                                      \
         which = (__typeof__(which))self->edo_head.winner;                                          \
     } while (0)
 
 /* ---- the elements of an array ---- */
 
-#define edo__together_of(poll, array, count)                                                       \
+#define edo__together_of(poll, begin, array, count)                                                \
     do {                                                                                           \
         edo__note_line();                                                                          \
         self->edo_head.awaiting = edo__link_array(self, (count), &(array)->base, sizeof *(array)); \
-        self->edo_head.winner = -1;                                                                \
+        self->edo_head.winner = (begin);                                                           \
         edo__suspend_until(poll(self, cx));                                                        \
         self->edo_head.awaiting = NULL;                                                            \
     } while (0)
@@ -375,13 +375,12 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* Runs the first `count` elements of an array to their ends: edo_all_of(self->fetches,
  * self->count). The elements are frames or operations. The array is in the frame or on the heap.
  * With a count of 0 the wait ends at once. */
-#define edo_all_of(array, count) edo__together_of(edo__poll_all, array, count)
+#define edo_all_of(array, count) edo__together_of(edo__poll_all, 0, array, count)
 
 #define edo_try_all_of(rc, array, count)                                                           \
     do {                                                                                           \
         edo__check_signed(rc);                                                                     \
-        self->edo_head.failure = 0;                                                                \
-        edo__together_of(edo__poll_try_all, array, count);                                         \
+        edo__together_of(edo__poll_try_all, 0, array, count);                                      \
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
@@ -395,7 +394,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 #define edo__choose_of(which, poll, array, count)                                                  \
     do {                                                                                           \
         edo__check_signed(which);                                                                  \
-        edo__together_of(poll, array, count);                                                      \
+        edo__together_of(poll, -1, array, count);                                                  \
         which = (__typeof__(which))self->edo_head.winner;                                          \
     } while (0)
 

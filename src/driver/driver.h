@@ -133,21 +133,18 @@ enum {
 };
 
 typedef struct edo__side {
-    edo_atomic(uint32_t) ready; // used only by drivers that report readiness
-    uint16_t way;               // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
-    edo_atomic(bool) is_shared; // read side only: a short read does not prove that the next read
-                                // would block; see edo__has_met_end
-    uint8_t mark;               // low bits of edo__lock_mark, of the process to which the list of
-                                // waiters belongs; guarded by the lock
-    edo_atomic(int) visit;      // descriptor of a visit, plus 1; 0: no visit; guarded by the lock
-    bool is_polled;             // the ring has a poll for all waiters; guarded by the lock
-    bool polls_edges;           // the ring's last poll reported only errors, so the next poll
-                                // reports only new events; guarded by the lock
-    bool is_unwatched;          // write side only: registered without EPOLLOUT; guarded by the lock
-    uint8_t error;              // positive errno, with which the wait with the ring's poll ends; or
-                                // 0; guarded by the lock
-    edo__wait_list waiters;     // see edo__side_waiters; guarded by the lock
-    edo_driver *driver;         // driver of the waiters and of the visit; guarded by the lock
+    edo_atomic(uint32_t) ready;  // used only by drivers that report readiness
+    uint8_t way;                 // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
+    edo_atomic(bool) is_visited; // extra->visits has a visit of this side; guarded by the lock
+    uint8_t mark;                // low bits of edo__lock_mark, of the process to which the list of
+                                 // waiters belongs; guarded by the lock
+    bool is_polled : 1;          // the ring has a poll for all waiters; guarded by the lock
+    bool polls_edges : 1;        // the ring's last poll reported only errors, so the next poll
+                                 // reports only new events; guarded by the lock
+    bool is_unwatched : 1;       // write side only: registered without EPOLLOUT; guarded by the
+                                 // lock
+    edo__wait_list waiters;      // see edo__side_waiters; guarded by the lock
+    edo_driver *driver;          // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
 
 /* Returns: the wait list of a side. In the child of a fork, the parent's list may be half written,
@@ -159,7 +156,6 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
         side->mark = (uint8_t)edo__lock_mark;
         side->waiters = (edo__wait_list){ NULL };
         side->is_polled = false;
-        side->error = 0;
     }
     return &side->waiters;
 }
@@ -194,25 +190,76 @@ enum {
     EDO__SOURCE_RECORDS = 512,  // a connection of records (seqpacket); DATAGRAM is set too
     EDO__SOURCE_FIFO = 1024,    // read end of a FIFO, perhaps opened before any writer
     EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
+    EDO__SOURCE_IN_HEAP = 4096, // the object was allocated by edo__worker_alloc() from a heap
 };
+
+/* Functions of an object that contains a source. */
+typedef struct edo__source_ops {
+    void (*release)(edo__source *); // frees the object
+} edo__source_ops;
+
+/* may_alias: a stream on a descriptor is a source, and edo_io.ops is the same pointer. */
+typedef const edo__source_ops *EDO__OVERLAY edo__source_ops_ptr;
+
+/* Members that few sources need. Allocated by edo__source_extend(). */
+typedef struct edo__source_extra {
+    edo_driver *driver;       // see edo__source_driver; guarded by the lock
+    int registered;           // registered descriptor, if it is a duplicate, plus 1; or 0; guarded
+                              // by the lock
+    int visits[EDO__SIDES];   // descriptor of the visit of each visited side; guarded by the lock
+    struct edo__maker *maker; // valid until the source ends; may be NULL
+} edo__source_extra;
+
+enum { EDO__SOURCE_ERRORS = 128 };
 
 /* A descriptor, as drivers see it; a member of an edo_io or a listener. Thread: any. The lock
  * guards the waiters and the registration. */
 struct edo__source {
+    edo__source_ops_ptr ops;
     edo_fd fd;
     edo_atomic(uint32_t) state;
     edo__lock lock;
-    uint32_t traits;
-    edo_driver *driver; // driver with which the source is registered, or NULL; guarded by the lock
-    edo__side sides[EDO__SIDES];
-    void *extra;          // the driver's own data; freed by the driver's forget
-    edo__node registered; // node in the driver's list, while driver is set
+    uint16_t traits;
+    edo_atomic(bool) is_shared; // a short read does not prove that the next read would block; see
+                                // edo__has_met_end
+    uint8_t has_extra : 1;      // `extra` is valid instead of `driver`; guarded by the lock
+    uint8_t error : 7;          // errno with which the next poll of a ring ends, below
+                                // EDO__SOURCE_ERRORS; or 0; guarded by the lock
     union {
-        struct edo__maker *maker; // valid until the source ends; may be NULL
-        edo__source *next_dead;   // next in the driver's list of forgotten sources
+        edo_driver *driver;       // see edo__source_driver; guarded by the lock
+        edo__source_extra *extra; // does not change once it is set
     };
-    void (*release)(edo__source *); // frees the object that contains the source
+    edo__side sides[EDO__SIDES];
+    union {
+        edo__node registered; // node in the list of the driver with which the source is registered
+        edo__source *next_dead; // next in the driver's list of forgotten sources
+        void *own;              // private to a driver without such a list
+    };
 };
+
+_Static_assert(sizeof(void *) != 8 || sizeof(edo__source) <= 96, "most of a stream's memory");
+
+/* Returns: the driver with which a source is registered, or NULL. Called under the source's
+ * lock. */
+static inline edo_driver *edo__source_driver(const edo__source *source)
+{
+    return edo__unlikely(source->has_extra) ? source->extra->driver : source->driver;
+}
+
+static inline void edo__source_set_driver(edo__source *source, edo_driver *driver)
+{
+    if (edo__unlikely(source->has_extra))
+        source->extra->driver = driver;
+    else
+        source->driver = driver;
+}
+
+/* Gives a source the members of an edo__source_extra, unless it has them. Called under the source's
+ * lock, or by the source's creator. Returns: false if out of memory. */
+bool edo__source_extend(edo__source *source);
+
+/* Frees the object of a source to which no event, operation or driver refers any more. */
+void edo__source_release(edo__source *source);
 
 /* Counts of a driver's work. One thread at a time writes the counts; any thread may read them. */
 typedef struct edo__io_counters {
@@ -288,7 +335,7 @@ typedef struct edo_driver_ops {
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor, unless the
-     * descriptor is borrowed. Calls source->release when no event can refer to the source. Called
+     * descriptor is borrowed. Calls edo__source_release() when no event can refer to the source. Called
      * for sources of this driver, with the driver pinned. Thread: any. */
     void (*forget)(edo_driver *driver, edo__source *source);
 
@@ -430,8 +477,7 @@ static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
     uint32_t request = op->detail & REQUEST;
     return (source->traits & EDO__SOURCE_MADE) && !(op->detail & NO_PROOF) &&
            (request == EDO__READ || request == EDO__READ_LENT) && op->base.result > 0 &&
-           (uint64_t)op->base.result < edo__asked(op) &&
-           !edo_load_relaxed(&source->sides[EDO__READ_SIDE].is_shared);
+           (uint64_t)op->base.result < edo__asked(op) && !edo_load_relaxed(&source->is_shared);
 }
 
 /* Bits of edo_op.detail above the request. */

@@ -1,6 +1,25 @@
-/* Operations that are parked at their source: see driver.h. */
+/* Sources, and the operations that are parked at them: see driver.h. */
 #include "base/base.h"
 #include "driver/driver.h"
+
+/* ---- the end of a source, and members of few sources ---- */
+
+bool edo__source_extend(edo__source *source)
+{
+    if (source->has_extra) return true;
+    edo__source_extra *extra = edo__alloc(sizeof *extra);
+    if (!extra) return false;
+    *extra = (edo__source_extra){ .driver = source->driver };
+    source->extra = extra;
+    source->has_extra = true;
+    return true;
+}
+
+void edo__source_release(edo__source *source)
+{
+    if (edo__unlikely(source->has_extra)) edo__free(source->extra, sizeof *source->extra);
+    source->ops->release(source);
+}
 
 /* ---- parking ---- */
 
@@ -8,7 +27,8 @@
  * for that side. Called under the source's lock. */
 static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
-    bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) || side->visit;
+    bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) ||
+                  edo_load_relaxed(&side->is_visited);
     return in_use && side->driver->runtime != driver->runtime;
 }
 

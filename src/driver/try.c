@@ -96,7 +96,7 @@ static ssize_t receive_noting(edo__source *source, void *data, size_t size)
     struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
     ssize_t n = recvmsg(source->fd, &header, MSG_DONTWAIT);
     if (n > 0 && edo__unlikely(header.msg_flags & MSG_CTRUNC))
-        edo_store_relaxed(&source->sides[EDO__READ_SIDE].is_shared, true);
+        edo_store_relaxed(&source->is_shared, true);
     return n;
 }
 

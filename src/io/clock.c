@@ -33,6 +33,8 @@ static void release(edo__source *source)
     edo__free(source, sizeof *source);
 }
 
+static const edo__source_ops source_ops = { .release = release };
+
 static int begin(edo_op *op)
 {
     edo_fd fd = edo__sys_clock_open(clock_of(op));
@@ -42,7 +44,7 @@ static int begin(edo_op *op)
         edo__sys_close(fd);
         return -ENOMEM;
     }
-    edo__source_init(source, fd, 0, release);
+    edo__source_init(source, fd, 0, &source_ops);
     clock_op_of(op)->source = source;
     return edo__source_claim(source, EDO__BOTH_SIDES);
 }

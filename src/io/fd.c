@@ -2,16 +2,16 @@
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
 #include "sys/sockets.h"
+#include "task/memory.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)
 {
     return (edo__fd_io *)(void *)io;
 }
 
-static void release(edo__source *source)
+static void release_source(edo__source *source)
 {
-    edo__fd_io *fd_io = edo__container(source, edo__fd_io, source);
-    edo__free_closed(fd_io, sizeof *fd_io);
+    edo__free_closed_in(source, sizeof *source, source->traits & EDO__SOURCE_IN_HEAP);
 }
 
 /* ---- one step ---- */
@@ -64,6 +64,7 @@ static edo__source *fd_source(edo_io *io)
 }
 
 static const edo__io_ops socket_ops = {
+    .as_source = { .release = release_source },
     .name = "descriptor",
     .claims = offsetof(edo__fd_io, source.state),
     .step = fd_step,
@@ -77,6 +78,7 @@ static const edo__io_ops socket_ops = {
 /* Functions for descriptors that cannot signal an end of input to the peer. These are pipes,
  * terminals, other descriptors that are not sockets, and datagram sockets. */
 static const edo__io_ops plain_ops = {
+    .as_source = { .release = release_source },
     .name = "descriptor",
     .claims = offsetof(edo__fd_io, source.state),
     .step = fd_step,
@@ -89,13 +91,15 @@ static const edo__io_ops plain_ops = {
 
 edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits)
 {
-    edo__fd_io *fd_io = edo__alloc(sizeof *fd_io);
+    bool in_heap;
+    edo__fd_io *fd_io = edo__worker_alloc(sizeof *fd_io, &in_heap);
     if (!fd_io) return NULL;
+    if (in_heap) traits |= EDO__SOURCE_IN_HEAP;
     bool connects = (traits & EDO__SOURCE_SOCKET) &&
                     (!(traits & EDO__SOURCE_DATAGRAM) || (traits & EDO__SOURCE_RECORDS));
-    fd_io->io.ops = connects ? &socket_ops : &plain_ops;
-    edo__source_init(&fd_io->source, fd, traits, release);
-    fd_io->source.maker = edo__maker_create("stream", fd);
+    edo__source_init(&fd_io->source, fd, traits,
+                     connects ? &socket_ops.as_source : &plain_ops.as_source);
+    edo__source_note_maker(&fd_io->source, "stream");
     return &fd_io->io;
 }
 
@@ -136,7 +140,7 @@ edo_fd edo_io_fd(const edo_io *io)
     edo__source *source = edo__io_source(io);
     if (!source) return -ENOTSUP;
     edo__source_check(source, "edo_io_fd");
-    edo_store_relaxed(&source->sides[EDO__READ_SIDE].is_shared, true); // see edo__has_met_end
+    edo_store_relaxed(&source->is_shared, true); // see edo__has_met_end
     return source->fd;
 }
 
@@ -181,6 +185,8 @@ static void release_wait(edo__source *source)
     edo__free(source, sizeof *source);
 }
 
+static const edo__source_ops wait_source_ops = { .release = release_wait };
+
 static int begin_wait(wait_op *op)
 {
     edo_fd fd = (edo_fd)op->fd;
@@ -189,7 +195,7 @@ static int begin_wait(wait_op *op)
     edo__source *source = edo__alloc(sizeof *source);
     if (!source) return -ENOMEM;
     uint32_t latched = kind == EDO__FILE_REGULAR ? EDO__SOURCE_LATCHED : 0;
-    edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, release_wait);
+    edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, &wait_source_ops);
     op->source = source;
     return edo__source_claim(source, EDO__BOTH_SIDES);
 }

@@ -15,6 +15,8 @@
  * has claimed the sides that the call uses. So each side has one caller at a time, and the stream
  * cannot end during the call. */
 typedef struct edo__io_ops {
+    edo__source_ops as_source; // functions of a stream that is a source
+
     const char *name;
 
     /* Offset of the word of claims (claims.h) in the stream. A new stream has 0 in that word. */
@@ -94,11 +96,15 @@ int edo__io_shutdown_write(edo_io *io, const char *call);
 void edo__io_begin_close(edo_io *io, const char *call);
 void edo__io_end_close(edo_io *io);
 
-/* A stream on a descriptor. */
-typedef struct edo__fd_io {
+/* A stream on a descriptor. The stream is its source: both begin with the same pointer. */
+typedef union edo__fd_io {
     edo_io io;
     edo__source source;
 } edo__fd_io;
+
+_Static_assert(offsetof(edo_io, ops) == offsetof(edo__source, ops) &&
+                   offsetof(edo__io_ops, as_source) == 0,
+               "an edo_io and a source have the same ops");
 
 /* Wraps a descriptor without inspecting it. traits: EDO__SOURCE_*. Returns: NULL if out of
  * memory. */
@@ -123,8 +129,11 @@ edo__source *edo__io_source(const edo_io *io);
 
 /* ---- sources ---- */
 
-void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
-                      void (*release)(edo__source *));
+void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits, const edo__source_ops *ops);
+
+/* Notes the task that makes a stream or listener, for edo_config.report_leaks. kind: see
+ * edo__maker_create(). Called before the source is used. */
+void edo__source_note_maker(edo__source *source, const char *kind);
 
 /* Claims one side or both (EDO__SOURCE_READING, EDO__SOURCE_WRITING) for an operation.
  * Returns: 0; -EBUSY when a side is claimed; -ECANCELED when the source was closed. */

@@ -3,13 +3,22 @@
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
 
-void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
-                      void (*release)(edo__source *))
+void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits, const edo__source_ops *ops)
 {
-    *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
+    *source = (edo__source){ .ops = ops, .fd = fd, .traits = (uint16_t)traits };
     if (traits & EDO__SOURCE_SEVERAL) source->state = EDO__SOURCE_COUNTS;
     for (unsigned side = 0; side < EDO__SIDES; side++)
         source->sides[side].ready = EDO__READY_NOW; // a guess; the first call corrects it
+}
+
+void edo__source_note_maker(edo__source *source, const char *kind)
+{
+    edo__maker *maker = edo__maker_create(kind, source->fd);
+    if (edo__likely(!maker)) return;
+    if (edo__source_extend(source))
+        source->extra->maker = maker;
+    else
+        edo__maker_destroy(maker);
 }
 
 /* Pins the driver of the source's last operation. The driver may be closing meanwhile, because its
@@ -18,7 +27,7 @@ void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
 static edo_driver *pin_driver(edo__source *source)
 {
     edo__lock_take(&source->lock);
-    edo_driver *driver = source->driver;
+    edo_driver *driver = edo__source_driver(source);
     if (driver) edo_add_relaxed(&driver->pins, 1);
     edo__lock_give(&source->lock);
     return driver;
@@ -26,7 +35,7 @@ static edo_driver *pin_driver(edo__source *source)
 
 void edo__source_end(edo__source *source)
 {
-    edo__maker_destroy(source->maker);
+    if (edo__unlikely(source->has_extra)) edo__maker_destroy(source->extra->maker);
     edo_driver *driver = pin_driver(source);
     if (driver) {
         driver->ops->forget(driver, source);
@@ -34,7 +43,7 @@ void edo__source_end(edo__source *source)
         return;
     }
     edo__source_close_fd(source);
-    source->release(source);
+    edo__source_release(source);
 }
 
 int edo__source_claim(edo__source *source, uint32_t sides)

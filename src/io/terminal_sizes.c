@@ -33,11 +33,13 @@ static void release(edo__source *source)
     edo__free_closed(sizes, sizeof *sizes);
 }
 
+static const edo__source_ops source_ops = { .release = release };
+
 static int create(edo_fd terminal, edo_fd event, edo_terminal_sizes **ret_sizes)
 {
     edo_terminal_sizes *sizes = edo__alloc_zeroed(sizeof *sizes);
     if (!sizes) return -ENOMEM;
-    edo__source_init(&sizes->source, event, 0, release);
+    edo__source_init(&sizes->source, event, 0, &source_ops);
     sizes->terminal = terminal;
     sizes->subscriber.signal = EDO__SIGNAL_WINDOW;
     sizes->subscriber.notify = on_change;

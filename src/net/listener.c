@@ -39,19 +39,21 @@ static void release(edo__source *source)
     edo__free_closed(listener, sizeof *listener);
 }
 
+static const edo__source_ops source_ops = { .release = release };
+
 edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits)
 {
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
     edo__source_init(&listener->source, fd,
-                     EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER | EDO__SOURCE_SEVERAL, release);
+                     EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER | EDO__SOURCE_SEVERAL, &source_ops);
     listener->pause = 0;
     listener->pausing = (edo__wait_list){ NULL };
     listener->first_pause = FIRST_PAUSE;
     listener->last_pause = LAST_PAUSE;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
     listener->path = NULL;
-    listener->source.maker = edo__maker_create("listener", fd);
+    edo__source_note_maker(&listener->source, "listener");
     return listener;
 }
 

@@ -169,7 +169,7 @@ int edo_tcp_try_recv_urgent(edo_io *conn, unsigned char *ret_byte)
 {
     edo_fd fd = ret_byte ? edo__tcp_socket(conn) : -EINVAL;
     if (fd < 0) return fd;
-    edo_store_relaxed(&edo__io_source(conn)->sides[EDO__READ_SIDE].is_shared, true);
+    edo_store_relaxed(&edo__io_source(conn)->is_shared, true);
     return edo__tcp_recv_urgent(fd, ret_byte);
 }
 

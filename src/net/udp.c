@@ -18,10 +18,14 @@ static void release_source(edo__source *source)
     release_part(edo__container(source, edo_udp, source));
 }
 
+static const edo__source_ops source_ops = { .release = release_source };
+
 static void release_errors(edo__source *source)
 {
     release_part(edo__container(source, edo_udp, errors));
 }
+
+static const edo__source_ops errors_ops = { .release = release_errors };
 
 /* A claim keeps the socket in memory during the close. */
 static void close_both(edo_udp *socket, const char *call)
@@ -51,12 +55,12 @@ static edo_udp *create(edo_fd fd, bool is_v6)
 {
     edo_udp *socket = edo__alloc_zeroed(sizeof *socket);
     if (!socket) return NULL;
-    edo__source_init(&socket->source, fd, TRAITS, release_source);
-    edo__source_init(&socket->errors, fd, TRAITS_OF_ERRORS, release_errors);
+    edo__source_init(&socket->source, fd, TRAITS, &source_ops);
+    edo__source_init(&socket->errors, fd, TRAITS_OF_ERRORS, &errors_ops);
     edo_store_relaxed(&socket->parts, PARTS);
     edo_store_relaxed(&socket->no_segments, !edo__datagram_can_segment(fd));
     socket->is_v6 = is_v6;
-    socket->source.maker = edo__maker_create("socket", fd);
+    edo__source_note_maker(&socket->source, "socket");
     return socket;
 }
 

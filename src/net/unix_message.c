@@ -188,6 +188,6 @@ int edo_unix_set_credentials(edo_io *io, bool on)
 {
     edo_fd fd = edo__unix_socket_of(io, "edo_unix_set_credentials");
     if (fd < 0) return fd;
-    edo_store_relaxed(&edo__io_source(io)->sides[EDO__READ_SIDE].is_shared, true);
+    edo_store_relaxed(&edo__io_source(io)->is_shared, true);
     return edo__local_set_credentials(fd, on); // see edo__has_met_end
 }

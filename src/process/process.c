@@ -29,6 +29,8 @@ static void release(edo__source *source)
     edo__process_unref(edo__container(source, edo_process, source));
 }
 
+static const edo__source_ops source_ops = { .release = release };
+
 /* Allocates the object and opens the streams before the child is made, so that nothing can fail
  * once the child runs. */
 static int create(edo__plan *plan, edo_process **ret_process)
@@ -103,8 +105,8 @@ static void begin(edo_process *process, const edo__spawned *child)
     process->fd = child->fd < 0 ? -1 : child->fd;
     if (process->fd < 0) process->bell = edo__sys_event_open();
     edo_fd fd = process->fd < 0 ? process->bell : process->fd;
-    edo__source_init(&process->source, fd, EDO__SOURCE_SEVERAL | EDO__SOURCE_BORROWED, release);
-    process->source.maker = edo__maker_create("process", fd);
+    edo__source_init(&process->source, fd, EDO__SOURCE_SEVERAL | EDO__SOURCE_BORROWED, &source_ops);
+    edo__source_note_maker(&process->source, "process");
     if (process->fd < 0) {
         edo_add_relaxed(&process->refs, 1);
         edo__reaper_add(process);

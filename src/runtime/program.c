@@ -277,7 +277,7 @@ PARKS int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *
     return wait_for(&(edo__waiting){ .poll = edo__poll_limited,
                                      .children = &future,
                                      .count = 1,
-                                     .deadline = deadline,
+                                     .begin = deadline,
                                      .file = file,
                                      .line = line });
 }
@@ -288,22 +288,31 @@ static edo_poll (*const polls[EDO__WAITS])(void *, edo_cx *) = {
     [EDO__WAIT_ANY] = edo__poll_any,
 };
 
+static bool is_choice(uint32_t way)
+{
+    return way >= EDO__WAIT_SELECT;
+}
+
 PARKS int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
                                  const char *file, uint32_t line)
 {
-    return wait_for(&(edo__waiting){
-        .poll = polls[way], .children = children, .count = count, .file = file, .line = line });
+    return wait_for(&(edo__waiting){ .poll = polls[way],
+                                     .children = children,
+                                     .count = count,
+                                     .begin = is_choice(way) ? -1 : 0,
+                                     .file = file,
+                                     .line = line });
 }
 
 PARKS int64_t edo__wait_array(uint32_t way, edo_future *first, size_t count, size_t stride,
                               const char *file, uint32_t line)
 {
-    bool is_choice = way >= EDO__WAIT_SELECT;
-    if (!count) return is_choice ? -EINVAL : 0;
+    if (!count) return is_choice(way) ? -EINVAL : 0;
     return wait_for(&(edo__waiting){ .poll = polls[way],
                                      .array = first,
                                      .stride = stride,
                                      .count = count,
+                                     .begin = is_choice(way) ? -1 : 0,
                                      .file = file,
                                      .line = line });
 }

@@ -38,14 +38,16 @@ static void release(edo__source *source)
     edo__free_closed(signal, size_of(signal->events.size));
 }
 
+static const edo__source_ops bell_ops = { .release = release };
+
 static edo_signal *create(int number, edo__signal_kind kind, edo_fd bell)
 {
     uint32_t cells = kind == EDO__SIGNAL_QUEUED ? EDO_SIGNAL_QUEUE : 1;
     edo_signal *signal = edo__alloc_zeroed(size_of(cells));
     if (!signal) return NULL;
-    edo__source_init(&signal->bell, bell, EDO__SOURCE_SEVERAL, release);
+    edo__source_init(&signal->bell, bell, EDO__SOURCE_SEVERAL, &bell_ops);
     edo__events_init(&signal->events, signal->cells, cells, kind == EDO__SIGNAL_COALESCED);
-    signal->bell.maker = edo__maker_create("signal stream", bell);
+    edo__source_note_maker(&signal->bell, "signal stream");
     signal->fork_generation = edo__sys_fork_generation();
     signal->subscriber = (edo__signal_subscriber){ .signal = number,
                                                    .notify = on_signal,

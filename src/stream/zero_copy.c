@@ -85,7 +85,7 @@ static uint64_t rest_of(const edo_op *op)
 
 static bool is_on(edo__source *source)
 {
-    uint16_t *state = &source->sides[EDO__WRITE_SIDE].way;
+    uint8_t *state = &source->sides[EDO__WRITE_SIDE].way;
     if (*state == NEW) *state = edo__sys_zero_copy_permit(source->fd) < 0 ? OFF : ON;
     return *state < OFF;
 }
@@ -127,11 +127,11 @@ static bool send_rest(edo__source *source, edo_op *op, edo_cx *cx)
 
 static void note_report(edo__source *source, edo_op *op, int64_t count, bool copied)
 {
-    uint16_t *state = &source->sides[EDO__WRITE_SIDE].way;
+    uint8_t *state = &source->sides[EDO__WRITE_SIDE].way;
     uint32_t known = unreleased(op) < count ? unreleased(op) : (uint32_t)count;
     op->detail -= known * ONE_SEND;
     if (!count || *state == OFF) return;
-    *state = copied ? (uint16_t)(*state + 1) : (uint16_t)ON;
+    *state = copied ? (uint8_t)(*state + 1) : (uint8_t)ON;
 }
 
 /* Takes all waiting reports. Returns: whether a report was taken. */
@@ -227,6 +227,6 @@ int edo_io_is_zero_copy(const edo_io *io)
     if (!io) return -EINVAL;
     const edo__source *source = edo__io_source(io);
     if (!source || !(source->traits & EDO__SOURCE_TCP)) return 0;
-    uint16_t state = source->sides[EDO__WRITE_SIDE].way;
+    uint8_t state = source->sides[EDO__WRITE_SIDE].way;
     return state >= ON && state < OFF;
 }

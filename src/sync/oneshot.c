@@ -25,10 +25,10 @@
 #include <edo/oneshot.h>
 
 #include "base/base.h"
-#include "base/heap.h"
 #include "runtime/runtime.h"
 #include "runtime/schedule/worker.h"
 #include "sync/value.h"
+#include "task/memory.h"
 #include "task/op.h"
 
 enum {
@@ -68,10 +68,8 @@ static void *value_of(edo__oneshot *oneshot)
 
 static edo__oneshot *allocate(size_t size)
 {
-    const edo_cx *cx = edo__worker_cx();
-    size_t whole = value_offset(size) + size;
-    bool is_in_heap = cx && whole <= cx->heap_max;
-    edo__oneshot *oneshot = is_in_heap ? edo__heap_alloc(cx->heap, whole) : edo__alloc(whole);
+    bool is_in_heap;
+    edo__oneshot *oneshot = edo__worker_alloc(value_offset(size) + size, &is_in_heap);
     if (!oneshot) return NULL;
     oneshot->size = (uint32_t)size & 0x7fffffff;
     oneshot->is_in_heap = is_in_heap;
@@ -81,10 +79,8 @@ static edo__oneshot *allocate(size_t size)
 static void free_oneshot(edo__oneshot *oneshot)
 {
     edo_plain_write(oneshot);
-    if (oneshot->is_in_heap)
-        edo__heap_free(edo__self.worker ? edo__worker_cx()->heap : NULL, oneshot);
-    else
-        edo__free(oneshot, value_offset(oneshot->size) + oneshot->size);
+    size_t whole = value_offset(oneshot->size) + oneshot->size;
+    edo__worker_free(oneshot, whole, oneshot->is_in_heap);
 }
 
 int edo__oneshot_create(edo__oneshot **ret_oneshot, size_t size,

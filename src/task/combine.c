@@ -194,8 +194,7 @@ static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32
         if (i < from) continue;
         if (exclusive && frame->edo_head.winner >= 0) cancel(child);
         bool ready = edo_poll_future(child, cx) == EDO_READY;
-        if (ready && frame->edo_head.winner < 0 && has_won(child, cx))
-            frame->edo_head.winner = (int32_t)i;
+        if (ready && frame->edo_head.winner < 0 && has_won(child, cx)) frame->edo_head.winner = i;
         all &= ready;
     }
     return all;

@@ -37,16 +37,16 @@ const edo_context_values *edo_context_values_of(const edo_context *context)
 edo_context *edo_current_context(void)
 {
     const edo_task *task = edo_current_task();
-    return task ? task->context : NULL;
+    return task ? edo__task_context(task) : NULL;
 }
 
 void edo_set_context(edo_context *context)
 {
     edo_task *task = edo_current_task();
     if (!task) edo__misuse("edo_set_context", "called outside of a task");
-    edo_context *old = task->context;
-    task->context = context ? edo_context_ref(context) : NULL;
+    edo_context *old = edo__task_context(task);
+    edo__task_set_context(task, context ? edo_context_ref(context) : NULL);
     int64_t deadline = context ? context->values.deadline : 0;
-    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // later polls read it from `context`
+    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // later polls read it from the context
     edo_context_unref(old);
 }

@@ -21,10 +21,15 @@ static void complete(edo_task *task)
     if (edo__state_complete(&task->state)) edo__wake_commit(prepare_joiner(task));
 }
 
+static __attribute__((noinline)) void end_context(edo_task *task)
+{
+    edo_context_unref(edo__task_context(task));
+    edo__task_set_context(task, NULL);
+}
+
 void edo__task_finish(edo_task *task)
 {
-    if (task->context) edo_context_unref(task->context);
-    task->context = NULL;
+    if (edo__unlikely(edo__task_context(task) != NULL)) end_context(task);
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;
     edo_plain_write(&edo__task_frame(task)->result);

@@ -9,8 +9,10 @@
 
 enum { RESERVE_SHARE = 4 }; // boxed calls leave 1/4 of a fiber's stack to unchecked calls
 
+_Static_assert(sizeof(edo_frame_head) <= 32, "part of every frame");
+
 /* Uses one memset, which takes fewer instructions than a store per member. Also clears `home`,
- * because a frame whose `home` is NULL counts as not polled. */
+ * because a frame whose `home` is 0 counts as not polled. */
 void edo__frame_init(void *memory, const edo_future_ops *ops)
 {
     struct edo_any_frame *frame = memory;

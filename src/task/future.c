@@ -126,8 +126,8 @@ static void check_home(edo_future *future)
 {
     struct edo_any_frame *frame = frame_of(future);
     if (future->state == EDO_NEW)
-        frame->edo_head.home = frame;
-    else if (edo__unlikely(frame->edo_head.home != frame))
+        frame->edo_head.home = edo__place_of(future);
+    else if (edo__unlikely(frame->edo_head.home != edo__place_of(future)))
         edo__misuse(future->ops->name, "the frame was moved or copied after its first poll");
 }
 

@@ -9,6 +9,13 @@ static inline void edo__raise_fate(edo_future *future, edo_fate fate)
     if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
 }
 
+/* Low bits of the future's address, in units of its alignment. The bits show that a future has
+ * moved, unless it has moved by a multiple of 32 GiB. */
+static inline uint32_t edo__place_of(const edo_future *future)
+{
+    return (uint32_t)((uintptr_t)future / _Alignof(edo_future));
+}
+
 /* Sets the fate, shield and limits that a function passes to its children. Called in a poll of the
  * function. */
 void edo__give_fates(const edo_future *function, edo_cx *cx);
@@ -36,8 +43,8 @@ edo_poll edo__end_poll_root(edo_future *frame, edo_cx *cx, edo_poll poll);
 static edo__always_inline edo_poll edo__poll_root(edo_future *frame, edo_cx *cx)
 {
     const edo_frame_head *head = &((const struct edo_any_frame *)(const void *)frame)->edo_head;
-    bool is_usual = frame->state == EDO_WAITING && head->home == frame && !head->kept &&
-                    !(frame->fate | (frame->flags & EDO__SHIELD));
+    bool is_usual = frame->state == EDO_WAITING && head->home == edo__place_of(frame) &&
+                    !head->kept && !(frame->fate | (frame->flags & EDO__SHIELD));
     if (edo__unlikely(!is_usual)) return edo_poll_future(frame, cx);
     edo_poll poll = frame->ops->poll(frame, cx);
     if (edo__likely(poll == EDO_PENDING && !head->kept)) return EDO_PENDING;
@@ -47,16 +54,11 @@ static edo__always_inline edo_poll edo__poll_root(edo_future *frame, edo_cx *cx)
 /* Aborts if the memory of a kept future was reused. */
 void edo__check_kept(const edo_future *future);
 
-/* Low bits of the future's address, in units of its alignment. */
-static inline uint32_t edo__place_of(const edo_future *future)
-{
-    return (uint32_t)((uintptr_t)future / _Alignof(edo_future));
-}
-
 /* Whether a kept future has moved since edo_any() kept it. */
 static inline bool edo__has_moved(const edo_future *future)
 {
     if (future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT) return false;
     if (future->ops->kind != EDO_KIND_ASYNC) return future->line != edo__place_of(future);
-    return ((const struct edo_any_frame *)(const void *)future)->edo_head.home != future;
+    return ((const struct edo_any_frame *)(const void *)future)->edo_head.home !=
+           edo__place_of(future);
 }

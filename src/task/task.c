@@ -1,17 +1,22 @@
 /* Tasks: creation, waking and end. */
 #include "task/task.h"
 
-#include "base/heap.h"
 #include "sys/sys.h"
 #include "task/executor.h"
 #include "task/frame.h"
 #include "task/handle.h"
+#include "task/memory.h"
 
 /* ---- memory ---- */
 
+static size_t prefix_size(const edo_task *task)
+{
+    return edo__task_prefix_size(task->site, task->head.flags);
+}
+
 static size_t whole_size(const edo_task *task)
 {
-    return edo__task_prefix_size(task->head.flags) + sizeof *task + task->site->ops->size;
+    return prefix_size(task) + sizeof *task + task->site->ops->size;
 }
 
 /* Allocates from the heap of this thread's worker, if the worker belongs to the runtime and the
@@ -26,11 +31,8 @@ static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 
 void edo__task_free(edo_task *task)
 {
-    void *memory = (char *)task - edo__task_prefix_size(task->head.flags);
-    if (task->head.flags & EDO__TASK_IN_HEAP)
-        edo__heap_free(edo__self.worker ? edo__worker_cx()->heap : NULL, memory);
-    else
-        edo__free(memory, whole_size(task));
+    void *memory = (char *)task - prefix_size(task);
+    edo__worker_free(memory, whole_size(task), task->head.flags & EDO__TASK_IN_HEAP);
 }
 
 void edo__task_release(edo_task *task)
@@ -67,7 +69,8 @@ static edo_context *context_for(const edo_spawn_options *options)
     edo_context *context = options ? options->context : NULL;
     if (context) return edo_context_ref(context);
     const edo_task *task = edo__current_task();
-    return task && task->context ? edo_context_ref(task->context) : NULL;
+    edo_context *inherited = task ? edo__task_context(task) : NULL;
+    return inherited ? edo_context_ref(inherited) : NULL;
 }
 
 /* Assigns each member separately, because compilers translate a struct literal of this size into a
@@ -86,7 +89,6 @@ static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_opti
     task->timer = (edo__timer){ NULL, NULL, 0 };
     task->id = edo__runtime_new_id(runtime);
     task->site = site;
-    task->context = context_for(options);
     task->poll_start = 0;
 }
 
@@ -94,19 +96,20 @@ edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *option
                            const edo_site *site, const void *args, bool handle, edo_scope *scope)
 {
     uint8_t flags = flags_for(runtime, options, scope);
-    size_t before = edo__task_prefix_size(flags);
+    size_t before = edo__task_prefix_size(site, flags);
     char *memory = allocate(runtime, before + sizeof(edo_task) + site->ops->size, &flags);
     if (!memory) return NULL;
     edo_task *task = (edo_task *)(void *)(memory + before);
     init_task(task, runtime, options, site, flags, handle);
     init_extra(task, options, scope);
     edo__frame_build(edo__task_frame(task), site->ops, args);
+    edo__task_set_context(task, context_for(options));
     return task;
 }
 
 void edo__task_discard(edo_task *task)
 {
-    edo_context_unref(task->context);
+    edo_context_unref(edo__task_context(task));
     edo__task_free(task);
 }
 

@@ -1,4 +1,4 @@
-/* The task: one allocation { [[counts] extra] header | frame }. Any thread may touch the header, by
+/* The task: one allocation { [gap] [[counts] extra] header | frame }. Any thread may touch the header, by
  * the rules of state.h. If only one thread or the holder of a lock may use a member, the member's
  * comment names the thread or lock. */
 #pragma once
@@ -29,7 +29,6 @@ struct edo_task {
     edo__timer timer;         // earliest deadline of the task, see runtime/time/timers.c
     uint64_t id;
     const edo_site *site;
-    edo_context *context; // used by the poller
     edo_atomic(int64_t)
         poll_start; // start of the last poll; ns of the runtime's clock; 0: not polled yet
 };
@@ -66,15 +65,30 @@ enum {
     EDO__WORKER_HOME,  // 1 + the number of the only worker that may poll the task, or 0; fixed
 };
 
-_Static_assert(sizeof(edo_task) <= 112, "the header of a task");
-_Static_assert(sizeof(edo_task) + sizeof(struct edo_any_frame) <= 288, "a sleeping task");
-_Static_assert(sizeof(edo_task) % 16 == 0 && sizeof(edo__task_extra) % 16 == 0 &&
-                   sizeof(edo__task_counts) % 16 == 0,
+enum { EDO__FRAME_ALIGN = 16 }; // the greatest alignment of a frame
+
+_Static_assert(sizeof(edo_task) <= 104, "the header of a task");
+_Static_assert(sizeof(edo_task) + sizeof(struct edo_any_frame) <= 264, "a sleeping task");
+_Static_assert(_Alignof(max_align_t) <= EDO__FRAME_ALIGN &&
+                   sizeof(edo__task_extra) % EDO__FRAME_ALIGN == 0 &&
+                   sizeof(edo__task_counts) % EDO__FRAME_ALIGN == 0,
                "frames are aligned for any type");
 
 static inline edo_future *edo__task_frame(const edo_task *task)
 {
     return (edo_future *)(void *)(task + 1);
+}
+
+/* The task's context, or NULL. Stored in the link of the frame to its sibling, because a task's
+ * frame has no sibling. Used by the poller. */
+static inline edo_context *edo__task_context(const edo_task *task)
+{
+    return (edo_context *)(void *)edo__task_frame(task)->next;
+}
+
+static inline void edo__task_set_context(edo_task *task, edo_context *context)
+{
+    edo__task_frame(task)->next = (edo_future *)(void *)context;
 }
 
 /* Prefetches the frame before a poll, because the poll's first access would otherwise be a cache
@@ -113,10 +127,21 @@ static inline const char *edo__task_name(const edo_task *task)
     return extra && extra->name ? extra->name : task->site->ops->name;
 }
 
-static inline size_t edo__task_prefix_size(uint8_t flags)
+/* Bytes of the gap at the start of a task's memory. The gap aligns the frame to EDO__FRAME_ALIGN. A
+ * frame whose size is no multiple of EDO__FRAME_ALIGN needs less alignment, and no gap. */
+static inline size_t edo__task_gap(const edo_site *site)
 {
-    if (edo__likely(!(flags & EDO__TASK_EXTRA))) return 0;
-    return sizeof(edo__task_extra) + (flags & EDO__TASK_COUNTED ? sizeof(edo__task_counts) : 0);
+    bool is_aligned = site->ops->size % EDO__FRAME_ALIGN == 0;
+    return is_aligned ? EDO__FRAME_ALIGN - sizeof(edo_task) % EDO__FRAME_ALIGN : 0;
+}
+
+/* Bytes of a task's memory before the header. */
+static inline size_t edo__task_prefix_size(const edo_site *site, uint8_t flags)
+{
+    size_t gap = edo__task_gap(site);
+    if (edo__likely(!(flags & EDO__TASK_EXTRA))) return gap;
+    return gap + sizeof(edo__task_extra) +
+           (flags & EDO__TASK_COUNTED ? sizeof(edo__task_counts) : 0);
 }
 
 /* Statistics of a task with EDO__TASK_COUNTED. */

@@ -67,7 +67,7 @@ static const struct edo_any_frame *const_frame_of(const edo_future *future)
 static bool is_begun(const edo_future *future)
 {
     return future->state != EDO_DONE && future->ops->kind == EDO_KIND_ASYNC &&
-           const_frame_of(future)->edo_head.home == future;
+           const_frame_of(future)->edo_head.home == edo__place_of(future);
 }
 
 /* Whether the function's body is running. `awaiting` is NULL between two awaits. */

@@ -9,7 +9,7 @@ typedef struct edo__waiting {
     edo_future *array; // first element of an array; used if `children` is NULL
     size_t stride;     // bytes of an element
     size_t count;
-    int64_t deadline; // deadline of edo__poll_limited()
+    int64_t begin;    // edo__poll_limited(): the deadline; a choice: -1; otherwise 0
     const char *file; // source file of the wait
     uint32_t line;
 } edo__waiting;
@@ -31,8 +31,7 @@ static inline void edo__waiting_begin(const edo__waiting *waiting, struct edo_an
     edo_future *first = waiting->children ? edo__link(frame, waiting->count, waiting->children)
                                           : edo__link_array(frame, waiting->count, waiting->array,
                                                             waiting->stride);
-    frame->edo_head.winner = -1;
-    frame->edo_head.deadline = waiting->deadline; // also resets `failure` (same union)
+    frame->edo_head.winner = waiting->begin; // in one union with `deadline` and `failure`
     edo__waiting_link(frame, first);
 }
 

@@ -176,19 +176,26 @@ static void release_shadow(edo__source *source)
     free(edo__container(source, chaos_shadow, source));
 }
 
-/* The list of shadows begins in source->extra; source->driver is the driver of the first shadow. */
+static const edo__source_ops shadow_ops = { .release = release_shadow };
+
+/* The list of shadows begins in source->own; the source is registered with the driver of the first
+ * shadow. */
 static void set_shadows(edo__source *source, chaos_shadow *first)
 {
-    source->extra = first;
-    source->driver = first ? &first->driver->base : NULL;
+    source->own = first;
+    edo__source_set_driver(source, first ? &first->driver->base : NULL);
+}
+
+static chaos_shadow *first_shadow(const edo__source *source)
+{
+    return edo__source_driver(source) ? source->own : NULL;
 }
 
 static chaos_shadow *make_shadow(chaos *driver, edo__source *source)
 {
     chaos_shadow *made = calloc(1, sizeof *made);
     if (!made) return NULL;
-    edo__source_init(&made->source, source->fd, source->traits | EDO__SOURCE_BORROWED,
-                     release_shadow);
+    edo__source_init(&made->source, source->fd, source->traits | EDO__SOURCE_BORROWED, &shadow_ops);
     made->outer = source;
     made->driver = driver;
     edo__list_init(&made->seats);
@@ -200,7 +207,7 @@ static chaos_shadow *add_shadow(chaos *driver, edo__source *source)
 {
     chaos_shadow *made = make_shadow(driver, source);
     if (!made) return NULL;
-    made->next = source->extra;
+    made->next = first_shadow(source);
     set_shadows(source, made);
     return made;
 }
@@ -208,7 +215,8 @@ static chaos_shadow *add_shadow(chaos *driver, edo__source *source)
 /* Whether the source is registered with a driver of another kind, of another runtime. */
 static bool is_foreign(const edo__source *source)
 {
-    return source->driver && source->driver->ops != &chaos_driver;
+    const edo_driver *driver = edo__source_driver(source);
+    return driver && driver->ops != &chaos_driver;
 }
 
 static chaos_shadow *visit(chaos *driver, edo__source *source)
@@ -221,7 +229,7 @@ static chaos_shadow *visit(chaos *driver, edo__source *source)
 static chaos_shadow *shadow_of(chaos *driver, edo__source *source)
 {
     if (is_foreign(source)) return visit(driver, source);
-    chaos_shadow *shadow = source->extra;
+    chaos_shadow *shadow = first_shadow(source);
     while (shadow && shadow->driver != driver)
         shadow = shadow->next;
     return shadow ? shadow : add_shadow(driver, source);
@@ -229,7 +237,7 @@ static chaos_shadow *shadow_of(chaos *driver, edo__source *source)
 
 static void unlink_shadow(chaos_shadow *shadow)
 {
-    chaos_shadow *first = shadow->outer->extra, **link = &first;
+    chaos_shadow *first = first_shadow(shadow->outer), **link = &first;
     while (*link != shadow)
         link = &(*link)->next;
     *link = shadow->next;
@@ -243,10 +251,10 @@ static void drop_shadow(chaos_shadow *shadow)
     edo_driver *inner = shadow->driver->inner;
     if (!shadow->is_visit) unlink_shadow(shadow);
     edo__list_remove(&shadow->mine);
-    if (shadow->source.driver)
+    if (edo__source_driver(&shadow->source))
         inner->ops->forget(inner, &shadow->source);
     else
-        free(shadow);
+        edo__source_release(&shadow->source);
 }
 
 static void lock_both(edo__source *source)
@@ -473,11 +481,11 @@ static void chaos_forget(edo_driver *base, edo__source *source)
 {
     (void)base;
     lock_both(source);
-    while (source->extra)
-        drop_shadow(source->extra);
+    for (chaos_shadow *shadow; (shadow = first_shadow(source));)
+        drop_shadow(shadow);
     unlock_both(source);
     edo__source_close_fd(source);
-    source->release(source);
+    edo__source_release(source);
 }
 
 static void read_options(chaos *driver, const char *argument)

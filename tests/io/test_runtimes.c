@@ -153,6 +153,51 @@ test(runtime_ends_under_read)
     close(peer);
 }
 
+/* A write in a second runtime, while a read waits in the first one. */
+struct write_on {
+    edo_frame();
+    edo_args(edo_io *io;);
+    edo_op ops[2];
+};
+
+edo_async(write_on)
+{
+    edo_body {
+        int which;
+        stream_fill(self->io);
+        self->ops[0] = edo_write(self->io, "x", 1);
+        self->ops[1] = edo_yield();
+        edo_select(which, &self->ops[0].base, &self->ops[1].base);
+        edo_return(self->ops[which].base.result);
+    }
+}
+
+current_thread_only("it counts the allocations")
+allocator_fixture() test(second_runtime_without_memory)
+{
+    int peer;
+    char byte = '.';
+    int64_t result = 0;
+    uint64_t failures = 0;
+    edo_io *io = open_stream(UNIX_STREAM, &peer);
+    edo_runtime *first = new_runtime(), *second = new_runtime();
+    assert_int_equal(edo_block_on(first, spawn_reader, .io = io, .byte = &byte, .ret = &result), 0);
+    for (;;) {
+        test_allocator_fail_at(failures + 1);
+        int64_t rc = edo_block_on(second, write_on, .io = io);
+        if (!test_allocator_has_failed()) break;
+        assert_int_equal(rc, -ENOMEM);
+        failures++;
+    }
+    test_allocator_fail_at(0);
+    assert_true(failures >= 1);
+    assert_int_equal(edo_runtime_destroy(second), 0);
+    assert_int_equal(edo_runtime_destroy(first), 0);
+    assert_int_equal(result, -ECANCELED);
+    edo_close(io);
+    close(peer);
+}
+
 /* ---- plain threads ---- */
 
 test(wait_on_plain_thread)

@@ -393,8 +393,8 @@ async_test(no_signal, edo_io *reader, *writer; edo_slice vector; uint16_t round;
         for (self->round = 0; self->round < 4; self->round++) {
             open_streams(self->round ? PIPE_STREAM : UNIX_STREAM, &self->reader, &self->writer);
             if (self->round) // every way of a call, as on kernels without the flags
-                edo__io_source(self->writer)->sides[EDO__WRITE_SIDE].way = (uint16_t)(self->round -
-                                                                                      1);
+                edo__io_source(self->writer)->sides[EDO__WRITE_SIDE].way = (uint8_t)(self->round -
+                                                                                     1);
             edo_close(self->reader);
             edo_await(n, edo_write(self->writer, "x", 1));
             assert_int_equal(n, -EPIPE);

@@ -142,6 +142,59 @@ test(everything)
     close(fds[1]);
 }
 
+/* ---- a descriptor that is registered twice, as a stream of which a leak would be reported ---- */
+
+struct twice {
+    edo_frame();
+    edo_args(int fd;);
+    edo_io *io;
+    char byte;
+    edo_op ops[3];
+    int64_t failure;
+};
+
+edo_async(twice)
+{
+    edo_body {
+        int which;
+        int rc = edo_io_from_fd(self->fd, &self->io);
+        if (rc < 0) edo_return(rc);
+        self->ops[0] = edo_read(self->io, &self->byte, 1);
+        self->ops[1] = edo_wait_fd(self->fd, EDO_READABLE);
+        self->ops[2] = edo_yield();
+        edo_select(which, &self->ops[0].base, &self->ops[1].base, &self->ops[2].base);
+        self->failure = self->ops[which].base.result;
+        assert_int_equal(edo_io_into_fd(self->io), self->fd);
+        edo_return(self->failure);
+    }
+}
+
+static void run_twice(void *arg)
+{
+    int *fd = arg;
+    edo_runtime *runtime = NULL;
+    int rc = create_runtime(&(edo_config){ .report_leaks = true }, &runtime);
+    int64_t result = rc < 0 ? rc : edo_block_on(runtime, twice, .fd = *fd);
+    if (result < 0) {
+        assert_int_equal(result, -ENOMEM);
+        assert_true(test_allocator_has_failed());
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+test(a_descriptor_registered_twice)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    size_t descriptors = open_descriptors();
+    log_capture();
+    assert_true(with_each_allocation_failing(run_twice, &fds[0]) >= 8);
+    log_release();
+    assert_int_equal(open_descriptors(), descriptors);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 /* ---- a task larger than the blocks of the heap ---- */
 
 struct large {

@@ -143,16 +143,16 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
 }
 
 /* Ends an operation. Wakes the next waiter. Also ends the visit of the side, if the operation has
- * begun or used that visit. The load of `visit` needs no lock, because the operation has accessed
- * `visit` under the lock if it uses the visit. A visit that the load misses is ended by another
- * operation. */
+ * begun or used that visit. The load of `is_visited` needs no lock, because the operation has
+ * accessed `is_visited` under the lock if it uses the visit. A visit that the load misses is ended
+ * by another operation. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
 {
     bool was_woken = op->detail & EDO__DETAIL_WOKEN;
     if (edo__unlikely(was_woken && (source->traits & EDO__SOURCE_SEVERAL)))
         pass_on(driver, source, op);
-    if (edo__unlikely(edo_load_relaxed(&edo__op_place(source, op)->visit) != 0))
+    if (edo__unlikely(edo_load_relaxed(&edo__op_place(source, op)->is_visited)))
         edo__epoll_end_visit(source, op);
     return EDO_READY;
 }

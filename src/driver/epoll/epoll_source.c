@@ -47,6 +47,7 @@ static int add_source(edo__epoll *driver, edo__source *source, uint32_t events)
 {
     int rc = edo__epoll_add(driver, source->fd, source, events);
     if (rc != -EEXIST) return rc < 0 ? rc : source->fd;
+    if (!edo__source_extend(source)) return -ENOMEM; // the duplicate is noted there
     int fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) return -errno;
     rc = edo__epoll_add(driver, fd, source, events);
@@ -63,15 +64,18 @@ static void remove_source(edo__epoll *driver, edo__source *source, int fd)
     if (fd != source->fd) close(fd);
 }
 
-/* Converts a descriptor to a pointer. NULL stands for no descriptor. */
-static void *keep_fd(int fd)
+/* Stores the descriptor that is registered. Called after the descriptor was added. */
+static void note_registered(edo__source *source, int fd)
 {
-    return (void *)(intptr_t)(fd + 1);
+    if (source->has_extra) source->extra->registered = fd == source->fd ? 0 : fd + 1;
 }
 
-static int kept_fd(const void *place)
+/* Returns: the registered descriptor. It is the source's own, unless that one was registered with
+ * the driver before. */
+static int registered_fd(const edo__source *source)
 {
-    return (int)(intptr_t)place - 1;
+    bool is_duplicate = source->has_extra && source->extra->registered;
+    return is_duplicate ? source->extra->registered - 1 : source->fd;
 }
 
 static bool waits_for_room(const edo_op *op)
@@ -96,7 +100,7 @@ static uint32_t events_of(const edo__source *source, const edo_op *op)
 static int watch_room(edo__epoll *driver, edo__source *source)
 {
     struct epoll_event event = { .events = ALL_EVENTS | EPOLLET, .data.ptr = source };
-    if (epoll_ctl(driver->epoll, EPOLL_CTL_MOD, kept_fd(source->extra), &event) < 0) return -errno;
+    if (epoll_ctl(driver->epoll, EPOLL_CTL_MOD, registered_fd(source), &event) < 0) return -errno;
     source->sides[EDO__WRITE_SIDE].is_unwatched = false;
     return 0;
 }
@@ -107,8 +111,8 @@ static int enlist(edo__epoll *driver, edo__source *source, const edo_op *op)
     int fd = add_source(driver, source, events);
     if (fd < 0) return fd;
     source->sides[EDO__WRITE_SIDE].is_unwatched = !(events & EPOLLOUT);
-    source->extra = keep_fd(fd);
-    source->driver = &driver->base;
+    note_registered(source, fd);
+    edo__source_set_driver(source, &driver->base);
     edo__lock_take(&driver->lock);
     edo__list_push(&driver->sources, &source->registered);
     edo_add_counter(&driver->base.counters.registered, 1);
@@ -120,9 +124,8 @@ static int enlist(edo__epoll *driver, edo__source *source, const edo_op *op)
  * fork neither reads nor changes the parent's list. */
 static void delist(edo__epoll *driver, edo__source *source)
 {
-    remove_source(driver, source, kept_fd(source->extra));
-    source->extra = NULL;
-    source->driver = NULL;
+    remove_source(driver, source, registered_fd(source));
+    edo__source_set_driver(source, NULL);
     if (edo__epoll_is_inherited(driver)) return;
     edo__lock_take(&driver->lock);
     edo__list_remove(&source->registered);
@@ -157,7 +160,7 @@ static bool is_relied_on(edo__source *source)
     for (unsigned i = 0; i < EDO__SIDES; i++) {
         edo__side *side = &source->sides[i];
         bool waits = !edo__wait_list_is_empty(edo__side_waiters(side));
-        if (waits && side->driver == source->driver) return true;
+        if (waits && side->driver == edo__source_driver(source)) return true;
     }
     return false;
 }
@@ -166,9 +169,11 @@ static bool is_relied_on(edo__source *source)
  * one side. */
 static int begin_visit(edo__epoll *driver, edo__source *source, edo__side *side)
 {
+    if (!edo__source_extend(source)) return -ENOMEM;
     int fd = add_source(driver, source, ALL_EVENTS);
     if (fd < 0) return fd;
-    edo_store_relaxed(&side->visit, fd + 1);
+    source->extra->visits[side - source->sides] = fd;
+    edo_store_relaxed(&side->is_visited, true);
     side->driver = &driver->base;
     edo__lock_take(&driver->lock);
     edo_add_counter(&driver->base.counters.registered, 1);
@@ -189,19 +194,22 @@ void edo__epoll_end_visit(edo__source *source, const edo_op *op)
 {
     edo__side *side = edo__op_place(source, op);
     edo__lock_take(&source->lock);
-    int kept = edo__wait_list_is_empty(edo__side_waiters(side)) ? side->visit : 0;
+    bool ends = edo__wait_list_is_empty(edo__side_waiters(side)) &&
+                edo_load_relaxed(&side->is_visited);
     edo__epoll *driver = edo__epoll_of(side->driver);
-    if (kept) edo_store_relaxed(&side->visit, 0);
+    int fd = ends ? source->extra->visits[side - source->sides] : -1;
+    if (ends) edo_store_relaxed(&side->is_visited, false);
     edo__lock_give(&source->lock);
-    if (kept) end_visit(driver, source, kept - 1);
+    if (ends) end_visit(driver, source, fd);
 }
 
 static int enlist_anew(edo_driver **driver, edo__source *source, const edo_op *op,
                        edo__epoll **ret_left)
 {
-    if (source->driver) {
-        *ret_left = edo__epoll_of(source->driver);
-        edo_add_relaxed(&source->driver->pins, 1);
+    edo_driver *left = edo__source_driver(source);
+    if (left) {
+        *ret_left = edo__epoll_of(left);
+        edo_add_relaxed(&left->pins, 1);
         delist(*ret_left, source);
     }
     return enlist(edo__epoll_of(*driver), source, op);
@@ -211,14 +219,15 @@ int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *
                         edo__epoll **ret_left)
 {
     edo__side *side = edo__op_place(source, op);
-    edo_driver *registered = side->visit ? side->driver : source->driver;
+    edo_driver *own = edo__source_driver(source);
+    edo_driver *registered = edo_load_relaxed(&side->is_visited) ? side->driver : own;
     if (registered && registered->runtime == (*driver)->runtime) {
         *driver = registered;
-        bool is_missing = source->sides[EDO__WRITE_SIDE].is_unwatched &&
-                          registered == source->driver && waits_for_room(op);
+        bool is_missing = source->sides[EDO__WRITE_SIDE].is_unwatched && registered == own &&
+                          waits_for_room(op);
         return is_missing ? watch_room(edo__epoll_of(registered), source) : 0;
     }
-    bool is_alike = !source->driver || source->driver->ops->turn == (*driver)->ops->turn;
+    bool is_alike = !own || own->ops->turn == (*driver)->ops->turn;
     if (!is_alike || is_relied_on(source)) return begin_visit(edo__epoll_of(*driver), source, side);
     return enlist_anew(driver, source, op, ret_left);
 }
@@ -241,7 +250,7 @@ void edo__epoll_free_dead(edo__epoll *driver)
     edo__lock_give(&driver->lock);
     while (source) {
         edo__source *next = source->next_dead;
-        source->release(source);
+        edo__source_release(source);
         source = next;
     }
 }
@@ -251,11 +260,11 @@ void edo__epoll_forget(edo_driver *base, edo__source *source)
 {
     edo__epoll *driver = edo__epoll_of(base);
     edo__lock_take(&source->lock);
-    if (source->driver == base) delist(driver, source);
+    if (edo__source_driver(source) == base) delist(driver, source);
     edo__lock_give(&source->lock);
     edo__source_close_fd(source);
     if (edo__epoll_is_inherited(driver)) {
-        source->release(source);
+        edo__source_release(source);
         return;
     }
     edo__lock_take(&driver->lock);
@@ -287,7 +296,7 @@ static bool release_one(edo__epoll *driver)
     edo__source *source = first_source(driver);
     if (source) {
         edo__lock_take(&source->lock);
-        if (source->driver == &driver->base) delist(driver, source);
+        if (edo__source_driver(source) == &driver->base) delist(driver, source);
         edo__lock_give(&source->lock);
     }
     edo__epoll_end_batch(driver);

@@ -316,10 +316,11 @@ static bool has_only_errors(const edo_op *op, int result)
  * errors. Called under the source's lock. */
 static bool ends_wait(edo__source *source, const edo_op *op, int result)
 {
-    edo__side *side = edo__op_place(source, op);
     if (!has_only_errors(op, result)) return true;
-    if (!side->error) side->error = (uint8_t)-edo__socket_error(source->fd);
-    return side->error;
+    if (source->error) return true;
+    unsigned error = (unsigned)-edo__socket_error(source->fd);
+    source->error = error & (EDO__SOURCE_ERRORS - 1U);
+    return error;
 }
 
 bool edo__uring_note_report(edo__uring *driver, const edo_op *op, int result)
@@ -339,10 +340,10 @@ bool edo__uring_note_report(edo__uring *driver, const edo_op *op, int result)
 static int64_t note_poll(edo__source *source, edo_op *op, int result, int64_t answer)
 {
     edo__side *side = edo__op_place(source, op);
-    if (side->error) answer = -side->error;
+    if (source->error) answer = -(int64_t)source->error;
     side->is_polled = false;
     side->polls_edges = has_only_errors(op, result);
-    side->error = 0;
+    source->error = 0;
     return answer;
 }
 

@@ -24,6 +24,7 @@ static edo__node makers = { &makers, &makers };
 typedef struct block {
     void *memory; // or NULL
     size_t size;
+    bool in_heap; // see edo__worker_free()
 } block;
 
 static block quarantine[EDO__CLOSED_BLOCKS]; // a ring
@@ -129,23 +130,28 @@ static void exchange(block *one, uint32_t place)
 /* Puts memory into the quarantine, and frees the oldest memory in the quarantine. A block that is
  * larger than EDO__CLOSED_SIZE is freed at once. If the process has no runtime, every block is
  * freed at once, because only the end of a runtime empties the quarantine. */
-void edo__free_closed(void *memory, size_t size)
+void edo__free_closed_in(void *memory, size_t size, bool in_heap)
 {
-    block one = { memory, size };
+    block one = { memory, size, in_heap };
     if (EDO__KEEPS_CLOSED && size <= EDO__CLOSED_SIZE) {
         if (lock_makers()) exchange(&one, quarantine_next++);
         edo__runtimes_unlock();
     }
-    edo__free(one.memory, one.size);
+    edo__worker_free(one.memory, one.size, one.in_heap);
+}
+
+void edo__free_closed(void *memory, size_t size)
+{
+    edo__free_closed_in(memory, size, false);
 }
 
 void edo__free_all_closed(void)
 {
     for (uint32_t i = 0; EDO__KEEPS_CLOSED && i < EDO__CLOSED_BLOCKS; i++) {
-        block one = { NULL, 0 };
+        block one = { NULL, 0, false };
         lock_makers();
         exchange(&one, i);
         edo__runtimes_unlock();
-        edo__free(one.memory, one.size);
+        edo__worker_free(one.memory, one.size, one.in_heap);
     }
 }

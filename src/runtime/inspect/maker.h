@@ -12,6 +12,7 @@
 #pragma once
 
 #include "runtime/runtime.h"
+#include "task/memory.h"
 
 #if EDO__ASAN || EDO__TSAN
 #define EDO__KEEPS_CLOSED 0
@@ -44,6 +45,10 @@ static inline void edo__free_closed(void *memory, size_t size)
 {
     edo__free(memory, size);
 }
+static inline void edo__free_closed_in(void *memory, size_t size, bool in_heap)
+{
+    edo__worker_free(memory, size, in_heap);
+}
 static inline void edo__makers_report(const edo_runtime *runtime)
 {
     (void)runtime;
@@ -65,6 +70,9 @@ void edo__makers_report(const edo_runtime *runtime);
 
 /* Frees the memory of an ended stream, listener or handle, by way of the quarantine. */
 void edo__free_closed(void *memory, size_t size);
+
+/* Does the same for memory from edo__worker_alloc(). */
+void edo__free_closed_in(void *memory, size_t size, bool in_heap);
 
 /* Frees all memory in the quarantine, of all runtimes. */
 void edo__free_all_closed(void);

@@ -32,7 +32,8 @@ static edo__always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx
         edo__raise_fate(frame, EDO_ABORTED);
     else if (edo__unlikely(state & EDO__CANCELLED))
         edo__raise_fate(frame, EDO_CANCELLED);
-    int64_t deadline = task->context ? edo_context_values_of(task->context)->deadline : 0;
+    const edo_context *context = edo__task_context(task);
+    int64_t deadline = context ? edo_context_values_of(context)->deadline : 0;
     if (edo__likely(!deadline)) return;
     if (deadline > cx->now)
         edo_cx_deadline(cx, deadline);
