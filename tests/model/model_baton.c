@@ -90,6 +90,39 @@ MODEL(baton_one_at_a_time, "one worker at a time has a turn, and each has its tu
     tear_down();
 }
 
+THREAD(second_finds_no_searcher)
+{
+    edo__worker *worker = be(1);
+    model_assert(edo__baton_take(worker));
+    model_assert(edo_load_relaxed(&s->runtime->idle.searching) == 0);
+    edo__baton_pass(worker, EDO__WORK_TASKS);
+    edo__baton_leave(worker);
+}
+
+/* A worker that still counted would keep the next one from searching, or not, by their speed. */
+static void turn_before_second(bool searches)
+{
+    set_up(2);
+    edo__worker *worker = be(0);
+    if (searches) model_assert(edo__idle_begin_search(worker));
+    int second = model_start(second_finds_no_searcher, NULL);
+    edo__worker_turn(worker);
+    edo__baton_leave(worker);
+    model_join(second);
+    tear_down();
+}
+
+MODEL(baton_search_ends, "a search that found nothing ends before the next worker's turn")
+{
+    turn_before_second(false);
+}
+
+MODEL(baton_wake_begins_no_search,
+      "nor does one count as searching that a wake brought to the gate")
+{
+    turn_before_second(true);
+}
+
 /* ---- a worker that is stuck ---- */
 
 /* The poll that is stuck touches nothing here; the next one of the same turn may. */
@@ -275,6 +308,74 @@ MODEL_SAMPLED(baton_two_sleep_pinned, "the same for one that is pinned to one of
 {
     spawn_against_sleep(2, 2);
 }
+
+/* ---- one turn, and the sleep ---- */
+
+struct counted {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+static edo_poll counted_poll(edo_future *future, edo_cx *cx)
+{
+    (void)cx;
+    poll_one();
+    future->result = 0;
+    return EDO_READY;
+}
+
+POLLED(counted);
+
+THREAD(spawns_pinned)
+{
+    edo_spawn_options here = { .runtime = s->runtime, .pinned = 1 };
+    model_assert(edo_spawn_with(NULL, &here, counted, .unused = 0) == 0);
+}
+
+MODEL(baton_turn_sees_wake, "a turn that clears a notification finds what was pushed before it")
+{
+    set_up(1);
+    int other = model_start(spawns_pinned, NULL);
+    edo__worker *worker = be(0);
+    edo__worker_turn(worker);
+    bool was_polled = s->polls;
+    model_join(other);
+    model_assert(was_polled || edo_load_relaxed(&worker->park) == EDO__NOTIFIED_PARK);
+    edo__worker_turn(worker);
+    model_assert(s->polls == 1);
+    edo__baton_leave(worker);
+    tear_down();
+}
+
+static void wait_until(int64_t when)
+{
+    model_event never = { 0 };
+    if (!model_wait_until(&never, when) && fake_now < when) fake_now = when;
+}
+
+/* Time passes only when the worker waits, too. */
+THREAD(ends_later)
+{
+    wait_until(LATER);
+    model_assert(edo_load_figure(&s->workers[0]->counters.parks) == 1); // its first sleep
+    edo_store_relaxed(&s->runtime->is_stopping, true);
+    edo__worker_notify(s->workers[0]);
+}
+
+MODEL(baton_sleep_ignores_timers,
+      "with a clock that stands still a worker sleeps until it is woken")
+{
+    set_up(1);
+    edo_store_relaxed(&s->runtime->clock.auto_advance, false);
+    arm(s->workers[0], SOON);
+    int other = model_start(ends_later, NULL);
+    turn_until_the_end(0);
+    model_join(other);
+    edo_store_relaxed(&s->runtime->is_stopping, false);
+    tear_down();
+}
+
+/* ---- the end of the pause ---- */
 
 THREAD(resumes)
 {

@@ -16,6 +16,7 @@
 #include "runtime/schedule/threads.c"
 #include "runtime/schedule/threads.h"
 #include "runtime/schedule/turn.h"
+#include "runtime/schedule/wait.h"
 #include "runtime/schedule/watch.h"
 #include "runtime/schedule/worker.h"
 #undef edo__threads_start
@@ -99,6 +100,21 @@ MODEL(monitor_wakes_with_turn,
     edo_store_relaxed(&s->worker->park, EDO__PARKED);
     int monitor = model_start(fall_asleep, NULL);
     edo__worker_begin(s->worker);
+    model_join(monitor);
+    destroy();
+}
+
+THREAD(notify_worker)
+{
+    edo__worker_notify(s->worker);
+}
+
+MODEL(monitor_wakes_after_sleep, "the same when a worker comes back from its sleep")
+{
+    set_up_played();
+    int monitor = model_start(fall_asleep, NULL), waker = model_start(notify_worker, NULL);
+    edo__worker_park(s->worker);
+    model_join(waker);
     model_join(monitor);
     destroy();
 }
@@ -283,6 +299,18 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
     edo__watch_inspect(s->runtime->workers[1], edo_ms(1));
     model_join(owner);
     edo__monitor_unmark_long(s->worker); // the worker begins its next turn
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    destroy();
+}
+
+MODEL(turn_takes_mark_off, "a worker that was found stuck is healthy from its next turn on")
+{
+    set_up_watched();
+    edo__watch_inspect(s->runtime->workers[1], edo_ms(1));
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
+    edo__worker_notify(s->worker); // for a turn without a sleep
+    edo__worker_turn(s->worker);
+    model_assert(!edo_load_relaxed(&s->worker->stuck));
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }

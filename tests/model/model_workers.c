@@ -20,6 +20,7 @@
 #include "runtime/schedule/threads.h"
 #include "runtime/schedule/poll.h"
 #include "runtime/schedule/turn.h"
+#include "runtime/schedule/wait.h"
 #include "runtime/schedule/work.h"
 #include "runtime/schedule/worker.h"
 #include "runtime/schedule/workers.h"
@@ -918,6 +919,26 @@ MODEL(help_against_sleep, "the unpark of a worker that sleeps again is not taken
     int helper = model_start(help_first, NULL), waker = model_start(notify_first, NULL);
     be(0);
     edo__worker_turn(s->workers[0]); // ends; otherwise a deadlock
+    model_join(helper);
+    model_join(waker);
+    tear_down();
+}
+
+/* A helper that found the worker stuck before its sleep. */
+THREAD(turn_late)
+{
+    edo__worker *victim = s->workers[0];
+    if (!edo__lock_try(&victim->turn_lock)) return;
+    victim->driver->ops->turn(victim->driver, 0);
+    edo__lock_give(&victim->turn_lock);
+}
+
+MODEL(helper_against_park, "the same between the announcement of the sleep and the sleep itself")
+{
+    set_up(2);
+    int helper = model_start(turn_late, NULL), waker = model_start(notify_first, NULL);
+    be(0);
+    edo__worker_park(s->workers[0]); // ends; otherwise a deadlock
     model_join(helper);
     model_join(waker);
     tear_down();
