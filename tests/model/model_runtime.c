@@ -436,3 +436,30 @@ MODEL(destroy_waiting,
     model_assert(edo_runtime_destroy(s->runtime) == 0);
     model_assert(s->polls == 2);
 }
+
+/* ---- a failure that ends the runtime ---- */
+
+THREAD(fail_first)
+{
+    edo__runtime_fail(s->runtime, -EIO);
+}
+
+THREAD(fail_second)
+{
+    edo__runtime_fail(s->runtime, -EPIPE);
+}
+
+MODEL(fail_twice,
+      "of two failures one is recorded; all tasks are cancelled, and spawns are refused")
+{
+    set_up();
+    int first = model_start(fail_first, NULL), second = model_start(fail_second, NULL);
+    model_assert(turn_to_end() == -ECANCELED);
+    int64_t failure = edo_runtime_failure(s->runtime);
+    model_assert(failure == -EIO || failure == -EPIPE);
+    model_assert(spawn_told(s->runtime, NULL) == -ESHUTDOWN);
+    model_join(first);
+    model_assert(edo_runtime_failure(s->runtime) == failure);
+    edo_detach(s->task);
+    tear_down(second);
+}
