@@ -342,6 +342,20 @@ MODEL(watches_after_long_turns, "one at a time watches, and only after long turn
     destroy();
 }
 
+MODEL(long_turn_wakes_watcher, "after a long turn a sleeper is woken to watch, unless one watches")
+{
+    set_up_watched();
+    edo__worker *sleeper = s->runtime->workers[1];
+    model_assert(edo__idle_enter(sleeper));
+    edo_store_relaxed(&s->runtime->has_watcher, 1);
+    edo__watch_note_turn(s->worker, edo_ms(3), 0);
+    model_assert(edo_load_relaxed(&sleeper->park) == EDO__AWAKE);
+    edo__watch_end(s->worker);
+    edo__watch_note_turn(s->worker, edo_ms(3), 0);
+    model_assert(edo_load_relaxed(&sleeper->park) == EDO__NOTIFIED_PARK);
+    destroy();
+}
+
 MODEL(monitor_stands_in, "while long polls are frequent and no worker watches, the monitor does")
 {
     set_up_watched();
@@ -373,6 +387,19 @@ MODEL(help_only_where_needed,
     edo_store_relaxed(&s->runtime->has_watcher, 1);
     ensure_help(s->monitor);
     model_assert(edo__worker_total(s->runtime) == 1);
+    unmark(s->worker, EDO__STUCK_LONG);
+    destroy();
+}
+
+MODEL(help_not_by_stuck, "the turn that a stuck worker made before is no help")
+{
+    set_up_played();
+    mark(s->worker, EDO__STUCK_LONG);
+    s->monitor->seen[0].turned = true;
+    fake_no_threads = true;
+    ensure_help(s->monitor);
+    fake_no_threads = false;
+    model_assert(edo__worker_total(s->runtime) == 2);
     unmark(s->worker, EDO__STUCK_LONG);
     destroy();
 }
@@ -637,6 +664,7 @@ static edo_poll lingerer_poll(edo_future *future, edo_cx *cx)
     for (int i = 0; i < 4; i++)
         model_yield(MODEL_HERE);
     model_assert(edo_now() == self->now);
+    edo_plain_write(&s->ends); // not while the root polls
     future->result = 0;
     return EDO_READY;
 }
@@ -654,12 +682,14 @@ edo_async(helped)
         int rc = edo_spawn(NULL, lingerer, .now = edo_now());
         model_assert(rc == 0);
         edo_block_in_place(wait_in_place, NULL);
+        edo_plain_write(&s->ends);
         edo_await(rc, edo_sleep(edo_s(1)));
         edo_return(3);
     }
 }
 
-MODEL_SAMPLED(test_clock_waits_for_spare, "a test clock stands still while a spare one polls",
+MODEL_SAMPLED(test_clock_waits_for_spare,
+              "a test clock stands still while a spare one polls, and so does who was in place",
               SAMPLES)
 {
     set_up(&(edo_config){ .workers = 1, .max_spare = 1, .test_clock = true }, true);

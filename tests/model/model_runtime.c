@@ -6,6 +6,7 @@
 
 #include "model/fake_sys.h"
 #include "runtime/push.h"
+#include "runtime/time/clock.h"
 #include "task/state.h"
 
 static struct {
@@ -377,6 +378,50 @@ MODEL(timer_fires, "a task is polled when its limit has passed, although nobody 
     edo_turn(s->runtime, 0);
     turn_to_end();
     edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+MODEL(timer_of_foreign_loop,
+      "a foreign loop sleeps until the next timer; a clock that stands still has none for it")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .test_clock = true });
+    edo__self.runtime = s->runtime;
+    edo_clock_auto_advance(false);
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, limited, .unused = 0) == 0);
+    model_assert(edo_runtime_fd(s->runtime) >= 0);
+    edo_turn(s->runtime, 0);
+    model_assert(fake_timer == EDO_NEVER);
+    model_assert(edo_clock_resume() == 0);
+    edo_turn(s->runtime, 0);
+    model_assert(fake_timer > 0 && fake_timer <= LIMIT); // a wheel may answer earlier
+    edo__self = (struct edo__thread){ 0 };
+    fake_now = LIMIT;
+    turn_to_end();
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+MODEL(follows_clock, "a runtime that follows the thread's clock shows its time, paused or running")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .test_clock = true });
+    s->other = fake_runtime_create();
+    edo__self.runtime = s->runtime;
+    model_assert(edo_clock_advance(LIMIT) == 0);
+    edo_turn(s->runtime, 0);
+    edo__clock_follow(s->other);
+    model_assert(edo_now() >= LIMIT && edo__runtime_now(s->other) == edo_now());
+    fake_now = 10;
+    model_assert(edo_clock_resume() == 0);
+    fake_now = 15;
+    edo__clock_follow(s->other);
+    model_assert(edo__runtime_now(s->other) == edo_now());
+    edo__self = (struct edo__thread){ 0 };
+    model_assert(edo_runtime_destroy(s->other) == 0);
     model_assert(edo_runtime_destroy(s->runtime) == 0);
 }
 
