@@ -208,6 +208,38 @@ MODEL_SAMPLED(baton_clock, "the clock never moves past a deadline that has been 
     tear_down();
 }
 
+/* Both deadlines have passed in one step of the clock. */
+static void fire_both(int64_t first, int64_t second)
+{
+    set_up(1);
+    edo__worker *worker = be(0);
+    s->tasks[1].runtime = s->runtime;
+    s->tasks[1].id = 1;
+    edo__timer_set(worker, &s->tasks[0], first);
+    edo__timer_set(worker, &s->tasks[1], second);
+    edo_store_relaxed(&s->runtime->clock.frozen, LATER);
+    edo__fire_timers(worker, worker);
+    model_assert(edo__worker_pop(worker) == &s->tasks[second < first]);
+    model_assert(edo__worker_pop(worker) == &s->tasks[second >= first]);
+    tear_down();
+}
+
+MODEL(baton_fires_in_order,
+      "timers that fire together fire by their deadlines, then by their tasks")
+{
+    fire_both(SOON, SOON + 1);
+}
+
+MODEL(baton_fires_later_first_armed, "also when the later one was armed first")
+{
+    fire_both(SOON + 1, SOON);
+}
+
+MODEL(baton_fires_by_id, "also with equal deadlines")
+{
+    fire_both(SOON, SOON);
+}
+
 THREAD(second_is_away)
 {
     edo__worker *worker = be(1);

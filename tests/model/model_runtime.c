@@ -6,6 +6,7 @@
 
 #include "model/fake_sys.h"
 #include "runtime/push.h"
+#include "runtime/schedule/wait.h"
 #include "runtime/time/clock.h"
 #include "task/state.h"
 
@@ -411,16 +412,25 @@ MODEL(follows_clock, "a runtime that follows the thread's clock shows its time, 
     s->runtime = fake_runtime_with(&(edo_config){ .test_clock = true });
     s->other = fake_runtime_create();
     edo__self.runtime = s->runtime;
-    model_assert(edo_clock_advance(LIMIT) == 0);
+    model_assert(edo_clock_advance(LIMIT / 2) == 0);
     edo_turn(s->runtime, 0);
+    edo_spawn_options there = { .runtime = s->other };
+    model_assert(edo_spawn_with(&s->task, &there, limited, .unused = 0) == 0);
+    edo_turn(s->other, 0);
     edo__clock_follow(s->other);
-    model_assert(edo_now() >= LIMIT && edo__runtime_now(s->other) == edo_now());
+    model_assert(edo_now() == LIMIT / 2 && edo__runtime_now(s->other) == edo_now());
+    model_assert(edo__worker_has_work(s->other->workers[0])); // its timers are armed anew
+    edo_turn(s->other, 0);
+    edo__clock_follow(s->other);
+    model_assert(!edo__worker_has_work(s->other->workers[0]));
     fake_now = 10;
     model_assert(edo_clock_resume() == 0);
     fake_now = 15;
     edo__clock_follow(s->other);
     model_assert(edo__runtime_now(s->other) == edo_now());
     edo__self = (struct edo__thread){ 0 };
+    fake_now = LIMIT;
+    edo_detach(s->task);
     model_assert(edo_runtime_destroy(s->other) == 0);
     model_assert(edo_runtime_destroy(s->runtime) == 0);
 }
