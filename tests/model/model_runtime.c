@@ -405,6 +405,59 @@ MODEL(timer_of_foreign_loop,
     model_assert(edo_runtime_destroy(s->runtime) == 0);
 }
 
+/* Ends when it is told, or when its limit has passed by the runtime's clock. */
+static edo_poll clocked_poll(edo_future *future, edo_cx *cx)
+{
+    future->result = edo_now();
+    if (edo_load_relaxed(&s->flag) || edo_now() >= LIMIT) return EDO_READY;
+    edo_cx_deadline(cx, LIMIT);
+    return EDO_PENDING;
+}
+
+struct clocked {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+POLLED(clocked);
+
+static void set_up_clock(void)
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .test_clock = true });
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, clocked, .unused = 0) == 0);
+    edo_turn(s->runtime, 0); // the task waits
+}
+
+MODEL(clock_skips,
+      "a paused clock goes to the next deadline when nothing else is to do, and at once")
+{
+    set_up_clock();
+    fake_events = 1;
+    edo_turn(s->runtime, EDO_NEVER);
+    model_assert(edo__runtime_now(s->runtime) == 0); // the event's task may be ready next
+    model_assert(turn_to_end() == LIMIT);
+    model_assert(fake_now == 0);
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+MODEL(clock_stands, "one that does not advance by itself waits for a wake, past any deadline")
+{
+    set_up_clock();
+    edo__self.runtime = s->runtime;
+    edo_clock_auto_advance(false);
+    edo__self = (struct edo__thread){ 0 };
+    s->waker = edo_task_waker(s->task);
+    int other = model_start(tell, NULL);
+    model_assert(turn_to_end() == 0);
+    model_assert(fake_now == 0);
+    edo_detach(s->task);
+    tear_down(other);
+}
+
 MODEL(follows_clock, "a runtime that follows the thread's clock shows its time, paused or running")
 {
     s = model_alloc_static(sizeof *s);
