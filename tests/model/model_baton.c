@@ -90,37 +90,48 @@ MODEL(baton_one_at_a_time, "one worker at a time has a turn, and each has its tu
     tear_down();
 }
 
-THREAD(second_finds_no_searcher)
+static void find_no_searcher(unsigned index)
 {
-    edo__worker *worker = be(1);
+    edo__worker *worker = be(index);
     model_assert(edo__baton_take(worker));
     model_assert(edo_load_relaxed(&s->runtime->idle.searching) == 0);
     edo__baton_pass(worker, EDO__WORK_TASKS);
     edo__baton_leave(worker);
 }
 
-/* A worker that still counted would keep the next one from searching, or not, by their speed. */
-static void turn_before_second(bool searches)
+THREAD(first_finds_no_searcher)
+{
+    find_no_searcher(0);
+}
+
+THREAD(second_finds_no_searcher)
+{
+    find_no_searcher(1);
+}
+
+/* A worker that still counted would keep the other one from searching, or not, by their speed. The
+ * seed gives the first worker the first turn. */
+static void turn_beside(void (*other)(void *), unsigned index, bool searches)
 {
     set_up(2);
-    edo__worker *worker = be(0);
+    edo__worker *worker = be(index);
     if (searches) model_assert(edo__idle_begin_search(worker));
-    int second = model_start(second_finds_no_searcher, NULL);
+    int thread = model_start(other, NULL);
     edo__worker_turn(worker);
     edo__baton_leave(worker);
-    model_join(second);
+    model_join(thread);
     tear_down();
 }
 
 MODEL(baton_search_ends, "a search that found nothing ends before the next worker's turn")
 {
-    turn_before_second(false);
+    turn_beside(second_finds_no_searcher, 0, false);
 }
 
 MODEL(baton_wake_begins_no_search,
       "nor does one count as searching that a wake brought to the gate")
 {
-    turn_before_second(true);
+    turn_beside(first_finds_no_searcher, 1, true);
 }
 
 /* ---- a worker that is stuck ---- */
