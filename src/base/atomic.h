@@ -21,6 +21,7 @@
 #define edo_swap_release(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_RELEASE)
 #define edo_swap_acq_rel(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
 #define edo_add_relaxed(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define edo_add_acquire(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_ACQUIRE)
 #define edo_add_release(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELEASE)
 #define edo_add_acq_rel(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
 #define edo_sub_relaxed(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)

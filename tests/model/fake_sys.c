@@ -126,10 +126,12 @@ int edo__sys_timer_open(void)
     return 101;
 }
 
+int64_t fake_timer;
+
 void edo__sys_timer_set(int fd, int64_t when)
 {
     (void)fd;
-    (void)when;
+    fake_timer = when;
 }
 
 WEAK void edo__sys_put_back_status(int fd)

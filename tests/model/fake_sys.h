@@ -31,6 +31,9 @@ void fake_wait_readable(edo_runtime *runtime);
 /* Has the start of threads fail. A model that sets it also clears it. */
 extern bool fake_no_threads;
 
+/* Moment to which the timer of a foreign loop was set last. */
+extern int64_t fake_timer;
+
 /* The driver that the fake finds under every name. */
 extern const struct edo_driver_ops *fake_driver_ops;
 

@@ -90,6 +90,50 @@ MODEL(baton_one_at_a_time, "one worker at a time has a turn, and each has its tu
     tear_down();
 }
 
+static void find_no_searcher(unsigned index)
+{
+    edo__worker *worker = be(index);
+    model_assert(edo__baton_take(worker));
+    model_assert(edo_load_relaxed(&s->runtime->idle.searching) == 0);
+    edo__baton_pass(worker, EDO__WORK_TASKS);
+    edo__baton_leave(worker);
+}
+
+THREAD(first_finds_no_searcher)
+{
+    find_no_searcher(0);
+}
+
+THREAD(second_finds_no_searcher)
+{
+    find_no_searcher(1);
+}
+
+/* A worker that still counted would keep the other one from searching, or not, by their speed. The
+ * seed gives the first worker the first turn. */
+static void turn_beside(void (*other)(void *), unsigned index, bool searches)
+{
+    set_up(2);
+    edo__worker *worker = be(index);
+    if (searches) model_assert(edo__idle_begin_search(worker));
+    int thread = model_start(other, NULL);
+    edo__worker_turn(worker);
+    edo__baton_leave(worker);
+    model_join(thread);
+    tear_down();
+}
+
+MODEL(baton_search_ends, "a search that found nothing ends before the next worker's turn")
+{
+    turn_beside(second_finds_no_searcher, 0, false);
+}
+
+MODEL(baton_wake_begins_no_search,
+      "nor does one count as searching that a wake brought to the gate")
+{
+    turn_beside(first_finds_no_searcher, 1, true);
+}
+
 /* ---- a worker that is stuck ---- */
 
 /* The poll that is stuck touches nothing here; the next one of the same turn may. */
@@ -173,6 +217,38 @@ MODEL_SAMPLED(baton_clock, "the clock never moves past a deadline that has been 
     model_join(second);
     model_assert(edo__runtime_now(s->runtime) == LATER);
     tear_down();
+}
+
+/* Both deadlines have passed in one step of the clock. */
+static void fire_both(int64_t first, int64_t second)
+{
+    set_up(1);
+    edo__worker *worker = be(0);
+    s->tasks[1].runtime = s->runtime;
+    s->tasks[1].id = 1;
+    edo__timer_set(worker, &s->tasks[0], first);
+    edo__timer_set(worker, &s->tasks[1], second);
+    edo_store_relaxed(&s->runtime->clock.frozen, LATER);
+    edo__fire_timers(worker, worker);
+    model_assert(edo__worker_pop(worker) == &s->tasks[second < first]);
+    model_assert(edo__worker_pop(worker) == &s->tasks[second >= first]);
+    tear_down();
+}
+
+MODEL(baton_fires_in_order,
+      "timers that fire together fire by their deadlines, then by their tasks")
+{
+    fire_both(SOON, SOON + 1);
+}
+
+MODEL(baton_fires_later_first_armed, "also when the later one was armed first")
+{
+    fire_both(SOON + 1, SOON);
+}
+
+MODEL(baton_fires_by_id, "also with equal deadlines")
+{
+    fire_both(SOON, SOON);
 }
 
 THREAD(second_is_away)
@@ -275,6 +351,74 @@ MODEL_SAMPLED(baton_two_sleep_pinned, "the same for one that is pinned to one of
 {
     spawn_against_sleep(2, 2);
 }
+
+/* ---- one turn, and the sleep ---- */
+
+struct counted {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+static edo_poll counted_poll(edo_future *future, edo_cx *cx)
+{
+    (void)cx;
+    poll_one();
+    future->result = 0;
+    return EDO_READY;
+}
+
+POLLED(counted);
+
+THREAD(spawns_pinned)
+{
+    edo_spawn_options here = { .runtime = s->runtime, .pinned = 1 };
+    model_assert(edo_spawn_with(NULL, &here, counted, .unused = 0) == 0);
+}
+
+MODEL(baton_turn_sees_wake, "a turn that clears a notification finds what was pushed before it")
+{
+    set_up(1);
+    int other = model_start(spawns_pinned, NULL);
+    edo__worker *worker = be(0);
+    edo__worker_turn(worker);
+    bool was_polled = s->polls;
+    model_join(other);
+    model_assert(was_polled || edo_load_relaxed(&worker->park) == EDO__NOTIFIED_PARK);
+    edo__worker_turn(worker);
+    model_assert(s->polls == 1);
+    edo__baton_leave(worker);
+    tear_down();
+}
+
+static void wait_until(int64_t when)
+{
+    model_event never = { 0 };
+    if (!model_wait_until(&never, when) && fake_now < when) fake_now = when;
+}
+
+/* Time passes only when the worker waits, too. */
+THREAD(ends_later)
+{
+    wait_until(LATER);
+    model_assert(edo_load_figure(&s->workers[0]->counters.parks) == 1); // its first sleep
+    edo_store_relaxed(&s->runtime->is_stopping, true);
+    edo__worker_notify(s->workers[0]);
+}
+
+MODEL(baton_sleep_ignores_timers,
+      "with a clock that stands still a worker sleeps until it is woken")
+{
+    set_up(1);
+    edo_store_relaxed(&s->runtime->clock.auto_advance, false);
+    arm(s->workers[0], SOON);
+    int other = model_start(ends_later, NULL);
+    turn_until_the_end(0);
+    model_join(other);
+    edo_store_relaxed(&s->runtime->is_stopping, false);
+    tear_down();
+}
+
+/* ---- the end of the pause ---- */
 
 THREAD(resumes)
 {

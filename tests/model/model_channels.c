@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/fake_sys.h"
+#include "runtime/schedule/wait.h"
 
 #include <edo/sync.h>
 
@@ -520,6 +521,28 @@ MODEL(channel_close_against_waiting_send, "a waiting sender is answered by the r
     model_join(closer);
     model_assert(s->ended == 1 && s->dropped == 1);
     close_all();
+}
+
+/* In place of a drop function that takes long. */
+static void expect_woken(void *value, void *context)
+{
+    add_dropped(value, context);
+    model_assert(edo__worker_has_work(s->runtime->workers[0]));
+}
+
+MODEL(channel_close_wakes_before_drop,
+      "the same before the values are dropped, which may take long")
+{
+    set_up();
+    edo_channel_options options = { .capacity = 1, .drop = expect_woken };
+    model_assert(edo_mpsc_create_with(&s->in, &s->out, &options) == 0);
+    put(1);
+    spawn(&s->first_task, sends, .value = 2);
+    settle();
+    edo_receiver_close(&s->out);
+    run_out();
+    model_assert(s->ended == 1 && s->dropped == 1);
+    edo_sender_close(&s->in);
 }
 
 MODEL(channel_shutdown_against_served_send,

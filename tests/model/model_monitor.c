@@ -16,6 +16,7 @@
 #include "runtime/schedule/threads.c"
 #include "runtime/schedule/threads.h"
 #include "runtime/schedule/turn.h"
+#include "runtime/schedule/wait.h"
 #include "runtime/schedule/watch.h"
 #include "runtime/schedule/worker.h"
 #undef edo__threads_start
@@ -99,6 +100,21 @@ MODEL(monitor_wakes_with_turn,
     edo_store_relaxed(&s->worker->park, EDO__PARKED);
     int monitor = model_start(fall_asleep, NULL);
     edo__worker_begin(s->worker);
+    model_join(monitor);
+    destroy();
+}
+
+THREAD(notify_worker)
+{
+    edo__worker_notify(s->worker);
+}
+
+MODEL(monitor_wakes_after_sleep, "the same when a worker comes back from its sleep")
+{
+    set_up_played();
+    int monitor = model_start(fall_asleep, NULL), waker = model_start(notify_worker, NULL);
+    edo__worker_park(s->worker);
+    model_join(waker);
     model_join(monitor);
     destroy();
 }
@@ -287,6 +303,18 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
     destroy();
 }
 
+MODEL(turn_takes_mark_off, "a worker that was found stuck is healthy from its next turn on")
+{
+    set_up_watched();
+    edo__watch_inspect(s->runtime->workers[1], edo_ms(1));
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
+    edo__worker_notify(s->worker); // for a turn without a sleep
+    edo__worker_turn(s->worker);
+    model_assert(!edo_load_relaxed(&s->worker->stuck));
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    destroy();
+}
+
 MODEL(mark_of_sleeper, "a worker that fell asleep as it was marked does not stay marked")
 {
     set_up_watched();
@@ -311,6 +339,20 @@ MODEL(watches_after_long_turns, "one at a time watches, and only after long turn
     model_assert(edo__watch_begin(second, 0));
     edo__watch_end(second);
     model_assert(!edo__watch_begin(second, edo_s(1))); // the long turn is too long ago
+    destroy();
+}
+
+MODEL(long_turn_wakes_watcher, "after a long turn a sleeper is woken to watch, unless one watches")
+{
+    set_up_watched();
+    edo__worker *sleeper = s->runtime->workers[1];
+    model_assert(edo__idle_enter(sleeper));
+    edo_store_relaxed(&s->runtime->has_watcher, 1);
+    edo__watch_note_turn(s->worker, edo_ms(3), 0);
+    model_assert(edo_load_relaxed(&sleeper->park) == EDO__AWAKE);
+    edo__watch_end(s->worker);
+    edo__watch_note_turn(s->worker, edo_ms(3), 0);
+    model_assert(edo_load_relaxed(&sleeper->park) == EDO__NOTIFIED_PARK);
     destroy();
 }
 
@@ -345,6 +387,19 @@ MODEL(help_only_where_needed,
     edo_store_relaxed(&s->runtime->has_watcher, 1);
     ensure_help(s->monitor);
     model_assert(edo__worker_total(s->runtime) == 1);
+    unmark(s->worker, EDO__STUCK_LONG);
+    destroy();
+}
+
+MODEL(help_not_by_stuck, "the turn that a stuck worker made before is no help")
+{
+    set_up_played();
+    mark(s->worker, EDO__STUCK_LONG);
+    s->monitor->seen[0].turned = true;
+    fake_no_threads = true;
+    ensure_help(s->monitor);
+    fake_no_threads = false;
+    model_assert(edo__worker_total(s->runtime) == 2);
     unmark(s->worker, EDO__STUCK_LONG);
     destroy();
 }
@@ -609,6 +664,7 @@ static edo_poll lingerer_poll(edo_future *future, edo_cx *cx)
     for (int i = 0; i < 4; i++)
         model_yield(MODEL_HERE);
     model_assert(edo_now() == self->now);
+    edo_plain_write(&s->ends); // not while the root polls
     future->result = 0;
     return EDO_READY;
 }
@@ -626,12 +682,14 @@ edo_async(helped)
         int rc = edo_spawn(NULL, lingerer, .now = edo_now());
         model_assert(rc == 0);
         edo_block_in_place(wait_in_place, NULL);
+        edo_plain_write(&s->ends);
         edo_await(rc, edo_sleep(edo_s(1)));
         edo_return(3);
     }
 }
 
-MODEL_SAMPLED(test_clock_waits_for_spare, "a test clock stands still while a spare one polls",
+MODEL_SAMPLED(test_clock_waits_for_spare,
+              "a test clock stands still while a spare one polls, and so does who was in place",
               SAMPLES)
 {
     set_up(&(edo_config){ .workers = 1, .max_spare = 1, .test_clock = true }, true);

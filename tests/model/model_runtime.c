@@ -6,6 +6,8 @@
 
 #include "model/fake_sys.h"
 #include "runtime/push.h"
+#include "runtime/schedule/wait.h"
+#include "runtime/time/clock.h"
 #include "task/state.h"
 
 static struct {
@@ -380,6 +382,112 @@ MODEL(timer_fires, "a task is polled when its limit has passed, although nobody 
     model_assert(edo_runtime_destroy(s->runtime) == 0);
 }
 
+MODEL(timer_of_foreign_loop,
+      "a foreign loop sleeps until the next timer; a clock that stands still has none for it")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .test_clock = true });
+    edo__self.runtime = s->runtime;
+    edo_clock_auto_advance(false);
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, limited, .unused = 0) == 0);
+    model_assert(edo_runtime_fd(s->runtime) >= 0);
+    edo_turn(s->runtime, 0);
+    model_assert(fake_timer == EDO_NEVER);
+    model_assert(edo_clock_resume() == 0);
+    edo_turn(s->runtime, 0);
+    model_assert(fake_timer > 0 && fake_timer <= LIMIT); // a wheel may answer earlier
+    edo__self = (struct edo__thread){ 0 };
+    fake_now = LIMIT;
+    turn_to_end();
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+/* Ends when it is told, or when its limit has passed by the runtime's clock. */
+static edo_poll clocked_poll(edo_future *future, edo_cx *cx)
+{
+    future->result = edo_now();
+    if (edo_load_relaxed(&s->flag) || edo_now() >= LIMIT) return EDO_READY;
+    edo_cx_deadline(cx, LIMIT);
+    return EDO_PENDING;
+}
+
+struct clocked {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+POLLED(clocked);
+
+static void set_up_clock(void)
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .test_clock = true });
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, clocked, .unused = 0) == 0);
+    edo_turn(s->runtime, 0); // the task waits
+}
+
+MODEL(clock_skips,
+      "a paused clock goes to the next deadline when nothing else is to do, and at once")
+{
+    set_up_clock();
+    fake_events = 1;
+    edo_turn(s->runtime, EDO_NEVER);
+    model_assert(edo__runtime_now(s->runtime) == 0); // the event's task may be ready next
+    model_assert(turn_to_end() == LIMIT);
+    model_assert(fake_now == 0);
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+MODEL(clock_stands, "one that does not advance by itself waits for a wake, past any deadline")
+{
+    set_up_clock();
+    edo__self.runtime = s->runtime;
+    edo_clock_auto_advance(false);
+    edo__self = (struct edo__thread){ 0 };
+    s->waker = edo_task_waker(s->task);
+    int other = model_start(tell, NULL);
+    model_assert(turn_to_end() == 0);
+    model_assert(fake_now == 0);
+    edo_detach(s->task);
+    tear_down(other);
+}
+
+MODEL(follows_clock, "a runtime that follows the thread's clock shows its time, paused or running")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .test_clock = true });
+    s->other = fake_runtime_create();
+    edo__self.runtime = s->runtime;
+    model_assert(edo_clock_advance(LIMIT / 2) == 0);
+    edo_turn(s->runtime, 0);
+    edo_spawn_options there = { .runtime = s->other };
+    model_assert(edo_spawn_with(&s->task, &there, limited, .unused = 0) == 0);
+    edo_turn(s->other, 0);
+    edo__clock_follow(s->other);
+    model_assert(edo_now() == LIMIT / 2 && edo__runtime_now(s->other) == edo_now());
+    model_assert(edo__worker_has_work(s->other->workers[0])); // its timers are armed anew
+    edo_turn(s->other, 0);
+    edo__clock_follow(s->other);
+    model_assert(!edo__worker_has_work(s->other->workers[0]));
+    fake_now = 10;
+    model_assert(edo_clock_resume() == 0);
+    fake_now = 15;
+    edo__clock_follow(s->other);
+    model_assert(edo__runtime_now(s->other) == edo_now());
+    edo__self = (struct edo__thread){ 0 };
+    fake_now = LIMIT;
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->other) == 0);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
 MODEL(timer_against_wake, "a task whose limit has passed is polled, whether it is woken too or not")
 {
     s = model_alloc_static(sizeof *s);
@@ -435,4 +543,31 @@ MODEL(destroy_waiting,
     edo_detach(s->task);
     model_assert(edo_runtime_destroy(s->runtime) == 0);
     model_assert(s->polls == 2);
+}
+
+/* ---- a failure that ends the runtime ---- */
+
+THREAD(fail_first)
+{
+    edo__runtime_fail(s->runtime, -EIO);
+}
+
+THREAD(fail_second)
+{
+    edo__runtime_fail(s->runtime, -EPIPE);
+}
+
+MODEL(fail_twice,
+      "of two failures one is recorded; all tasks are cancelled, and spawns are refused")
+{
+    set_up();
+    int first = model_start(fail_first, NULL), second = model_start(fail_second, NULL);
+    model_assert(turn_to_end() == -ECANCELED);
+    int64_t failure = edo_runtime_failure(s->runtime);
+    model_assert(failure == -EIO || failure == -EPIPE);
+    model_assert(spawn_told(s->runtime, NULL) == -ESHUTDOWN);
+    model_join(first);
+    model_assert(edo_runtime_failure(s->runtime) == failure);
+    edo_detach(s->task);
+    tear_down(second);
 }

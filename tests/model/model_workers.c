@@ -21,6 +21,7 @@
 #include "runtime/schedule/pack.h"
 #include "runtime/schedule/poll.h"
 #include "runtime/schedule/turn.h"
+#include "runtime/schedule/wait.h"
 #include "runtime/schedule/work.h"
 #include "runtime/schedule/worker.h"
 #include "runtime/schedule/workers.h"
@@ -45,6 +46,7 @@ static struct {
     edo_task *task; // a task that is polled
     unsigned polls, ends;
     int64_t later; // the limit, if set
+    edo__waiter waiter;
     int worker, rc;
 } * s;
 
@@ -149,6 +151,18 @@ static void push_from_task(unsigned index, edo_task *pushed)
     edo__self.cx = &s->workers[index]->cx; // as inside of a poll
     edo__worker_push(s->workers[index], pushed);
     edo__self.cx = NULL;
+}
+
+MODEL(no_sleep_beside_work, "who finds work elsewhere is none of those who sleep")
+{
+    set_up(2);
+    be(0);
+    edo__worker_push_back(s->workers[0], task(0));
+    fall_asleep(1);
+    model_assert(!s->sleeps[1] && !s->workers[1]->is_listed);
+    model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 0);
+    take_all(0);
+    tear_down();
 }
 
 MODEL(sleep_against_slot, "the same for what is pushed out of the next-task slot")
@@ -1004,6 +1018,26 @@ MODEL(help_against_sleep, "the unpark of a worker that sleeps again is not taken
     tear_down();
 }
 
+/* A helper that found the worker stuck before its sleep. */
+THREAD(turn_late)
+{
+    edo__worker *victim = s->workers[0];
+    if (!edo__lock_try(&victim->turn_lock)) return;
+    victim->driver->ops->turn(victim->driver, 0);
+    edo__lock_give(&victim->turn_lock);
+}
+
+MODEL(helper_against_park, "the same between the announcement of the sleep and the sleep itself")
+{
+    set_up(2);
+    int helper = model_start(turn_late, NULL), waker = model_start(notify_first, NULL);
+    be(0);
+    edo__worker_park(s->workers[0]); // ends; otherwise a deadlock
+    model_join(helper);
+    model_join(waker);
+    tear_down();
+}
+
 /* ---- timers ---- */
 
 enum { LIMIT = 1000000000 };
@@ -1276,4 +1310,56 @@ MODEL(give_up_wakes, "who waits for a task that is given up is told, although it
     poll_all(1); // the worker returns to the task after all
     model_assert(s->ends == 1);
     tear_down();
+}
+
+/* ---- a wait that is interrupted ---- */
+
+THREAD(interrupt)
+{
+    edo__waiter_interrupt(&s->waiter);
+}
+
+static int wait_interrupted(int64_t drain_limit, int64_t abort_limit)
+{
+    s->runtime->config.drain_limit = drain_limit;
+    s->runtime->config.abort_limit = abort_limit;
+    edo__self = (struct edo__thread){ 0 };
+    return edo__run_until(s->runtime, s->task, &s->waiter);
+}
+
+static void end_wait(void)
+{
+    poll_all(1);
+    model_assert(s->ends == 1 && edo_task_is_done(s->task));
+    edo_detach(s->task);
+    tear_down();
+}
+
+MODEL(interrupt_gives_up, "a wait that is interrupted ends after its two limits, in sleep")
+{
+    set_up(2);
+    be(0);
+    spawn_limited(&s->task, 2, 0); // nobody polls it
+    int other = model_start(interrupt, NULL);
+    model_assert(wait_interrupted(SOON, LATER) == -ETIMEDOUT);
+    model_assert(fake_now == SOON + LATER);
+    model_assert(edo_load_relaxed(&s->task->state) & EDO__ABORTED);
+    model_join(other);
+    end_wait();
+}
+
+MODEL(interrupt_against_end,
+      "the same beside the end of the task, which then does not use the waiter")
+{
+    set_up(2);
+    be(0);
+    spawn_limited(&s->task, 2, 0);
+    int worker = model_start(end_task_there, NULL);
+    edo__waiter_interrupt(&s->waiter);
+    int rc = wait_interrupted(0, 0);
+    edo_plain_write(&s->waiter); // its caller returns
+    model_assert(rc == 0 || rc == -ETIMEDOUT);
+    if (rc == 0) model_assert(edo__task_result(s->task) == 0);
+    model_join(worker);
+    end_wait();
 }

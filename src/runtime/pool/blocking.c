@@ -272,7 +272,7 @@ int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx)
 edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists)
 {
     bool gone;
-    edo_pool *pool = edo_load_acquire(&cx->runtime->blocking.files);
+    edo_pool *pool = edo_load_relaxed(&cx->runtime->blocking.files); // acquired by edo__files_run
     uint8_t fate = cx->fate;
     if (insists) cx->fate = EDO_LIVE;
     edo_poll poll = edo__pool_poll(pool, op, cx, &gone);

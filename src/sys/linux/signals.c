@@ -4,8 +4,8 @@
  * threads. A handler takes no lock:
  *
  *     handler                               unsubscriber
- *     handlers += 1     (acquire, release)  unlinks the subscriber  (release, under the lock)
- *     walks the list    (acquire)           handlers += 0           (acquire, release)
+ *     handlers += 1     (acquire)           unlinks the subscriber  (release, under the lock)
+ *     walks the list    (acquire)           handlers += 0           (release)
  *     handlers -= 1     (release)           waits for handlers == 0 (acquire)
  *
  * The two additions are read-modify-writes of one word, so one precedes the other. If the handler's
@@ -16,8 +16,10 @@
  * the later subscribers in the list. A later subscriber cannot be freed meanwhile either, because
  * its unsubscriber waits for the same count.
  *
- * A link is stored with release and read with acquire. So a handler reads only subscribers that are
- * fully written, even if an unlinking has changed the link to the subscriber.
+ * `first` is stored with release and read with acquire. So a handler reads only subscribers that are
+ * fully written, even if an unlinking has changed `first`. A read of `next` needs no acquire. New
+ * subscribers are linked only at the head of the list, so the subscribers behind the first one were
+ * fully written before it was linked.
  *
  * Each link is changed by one store, so the child of a fork has intact lists at any moment. The
  * child drops all lists nevertheless, because the subscribers belong to threads of the parent. */
@@ -131,7 +133,7 @@ static edo__signal_answer ask_group(slot *s, uint32_t group, const edo_signal_ev
 {
     edo__signal_answer answer = EDO__SIGNAL_PASSED;
     edo__signal_subscriber *one = edo_load_acquire(&s->first);
-    for (; one; one = edo_load_acquire(&one->next)) {
+    for (; one; one = edo_load_relaxed(&one->next)) {
         bool is_asked = !one->is_deaf &&
                         (one->flags & (EDO__SIGNAL_FIRST | EDO__SIGNAL_LAST)) == group;
         edo__signal_answer its = is_asked ? one->notify(one->context, event) : EDO__SIGNAL_PASSED;
@@ -185,7 +187,7 @@ static void act_as_default(int number)
 /* Notifies the subscribers. Meanwhile, slot.handlers counts this handler. */
 static edo__signal_answer ask_counted(slot *s, int number, const siginfo_t *info)
 {
-    edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
+    edo_add_acquire(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
     edo__signal_answer answer = ask(s, number, info);
     edo_sub_release(&s->handlers, 1); // partner: the wait in edo__signal_unsubscribe
     return answer;
@@ -317,7 +319,7 @@ void edo__signal_unsubscribe(edo__signal_subscriber *subscriber)
     slot *s = slot_of(subscriber);
     edo__lock_take(&lock);
     bool was_linked = unlink_from(s, subscriber);
-    edo_add_acq_rel(&s->handlers, 0); // partner: the addition in ask_counted
+    edo_add_release(&s->handlers, 0); // partner: the addition in ask_counted
     if (was_linked && !edo_load_relaxed(&s->first)) put_back(s, number_of(subscriber->signal));
     edo__lock_give(&lock);
     while (was_linked && edo_load_acquire(&s->handlers))
