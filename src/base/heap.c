@@ -130,11 +130,6 @@ static void drain_remote(edo__heap *heap, block *with)
     }
 }
 
-void edo__heap_collect(edo__heap *heap)
-{
-    if (edo__unlikely(edo_load_relaxed(&heap->remote) != NULL)) drain_remote(heap, NULL);
-}
-
 void *edo__heap_alloc(edo__heap *heap, size_t size)
 {
     size_t size_class = class_of(size);

@@ -42,9 +42,5 @@ void *edo__heap_alloc(edo__heap *heap, size_t size);
 /* Frees a block. Thread: any. mine: the heap that the calling thread owns, or NULL. */
 void edo__heap_free(edo__heap *mine, void *block);
 
-/* Takes back the blocks that other threads have freed. Slabs without blocks in use are released.
- * Thread: the owner. */
-void edo__heap_collect(edo__heap *heap);
-
 /* Ends the ownership of a heap. Blocks in use remain valid until they are freed. */
 void edo__heap_close(edo__heap *heap);

@@ -140,20 +140,6 @@ heap_test(remote_frees_come_back)
     edo__heap_close(heap);
 }
 
-heap_test(collecting_releases_slabs)
-{
-    static void *blocks[3 * PER_SLAB];
-    edo__heap *heap = make_heap();
-    for (size_t i = 0; i < 3 * PER_SLAB; i++)
-        blocks[i] = edo__heap_alloc(heap, SIZE);
-    assert_int_equal(slabs(), 3);
-    struct share share = { .mine = NULL, blocks, 3 * PER_SLAB };
-    run_threads(1, free_share, &share);
-    edo__heap_collect(heap);
-    assert_int_equal(slabs(), 1); // the last slab of its class stays
-    edo__heap_close(heap);
-}
-
 /* ---- the owner leaves ---- */
 
 heap_test(orphans_stay_valid)

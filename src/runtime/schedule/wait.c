@@ -1,7 +1,6 @@
 /* Turns of the driver, and the sleep of a worker without ready tasks. */
 #include "runtime/schedule/wait.h"
 #include "base/duration.h"
-#include "base/heap.h"
 #include "runtime/hooks.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/monitor.h"
@@ -16,11 +15,8 @@
 #define GATHER_TIME edo_us(250)
 enum { DENSE = 32 };
 
-/* Also takes back the memory of tasks and streams that have ended on other workers. Otherwise many
- * connections that end there would leave that memory unused until this worker needs it. */
 int edo__turn_driver(edo__worker *worker, int64_t timeout)
 {
-    edo__heap_collect(worker->cx.heap);
     edo_store_figure(&worker->turned_at, worker->awake_since);
     edo_store_figure(&worker->turns, worker->turns + 1);
     edo_store_figure(&worker->is_hurried, false);
