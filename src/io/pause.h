@@ -10,13 +10,19 @@
  * With the longest pause there are still several tries per second. */
 enum { EDO__FIRST_PAUSE = 1, EDO__LAST_PAUSE = 64 };
 
+/* Returns: length of the pause after a pause of `last` ms; 0: there was none. */
+static inline uint32_t edo__next_pause(uint32_t last)
+{
+    uint32_t next = last == 0 ? EDO__FIRST_PAUSE : last * 2;
+    return next > EDO__LAST_PAUSE ? EDO__LAST_PAUSE : next;
+}
+
 /* Begins a pause. last: length of the last pause in ms; 0: there was none. *ret_until: end of the
  * pause, in ns of the runtime's clock. Returns: the length of this pause. Called inside a poll,
  * which then returns EDO_PENDING. */
 static inline uint32_t edo__pause(edo_cx *cx, uint32_t last, int64_t *ret_until)
 {
-    uint32_t next = last == 0 ? EDO__FIRST_PAUSE : last * 2;
-    if (next > EDO__LAST_PAUSE) next = EDO__LAST_PAUSE;
+    uint32_t next = edo__next_pause(last);
     *ret_until = edo__deadline_after(edo_ms((int64_t)next));
     edo_cx_deadline(cx, *ret_until);
     return next;

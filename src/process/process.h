@@ -31,6 +31,7 @@ struct edo_process {
 
     edo__node reaped; // link in the reaper's list; guarded by the reaper's lock
     int64_t kill_at;  // time of SIGKILL, ns of edo__sys_now(), or EDO_NEVER; guarded like `reaped`
+    bool is_held;     // see check_children() in reaper.c; guarded like `reaped`
 };
 
 /* Stores the mask of the calling thread in the command, if the child gets it. Called by the thread

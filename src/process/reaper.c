@@ -9,13 +9,17 @@
  *
  * A child without a descriptor is checked at each SIGCHLD and every 100 ms, because the program may
  * replace the handler of SIGCHLD. The reaper waits for each child by its pid, never for any
- * child. */
+ * child.
+ *
+ * A child that has ended while a tracer holds it has a readable descriptor, but no status yet. Its
+ * descriptor is then no longer polled, and the child is checked after pauses. */
 #include "process/reaper.h"
 
 #include <string.h>
 
 #include "base/base.h"
 #include "base/duration.h"
+#include "io/pause.h"
 #include "sys/signals.h"
 #include "sys/sys.h"
 
@@ -85,6 +89,7 @@ static edo_process *of(edo__node *node)
 typedef struct polled {
     edo__polled *all;
     size_t capacity, count; // number of entries, including the bell
+    uint32_t pause;         // ms; limit of the next wait if a tracer holds a child, else 0
 } polled;
 
 /* Makes room for `needed` entries. If out of memory, the array keeps its size. */
@@ -95,7 +100,7 @@ static void reserve(polled *p, size_t needed)
     edo__polled *all = edo__alloc(capacity * sizeof *all);
     if (!all) return;
     edo__free(p->all, p->capacity * sizeof *all);
-    *p = (polled){ .all = all, .capacity = capacity };
+    *p = (polled){ .all = all, .capacity = capacity, .pause = p->pause };
 }
 
 /* Fills the array with the bell and as many children as fit. Called under the lock. Returns: time
@@ -108,7 +113,8 @@ static int64_t fill(polled *p)
     for (edo__node *node = reaper.children.next; node != &reaper.children; node = node->next) {
         edo_process *process = of(node);
         if (p->count < p->capacity)
-            p->all[p->count++] = (edo__polled){ process->fd, EDO_READABLE, 0 };
+            p->all[p->count++] = (edo__polled){ process->is_held ? -1 : process->fd, EDO_READABLE,
+                                                0 };
         if (process->kill_at < next) next = process->kill_at;
     }
     return next;
@@ -127,6 +133,7 @@ static int64_t period(const polled *p, int64_t next)
     int64_t left = next == EDO_NEVER ? EDO_NEVER : next - edo__sys_now();
     int64_t most = reaper.blind ? BLIND_PERIOD : EDO_NEVER;
     if (is_poor(p)) most = POOR_PERIOD;
+    if (p->pause && most > edo_ms((int64_t)p->pause)) most = edo_ms((int64_t)p->pause);
     if (left < 0) left = 0;
     return left < most ? left : most;
 }
@@ -146,26 +153,34 @@ static void remove_child(edo_process *process, edo__node *ended)
     if (process->fd < 0) reaper.blind--;
 }
 
-static void check_child(edo_process *process, bool is_ready, edo__node *ended)
+/* Returns: whether the child stays in the list. Called under the lock. */
+static bool check_child(edo_process *process, bool is_ready, edo__node *ended)
 {
     if ((is_ready || process->fd < 0) && edo__process_collect(process) != 0) {
         remove_child(process, ended);
-        return;
+        return false;
     }
-    if (edo__sys_now() < process->kill_at) return;
+    if (edo__sys_now() < process->kill_at) return true;
     process->kill_at = EDO_NEVER;
     edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
+    return true;
 }
 
 /* Checks the first `entries` children, which were in the list before the wait. Children for which
- * the array had no room count as ready. Called under the lock. */
-static void check_children(const polled *p, size_t entries, edo__node *ended)
+ * the array had no room count as ready. A child whose descriptor is readable is held until its
+ * status is taken, which is at once unless a tracer holds it. Called under the lock. */
+static void check_children(polled *p, size_t entries, edo__node *ended)
 {
     edo__node *node = reaper.children.next, *next;
+    bool holds = false;
     for (size_t i = 1; i <= entries; i++, node = next) {
         next = node->next;
-        check_child(of(node), i >= p->count || p->all[i].ready, ended);
+        edo_process *process = of(node);
+        if (i < p->count && p->all[i].ready) process->is_held = true;
+        if (check_child(process, i >= p->count || process->is_held, ended))
+            holds |= process->is_held;
     }
+    p->pause = holds ? edo__next_pause(p->pause) : 0;
 }
 
 static void release_all(edo__node *ended)
@@ -219,7 +234,7 @@ static void wait_for_children(polled *p)
 
 static void *run(void *argument)
 {
-    polled p = { NULL, 0, 0 };
+    polled p = { 0 };
     edo__sys_thread_name("edo-reaper");
     edo__sys_block_signals();
     for (;;) {

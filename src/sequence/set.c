@@ -137,8 +137,8 @@ static void note_waiting(edo__set *set, edo__input *input, const edo_cx *cx)
     if (cx->requeue) append(set, input);
 }
 
-/* Pulls an input with the input's own waker, and stores the deadline that the input requests. A pull
- * in vain uses budget, because an input may be woken again and again without an item. Returns: true if the input is to be pulled again in the next poll, because it has used up the
+/* Pulls an input with the input's own waker, and stores the deadline that the input requests.
+ * Returns: true if the input is to be pulled again in the next poll, because it has used up the
  * budget or yields. */
 static bool pull(edo__set *set, edo__input *input, edo_cx *cx)
 {
@@ -155,7 +155,6 @@ static bool pull(edo__set *set, edo__input *input, edo_cx *cx)
     else
         input->state = EDO__INPUT_HELD;
     set->hold.base.result += is_waiting - was_waiting;
-    if (edo__unlikely(is_waiting && was_waiting)) edo__use_budget(cx);
     cx->waker = waker;
     cx->next_deadline = deadline;
     cx->requeue |= requeue;
@@ -231,8 +230,10 @@ edo__input *edo__set_take(edo__set *set, edo_cx *cx, int64_t *ret_result)
         queue_woken(set);
         queue_due(set, cx);
         edo__input *input = pop(set);
+        bool waited = input && input->state == EDO__INPUT_WAITING;
         bool yields = input && input->state != EDO__INPUT_HELD && pull(set, input, cx);
         if (input && input->state == EDO__INPUT_HELD) return input;
+        if (edo__unlikely(waited)) edo__use_budget(cx); // an input may be woken again and again
         *ret_result = set->all || set->is_open ? EDO_NEXT_WAITS : 0;
         if (*ret_result == 0) return NULL;
         if (yields || cx->budget <= 0) break;

@@ -208,6 +208,84 @@ test(left_to_another)
     leave_other("epoll");
 }
 
+/* ---- a receive that starts again in another runtime ---- */
+
+/* Starts two receives. The first one is woken, but its datagram is taken, and there is no SQE for
+ * the next poll. So it is to start again. */
+struct start_again {
+    edo_frame();
+    edo_args(edo_udp *socket; edo_op *ops; edo_task **tasks; const edo_address *to; int fd;
+             int never;);
+    sem_t begun;
+    char byte;
+    int i;
+};
+
+edo_async(start_again)
+{
+    edo_body {
+        int64_t n;
+        sem_init(&self->begun, 0, 0);
+        for (self->i = 0; self->i < 2; self->i++) {
+            n = edo_spawn(&self->tasks[self->i], start_op, .op = &self->ops[self->i],
+                          .begun = &self->begun);
+            assert_int_equal(n, 0);
+        }
+        settle();
+        send_plainly(self->fd, "a", 1, self->to);
+        wait_for_completion();
+        edo__uring_reap(this_driver()); // wakes the first receive
+        assert_int_equal(edo_udp_try_recv(self->socket, &self->byte, 1), 1);
+        break_full_ring(this_driver(), self->never);
+        n = edo_spawn(&self->tasks[2], start_op, .op = &self->ops[0], .begun = &self->begun);
+        assert_int_equal(n, 0);
+        edo_await(n, edo_yield());
+        mend_ring(this_driver());
+        assert_true(edo_task_is_done(self->tasks[2]));
+        assert_int_equal(edo_load_relaxed(&self->ops[0].word), EDO__OP_IDLE);
+        assert_int_equal(edo_load_relaxed(&self->ops[1].word), EDO__OP_PARKED);
+        sem_destroy(&self->begun);
+        edo_return(0);
+    }
+}
+
+/* The first receive fails in the other runtime, and wakes the second one. */
+static void start_again_elsewhere(const char *driver)
+{
+    edo_address to;
+    edo_task *tasks[3];
+    edo_op ops[2];
+    char bytes[2];
+    edo_runtime *home, *here = new_runtime(driver);
+    edo_config config = { .driver = "io_uring", .test_clock = true, .event_interval = INTERVAL };
+    assert_int_equal(edo_runtime_create(&config, &home), 0);
+    edo_udp *socket = loopback_socket(&to);
+    int fd = plain_socket(), never = eventfd(0, EFD_NONBLOCK);
+    for (int i = 0; i < 2; i++)
+        ops[i] = edo_udp_recv(socket, &bytes[i], 1);
+    assert_int_equal(edo_block_on(home, start_again, .socket = socket, .ops = ops, .tasks = tasks,
+                                  .to = &to, .fd = fd, .never = never),
+                     0);
+    assert_int_equal(edo_block_on(here, end_op, .op = &ops[0]), -EXDEV);
+    assert_int_equal(edo_load_acquire(&ops[1].word), EDO__OP_WOKEN);
+    send_plainly(fd, "b", 1, &to);
+    assert_int_equal(edo_block_on(home, end_op, .op = &ops[1]), 1);
+    assert_int_equal(bytes[1], 'b');
+    for (int i = 0; i < 3; i++)
+        edo_detach(tasks[i]);
+    close(fd);
+    close(never);
+    edo_udp_close(socket);
+    assert_int_equal(edo_runtime_destroy(here), 0);
+    assert_int_equal(edo_runtime_destroy(home), 0);
+}
+
+test(started_again_elsewhere)
+{
+    start_again_elsewhere("io_uring");
+    start_again_elsewhere("epoll");
+}
+
 int main(void)
 {
     setenv("EDO_DRIVER", "io_uring", 1);

@@ -1,7 +1,11 @@
 /* Children that are traced: such a child has ended, but has no status before its tracer allows. */
 #include "process/children.h"
 
+#include <poll.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 enum { TRACER_LIMIT = 5 }; // seconds; a wait that blocks its thread ends then, and the test fails
 
@@ -113,6 +117,64 @@ async_test(a_close_ends_a_wait_for_a_held_child, edo_command command; edo_proces
         if (self->pid >= 0) assert_int_equal(await_child(self->pid), 0);
         close_pipes(&self->tracer);
         await_no_children();
+        edo_return(0);
+    }
+}
+
+/* ---- the reaper ---- */
+
+enum { WAITS = 10, KERNEL_SIGNAL_SET = 8 }; // WAITS: several pauses of the reaper
+
+static sem_t waits;                  // one unit for each wait of the reaper
+static atomic_int readable_children; // in all waits
+
+__attribute__((constructor)) static void init_waits(void)
+{
+    if (sem_init(&waits, 0, 0) < 0) abort();
+}
+
+/* Replaces the call that only the reaper makes: counts the waits, and the children that end them.
+ * The first entry is the bell. */
+int ppoll(struct pollfd *polled, nfds_t count, const struct timespec *limit, const sigset_t *mask)
+{
+    int rc = (int)syscall(SYS_ppoll, polled, count, limit, mask, KERNEL_SIGNAL_SET);
+    for (nfds_t i = 1; i < count; i++)
+        if (polled[i].revents) atomic_fetch_add(&readable_children, 1);
+    sem_post(&waits);
+    return rc;
+}
+
+static void await_waits(int count)
+{
+    while (count--)
+        while (sem_wait(&waits) < 0)
+            assert_int_equal(errno, EINTR);
+}
+
+/* The reaper pauses between its tries to take the status of a child that a tracer holds, though the
+ * child's descriptor is readable all the time. Another child is taken meanwhile. */
+async_test(the_reaper_pauses_for_a_held_child, edo_command command, other_command;
+           edo_process *process, *other; struct tracer tracer; int pid, other_pid, readable;)
+{
+    edo_body {
+        self->pid = hold_child(&self->command, &self->tracer, &self->process);
+        self->other_command = SHELL("exec sleep 100");
+        self->other_command.on_close = EDO_PROCESS_KILL;
+        self->other = spawn_command(&self->other_command);
+        self->other_pid = edo_process_pid(self->other);
+        atomic_store(&readable_children, 0);
+        edo_process_close(self->process);
+        if (self->pid >= 0) await_waits(WAITS);
+        self->readable = atomic_load(&readable_children);
+        edo_process_close(self->other);
+        while (self->pid >= 0 && kill(self->other_pid, 0) == 0)
+            await_waits(1);
+        close(self->tracer.told[1]);
+        if (self->pid >= 0) assert_int_equal(await_child(self->pid), 0);
+        close_pipes(&self->tracer);
+        await_no_children();
+        if (self->pid < 0) skip();
+        assert_int_equal(self->readable, 1);
         edo_return(0);
     }
 }

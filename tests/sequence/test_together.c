@@ -90,6 +90,80 @@ async_test(a_merge_gives_way_while_its_inputs_are_woken, edo_merge_of(int, 2) me
     }
 }
 
+/* A stream whose operation is slow to end once it is cancelled, or uses budget to end at once. */
+typedef struct stubborn {
+    edo_stream stream;
+    const bool *may_end;
+    edo_wakeable *waker;
+    int cancelled_pulls;
+    bool ends_at_once, has_ended;
+} stubborn;
+
+static int64_t stubborn_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    stubborn *source = (stubborn *)(void *)stream;
+    (void)ret_item;
+    source->waker = edo_cx_waker(cx);
+    if (edo_cx_fate(cx) == EDO_LIVE) return EDO_NEXT_WAITS;
+    source->cancelled_pulls++;
+    bool ends = source->ends_at_once ? edo_cx_charge(cx) : *source->may_end;
+    if (!ends) return EDO_NEXT_WAITS;
+    source->has_ended = true;
+    return -ECANCELED;
+}
+
+enum { STUBBORN = 200, TURNS = 100, FEW_POLLS = 4 }; // STUBBORN: more than the budget of a poll
+
+struct pull_stubborn {
+    edo_frame();
+    edo_args(stubborn *in;);
+    edo_merge_of(int, STUBBORN) merge;
+    int item, i;
+};
+
+edo_async(pull_stubborn)
+{
+    edo_body {
+        int rc;
+        edo_merge_init(&self->merge);
+        for (self->i = 0; self->i < STUBBORN; self->i++)
+            edo_merge_add(&self->merge, (int_stream *)(void *)&self->in[self->i]);
+        edo_await(rc, edo_next(&self->merge, &self->item));
+        edo_return(rc);
+    }
+}
+
+/* A cancel reaches all inputs in one poll, and the task does not spin while inputs are slow to end. */
+current_thread_only("it counts the polls of a task")
+async_test(a_cancel_reaches_more_inputs_than_a_budget, stubborn in[STUBBORN]; edo_task *task; int i;
+           bool may_end;)
+{
+    static const edo_stream_ops ops = { .name = "stubborn", .next = stubborn_next };
+    edo_body {
+        int64_t rc;
+        self->may_end = false;
+        for (self->i = 0; self->i < STUBBORN; self->i++)
+            self->in[self->i] = (stubborn){ .stream = EDO_STREAM_INIT(&ops, sizeof(int)),
+                                            .may_end = &self->may_end,
+                                            .ends_at_once = self->i == 0 };
+        edo_check(edo_spawn(&self->task, pull_stubborn, .in = self->in));
+        while (!self->in[STUBBORN - 1].waker || !self->in[0].waker)
+            edo_await_void(edo_yield());
+        edo_task_cancel(self->task);
+        for (self->i = 0; self->i < TURNS; self->i++)
+            edo_await_void(edo_yield());
+        assert_in_range(self->in[1].cancelled_pulls, 1, FEW_POLLS);
+        assert_true(self->in[0].has_ended);
+        self->may_end = true;
+        for (self->i = 1; self->i < STUBBORN; self->i++)
+            edo_wake(self->in[self->i].waker);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ECANCELED);
+        assert_in_range(self->in[1].cancelled_pulls, 1, 2 * FEW_POLLS);
+        edo_return(0);
+    }
+}
+
 async_test(a_merge_waits_for_the_slow_and_ends_with_the_last, edo_merge_of(int64_t, 3) merge;
            edo_interval interval; edo_op_source_of(int64_t) ticks; edo_step_of(int64_t) two; edo_range none, range; int64_t item;
            int64_t count;)

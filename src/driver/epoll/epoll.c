@@ -128,6 +128,18 @@ static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
     return op && side->driver->ops == driver->ops ? op : NULL;
 }
 
+/* Returns: the first waiter of a side if it waits in the queue of a ring, and the ring has no poll
+ * for the queue; or NULL. The operation that was to submit that poll has started again and ended
+ * here. Called under the source's lock. */
+static edo_op *queued_waiter(const edo_driver *driver, edo__side *side)
+{
+    edo_op *op = edo__wait_first(edo__side_waiters(side));
+    if (!op || side->driver->ops == driver->ops) return NULL;
+    if (!edo__is_message(edo__request_of(op)) || side->is_polled) return NULL;
+    edo_store_relaxed(&op->base.result, -EAGAIN);
+    return op;
+}
+
 /* Called after the end of an operation. Wakes the next waiter if the side is still ready. */
 static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__source *source,
                                               const edo_op *op)
@@ -137,7 +149,8 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
     edo__lock_take(&source->lock);
     edo_op *next = first_waiter(driver, side);
     bool ready = edo_load_relaxed(&side->ready) & (EDO__READY_NOW | EDO__READY_FINAL);
-    if (next && ready) edo__op_wake(source, next, &wakes);
+    if (!next || !ready) next = queued_waiter(driver, side);
+    if (next) edo__op_wake(source, next, &wakes);
     edo__lock_give(&source->lock);
     edo__wakes_commit(&wakes);
 }
