@@ -8,7 +8,7 @@
 #include "model/model.h"
 
 enum {
-    MAX_LOCATIONS = 160,
+    MAX_LOCATIONS = 192,
     MAX_STORES = 1024, // of one execution
     MAX_STEPS = 4000,  // of one execution; more count as endless
     MAX_CHOICES = 8000,
