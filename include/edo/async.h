@@ -329,7 +329,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* Runs all futures to their ends: edo_all(&self->a.base, &self->b.base). Each future then has its
- * own result. */
+ * own result. As in all macros for several futures, each future is named once, and no other
+ * function awaits it until the macro is done. Debug builds of the library abort otherwise. */
 #define edo_all(...) edo__together(edo__poll_all, 0, __VA_ARGS__)
 
 /* Runs all futures to their ends. The first failure cancels the other futures. rc: 0, or that

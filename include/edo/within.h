@@ -48,7 +48,8 @@ EDO_API void edo__limit_close(edo_limit *limit, edo_future *function, edo_cx *cx
 
 EDO_END_DECLS
 
-/* Runs the following block under a limit. duration: nanoseconds. when: a time of edo_now()'s clock.
+/* Runs the following block under a limit. limit: evaluated at both ends of the block, and must then
+ * be the same limit (aborts). duration: nanoseconds. when: a time of edo_now()'s clock.
  * Aborts if another line has already opened the limit. */
 #define edo_within(limit, duration)   edo_within_until(limit, edo__deadline_after(duration))
 #define edo_within_until(limit, when) edo__within(EDO__CAT(edo_end_, __COUNTER__), (limit), (when))

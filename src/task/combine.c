@@ -31,12 +31,35 @@ static inline void hand_over(struct edo_any_frame *frame, edo_future *child)
     edo__check_memory(child->ops->name, child, "future");
     if (edo__unlikely(frame->edo_head.kept || child->flags & EDO__KEPT))
         hand_over_kept(frame, child);
+    if (EDO_DEBUG && child->flags & EDO__LINKED)
+        edo__misuse(
+            child->ops->name,
+            "awaited twice: another await still waits for it, or this await names it twice");
+}
+
+/* In debug builds, marks the children of an await of several futures. Each child has one link, so a
+ * second list would cut the first list short. The mark of a single child is not needed, because
+ * nothing follows the child in its list. */
+static inline void mark(size_t count, edo_future *child)
+{
+    if (EDO_DEBUG && count > 1) child->flags |= EDO__LINKED;
+}
+
+/* Completes a poll of all children that are awaited. */
+static inline edo_poll end_wait(struct edo_any_frame *frame)
+{
+    for (edo_future *child = EDO_DEBUG ? frame->edo_head.awaiting : NULL; child;
+         child = child->next)
+        child->flags &= (uint8_t)~EDO__LINKED;
+    return EDO_READY;
 }
 
 edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         hand_over(frame, children[i]);
+        mark(count, children[i]);
+    }
     for (size_t i = 0; i < count; i++)
         children[i]->next = i + 1 < count ? children[i + 1] : NULL;
     return children[0];
@@ -49,6 +72,7 @@ edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t
     edo_future *child = count ? first : NULL;
     for (size_t i = 0; i < count; i++) {
         hand_over(frame, child);
+        mark(count, child);
         edo_future *next = (edo_future *)(void *)((char *)child + stride);
         child->next = i + 1 < count ? next : NULL;
         child = next;
@@ -127,10 +151,10 @@ static bool end_each(edo_future *first, edo_cx *cx)
     return poll_each(first, cx);
 }
 
-edo_poll edo__poll_all(void *frame, edo_cx *cx)
+edo_poll edo__poll_all(void *memory, edo_cx *cx)
 {
-    return poll_each(((struct edo_any_frame *)frame)->edo_head.awaiting, cx) ? EDO_READY
-                                                                             : EDO_PENDING;
+    struct edo_any_frame *frame = memory;
+    return poll_each(frame->edo_head.awaiting, cx) ? end_wait(frame) : EDO_PENDING;
 }
 
 edo_poll edo__poll_try_all(void *memory, edo_cx *cx)
@@ -145,7 +169,7 @@ edo_poll edo__poll_try_all(void *memory, edo_cx *cx)
         all &= ready;
     }
     if (!all && frame->edo_head.failure < 0) all = end_each(frame->edo_head.awaiting, cx);
-    return all ? EDO_READY : EDO_PENDING;
+    return all ? end_wait(frame) : EDO_PENDING;
 }
 
 /* ---- the first ready child ---- */
@@ -174,11 +198,11 @@ static bool has_won(const edo_future *child, const edo_cx *cx)
 /* Sets the winner, or the reason why there is no winner, once all children have ended. */
 static edo_poll decide(struct edo_any_frame *frame)
 {
-    if (frame->edo_head.winner >= 0) return EDO_READY;
+    if (frame->edo_head.winner >= 0) return end_wait(frame);
     frame->edo_head.winner = frame->edo_head.awaiting ? -ECANCELED : -EINVAL;
     for (edo_future *child = frame->edo_head.awaiting; child; child = child->next)
         if (has_timed_out(child)) frame->edo_head.winner = -ETIMEDOUT;
-    return EDO_READY;
+    return end_wait(frame);
 }
 
 /* Polls the children at the positions `from` to `to` - 1. No child is skipped, because each poll

@@ -13,6 +13,7 @@ enum {
     EDO__KEPT = 8,      // in the frame's list `kept`; a leaf's `line` is then edo__place_of(leaf)
     EDO__OVERDUE = 16,  // an edo_within() limit of this function has passed
     EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
+    EDO__LINKED = 64,   // debug builds: one of several futures that an await still waits for
 };
 
 /* Flags of edo_cx.overdue. A set flag means that only a time limit has cancelled `bare`, or

@@ -103,7 +103,9 @@ void edo__limit_open(edo_limit *limit, edo_future *function, edo_cx *cx, int64_t
 
 void edo__limit_close(edo_limit *limit, edo_future *function, edo_cx *cx)
 {
-    unlink_limit(function, limit);
+    if (!unlink_limit(function, limit))
+        edo__misuse("edo_within", "closes a limit that is not open: its expression has changed in "
+                                  "the block, or a goto entered the block");
     note_overdue(function);
     edo__give_fates(function, cx);
 }

@@ -322,6 +322,21 @@ aborts(waits_with_lock)
                        "held the mutex that it had locked at .*test_misuse.c:");
 }
 
+static int64_t waits_twice(void *arg)
+{
+    edo_op sleep = edo_sleep(edo_s(1)), yield = edo_yield();
+    (void)arg;
+    return edo_wait_all(&sleep.base, &yield.base, &sleep.base);
+}
+
+aborts(waits_twice)
+
+    test(a_wait_that_names_an_operation_twice_aborts)
+{
+    if (!EDO_DEBUG) skip(); // a check of debug builds
+    expect_fiber_abort(waits_twice, "^edo: edo_sleep: awaited twice: .*'waits_twice' at ");
+}
+
 /* ---- outside of fibers ---- */
 
 static void shield_outside(void *arg)

@@ -267,3 +267,119 @@ async_test(a_failure_of_one_is_not_that_of_the_next, struct gate a, b;)
         edo_return(0);
     }
 }
+
+/* ---- misuse: a future has one link, so it belongs to one await of several futures at a time ---- */
+
+struct awaits_another {
+    edo_frame();
+    edo_args(edo_future *other; int polls;);
+};
+
+edo_async(awaits_another)
+{
+    edo_body {
+        int64_t result;
+        for (; self->polls > 0; self->polls--) {
+            edo_await(result, edo_yield());
+        }
+        edo_await_on(result, self->other);
+        edo_return(result);
+    }
+}
+
+struct waits_for_array {
+    edo_frame();
+    edo_args(struct gate *gates;);
+};
+
+edo_async(waits_for_array)
+{
+    edo_body {
+        edo_all_of(self->gates, 2);
+        edo_return(0);
+    }
+}
+
+enum twice {
+    SIBLING_BEFORE,
+    SIBLING_BEHIND,
+    SIBLING_WAITS,
+    SIBLING_ENDED,
+    OF_ARRAY,
+    IN_ALL,
+    IN_TRY_ALL,
+    IN_SELECT,
+    IN_ANY,
+    TWICE
+};
+
+struct awaits_twice {
+    edo_frame();
+    edo_args(enum twice how;);
+    struct gate gates[2];
+    struct awaits_another child;
+    struct waits_for_array array;
+};
+
+edo_async(awaits_twice)
+{
+    edo_body {
+        int rc;
+        self->gates[0] = self->how == SIBLING_ENDED ? gate_make_open(1) : gate_make();
+        self->gates[1] = gate_make();
+        edo_init(&self->array, waits_for_array, .gates = self->gates);
+        edo_init(&self->child, awaits_another, .other = &self->gates[0].base,
+                 .polls = self->how == SIBLING_WAITS);
+        if (self->how == SIBLING_BEHIND)
+            edo_all(&self->child.base, &self->gates[0].base, &self->gates[1].base);
+        else if (self->how < OF_ARRAY)
+            edo_all(&self->gates[0].base, &self->gates[1].base, &self->child.base);
+        else if (self->how == OF_ARRAY)
+            edo_all(&self->array.base, &self->child.base);
+        else if (self->how == IN_ALL)
+            edo_all(&self->gates[0].base, &self->gates[1].base, &self->gates[0].base);
+        else if (self->how == IN_TRY_ALL)
+            edo_try_all(rc, &self->gates[0].base, &self->gates[0].base);
+        else if (self->how == IN_SELECT)
+            edo_select(rc, &self->gates[0].base, &self->gates[1].base, &self->gates[0].base);
+        else
+            edo_any(rc, &self->gates[0].base, &self->gates[1].base, &self->gates[1].base);
+        edo_return(0);
+    }
+}
+
+static void run_twice(void *arg)
+{
+    edo_run(awaits_twice, .how = *(enum twice *)arg);
+}
+
+test(a_future_of_another_await_aborts)
+{
+    if (!EDO_DEBUG) skip(); // a check of debug builds
+    for (enum twice how = SIBLING_BEFORE; how < TWICE; how++)
+        expect_abort(run_twice, &how,
+                     how < IN_ALL
+                         ? "^edo: gate: awaited twice: .*task 'awaits_twice'.*"
+                           "in 'awaits_another' at .*test_all.c:[0-9]+"
+                         : "^edo: gate: awaited twice: .*in 'awaits_twice' at .*test_all.c:[0-9]+");
+}
+
+/* A future that has ended may be awaited again, together with others. */
+async_test(what_has_ended_may_be_awaited_again, struct gate gates[2];)
+{
+    edo_body {
+        int rc;
+        for (int i = 0; i < 2; i++)
+            self->gates[i] = gate_make_open(i);
+        edo_all(&self->gates[0].base, &self->gates[1].base);
+        edo_try_all(rc, &self->gates[1].base, &self->gates[0].base);
+        assert_int_equal(rc, 0);
+        edo_select_biased(rc, &self->gates[1].base, &self->gates[0].base);
+        assert_int_equal(rc, 0);
+        edo_any_of(rc, self->gates, 2);
+        assert_in_range(rc, 0, 1);
+        edo_await_on(rc, &self->gates[1].base);
+        assert_int_equal(rc, 1);
+        edo_return(0);
+    }
+}

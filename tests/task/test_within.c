@@ -485,6 +485,31 @@ edo_async(a_limit_on_the_stack)
     }
 }
 
+struct another_limit_at_the_end {
+    edo_frame();
+    edo_args();
+    edo_limit limits[2];
+    int i;
+};
+
+edo_async(another_limit_at_the_end)
+{
+    edo_body {
+        self->i = 0;
+        edo_within(&self->limits[self->i], edo_s(1)) {
+            edo_try(edo_yield());
+            self->i++;
+        }
+        edo_return(0);
+    }
+}
+
+static void run_another_at_the_end(void *arg)
+{
+    (void)arg;
+    exit(edo_run(another_limit_at_the_end));
+}
+
 static void run_nested(void *arg)
 {
     (void)arg;
@@ -502,4 +527,7 @@ test(misuse_aborts)
     expect_abort(run_nested, NULL,
                  "edo_within: line [0-9]+ opens a limit that line [0-9]+ has open");
     expect_abort(run_on_the_stack, NULL, "edo_within: .*limit");
+    expect_abort(run_another_at_the_end, NULL,
+                 "edo_within: closes a limit that is not open: .*"
+                 "'another_limit_at_the_end' at .*test_within.c:[0-9]+");
 }

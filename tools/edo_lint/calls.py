@@ -7,9 +7,19 @@ SPAWNS = {"edo__spawn", "edo__spawn_on", "edo__scope_spawn", "edo__scope_spawn_m
           "edo__scope_spawn_key", "edo__spawn_blocking"}
 DETACHED = {"edo__spawn", "edo__spawn_on", "edo__spawn_blocking"}     # without a ret_task
 
-# Operations whose result is a number of bytes, and the position of their size.
-BYTE_COUNTS = {"edo_read": 2, "edo_read_exact": 2, "edo_write": 2, "edo_write_all": 2,
-               "edo_writev": None}
+# Operations whose result is a number of bytes or a position in a file, which an int may not hold,
+# and the position of the argument that bounds the result. None: no argument does. Left out are
+# operations whose result is always small: at most 1 GiB, or a datagram.
+BYTE_COUNTS = {
+    "edo_read": 2, "edo_read_exact": 2, "edo_readv": None, "edo_readv_exact": None,
+    "edo_write": 2, "edo_write_all": 2, "edo_writev": None, "edo_writev_all": None,
+    "edo_write_zero_copy": 2, "edo_write_chain": None,
+    "edo_reader_read": 2, "edo_reader_read_exact": 2, "edo_writer_write": 2,
+    "edo_read_until": 3, "edo_read_to_end": 2, "edo_read_text": 2,
+    "edo_copy": None, "edo_tee": 2, "edo_send_file": None, "edo_copy_file": None,
+    "edo_file_seek": None, "edo_file_readv_at": None, "edo_file_writev_at": None,
+    "edo_file_read_whole": None, "edo_file_read_whole_at": None, "edo_path_copy": None,
+}
 WIDE = {"long", "long long", "unsigned long", "unsigned long long", "__int128", "double",
         "long double", "float"}
 
@@ -104,9 +114,15 @@ def narrowed(node):
         return
     for part in assigned:
         left, right = children(part)
-        if strip(right).get("name") == "result" and not is_wide(type_of(left)):
+        if is_result(strip(right)) and not is_wide(type_of(left)):
             yield finding(part, "edo-narrowed", f"the byte count of {callee_of(call)} goes into "
                           f"'{type_of(left)}'; use int64_t")
+
+
+def is_result(node):
+    """Whether a value is the result of an await, or the copy of it that edo_try() makes."""
+    return node.get("name") == "result" or \
+        node.get("referencedDecl", {}).get("name") == "edo_tried_"
 
 
 def is_slot(node):
