@@ -196,9 +196,10 @@ enum {
     EDO_COPY_OWNER = 4,      // set owner and group, too
 };
 
-/* Copies a file: content, permissions, times and extended attributes. A symlink is followed. Source
- * and target share their blocks if the file system can do that. Holes stay holes. The target
- * appears under its name when it is complete.
+/* Copies a file: content, permissions, times and extended attributes. A copy that has another user
+ * than the source is not set-user-id, and one that has another group is not set-group-id. A symlink
+ * is followed. Source and target share their blocks if the file system can do that. Holes stay
+ * holes. The target appears under its name when it is complete.
  * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file.
  * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);

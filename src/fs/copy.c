@@ -180,8 +180,7 @@ int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags)
     };
     int64_t rc = flags & EDO_COPY_OWNER ? edo__file_make(&call) : 0;
     if (rc < 0) return rc;
-    call = (edo__file_call){ .verb = EDO__FILE_MODE, .fd = fd, .mode = info->mode };
-    rc = edo__file_make(&call);
+    rc = edo__place_set_mode(fd, info);
     if (rc < 0) return rc;
     call = (edo__file_call){ .verb = EDO__FILE_TIMES,
                              .fd = fd,

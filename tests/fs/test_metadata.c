@@ -1,0 +1,107 @@
+/* Owners, permissions and attributes of copies and replacements. */
+#include "support/files.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- files of other users ---- */
+
+enum {
+    ALICE = 1234, // user and group of the old file
+    BOB = 4321,
+    SHARED = 5555, // a group of Bob's
+    RUNS_AS_OWNER = 06755,
+};
+
+/* Makes a file whose programs run with the rights of its user and its group. */
+static void make_program(const char *name, uid_t user, gid_t group)
+{
+    fs_write(name, "#!/bin/sh\n", 10);
+    assert_int_equal(chown(fs_path(name), user, group), 0);
+    assert_int_equal(chmod(fs_path(name), RUNS_AS_OWNER), 0);
+}
+
+static void expect_owner(const char *name, uid_t user, gid_t group, mode_t mode)
+{
+    struct stat info;
+    assert_int_equal(stat(fs_path(name), &info), 0);
+    assert_int_equal(info.st_uid, user);
+    assert_int_equal(info.st_gid, group);
+    assert_int_equal(info.st_mode & 07777, mode);
+}
+
+fs_test(a_copy_does_not_run_as_its_new_owner)
+{
+    edo_body {
+        int64_t n;
+        if (geteuid() != 0) edo_return(0);
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        make_program("t/f", ALICE, ALICE);
+        make_program("t/group", ALICE, getegid());
+        make_program("t/mine", geteuid(), getegid());
+        edo_await(n, edo_path_copy(fs_path("t/f"), fs_path("f"), 0));
+        assert_int_equal(n, 10);
+        expect_owner("f", geteuid(), getegid(), 0755);
+        edo_await(n, edo_path_copy(fs_path("t/f"), fs_path("f"), EDO_COPY_REPLACE));
+        assert_int_equal(n, 10);
+        expect_owner("f", geteuid(), getegid(), 0755);
+        edo_await(n, edo_path_copy_tree(fs_path("t"), fs_path("u"), 0));
+        assert_int_equal(n, 3);
+        expect_owner("u/f", geteuid(), getegid(), 0755);
+        expect_owner("u/group", geteuid(), getegid(), 02755);
+        expect_owner("u/mine", geteuid(), getegid(), RUNS_AS_OWNER);
+        edo_await(n, edo_path_copy_tree(fs_path("t"), fs_path("v"), EDO_COPY_OWNER));
+        assert_int_equal(n, 3);
+        expect_owner("v/f", ALICE, ALICE, RUNS_AS_OWNER);
+        edo_return(0);
+    }
+}
+
+struct replaces {
+    edo_frame();
+    edo_args();
+};
+
+/* Bob may not set the user. He may set a group that he is in. */
+edo_async(replaces)
+{
+    edo_body {
+        static const gid_t group = SHARED;
+        int64_t n;
+        edo_await(n, edo_file_replace(fs_path("kept"), "new", 3));
+        assert_int_equal(n, 0);
+        assert_int_equal(setgroups(1, &group), 0);
+        assert_int_equal(setresgid(BOB, BOB, BOB), 0);
+        assert_int_equal(setresuid(BOB, BOB, BOB), 0);
+        edo_await(n, edo_file_replace(fs_path("f"), "new", 3));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_file_replace(fs_path("shared"), "new", 3));
+        assert_int_equal(n, 0);
+        edo_return(0);
+    }
+}
+
+static void replace_as_bob(void *arg)
+{
+    edo_runtime *runtime;
+    (void)arg;
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, replaces), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+fixture(fs_set_up, fs_tear_down)
+test(a_replacement_does_not_run_as_its_new_owner)
+{
+    if (geteuid() != 0) skip();
+    make_program("kept", ALICE, ALICE);
+    make_program("f", ALICE, ALICE);
+    make_program("shared", ALICE, SHARED);
+    assert_int_equal(chmod(fs_path(""), 0777), 0);
+    expect_success_in_child(replace_as_bob, NULL);
+    expect_owner("kept", ALICE, ALICE, RUNS_AS_OWNER);
+    expect_owner("f", BOB, BOB, 0755);
+    expect_owner("shared", BOB, SHARED, 02755);
+}
