@@ -185,8 +185,9 @@ EDO_API void edo_walk_close(edo_walk *walk);
 
 /* Removes a file, or a directory with all that it contains. Symlinks are removed and never
  * followed, even if a directory is replaced by a symlink meanwhile.
- * Result: number of removed names; -ENOENT; the first error, after everything that can be removed
- * was removed. Cancel: waits for the piece in progress; the rest remains. */
+ * Result: number of removed names; -ENOENT; -EINVAL if the path is "/" or its last part is "." or
+ * "..", and nothing was removed; the first error, after everything that can be removed was removed.
+ * Cancel: waits for the piece in progress; the rest remains. */
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree_at(edo_file *dir, const char *path);
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree(const char *path);
 

@@ -259,6 +259,36 @@ fs_test(a_tree_is_removed)
     }
 }
 
+/* The system would refuse to remove such a directory itself, after its content was removed. */
+fs_test(a_tree_is_removed_only_by_its_name, edo_file *dir; size_t i;)
+{
+    static const char *const paths[] = { "t/.", "t/./", "t/d/..", "t/d/..//" };
+    edo_body {
+        int64_t n;
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("t/d"), 0755), 0);
+        fs_write("t/f", "x", 1);
+        fs_write("t/d/f", "x", 1);
+        for (self->i = 0; self->i < sizeof paths / sizeof *paths; self->i++) {
+            edo_await(n, edo_path_remove_tree(fs_path(paths[self->i])));
+            assert_int_equal(n, -EINVAL);
+        }
+        edo_await(n, edo_file_open(fs_path("t/d"), EDO_OPEN_PATH, &self->dir));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_path_remove_tree_at(self->dir, "."));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_path_remove_tree_at(self->dir, ".."));
+        assert_int_equal(n, -EINVAL);
+        edo_file_close(self->dir);
+        fs_expect("t/f", "x", 1);
+        fs_expect("t/d/f", "x", 1);
+        assert_int_equal(mkdir(fs_path("t/d/..."), 0755), 0);
+        edo_await(n, edo_path_remove_tree(fs_path("t/d/.../")));
+        assert_int_equal(n, 1);
+        edo_return(0);
+    }
+}
+
 /* The same at the worst moment: between the report of a directory and its open. */
 fixture(fs_set_up, fs_tear_down)
 test(a_directory_that_became_a_symlink_is_not_entered)
