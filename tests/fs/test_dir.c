@@ -136,6 +136,22 @@ fs_test(all_entries_are_reported_once, edo_dir *dir; edo_entry entry; int i; boo
     }
 }
 
+/* The system refuses to read a removed directory, which has no entries. */
+fs_test(a_removed_directory_has_no_entries, edo_dir *dir; edo_entry entry;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+        edo_await(rc, edo_dir_open(fs_path("d"), &self->dir));
+        assert_int_equal(rc, 0);
+        assert_int_equal(rmdir(fs_path("d")), 0);
+        edo_await(rc, edo_dir_next(self->dir, &self->entry));
+        assert_int_equal(rc, 0);
+        edo_dir_close(self->dir);
+        edo_return(0);
+    }
+}
+
 /* Names are bytes, of any value except NUL and '/'. */
 fs_test(names_are_bytes, edo_dir *dir; edo_entry entry;)
 {
