@@ -1,10 +1,12 @@
 /* Owners, permissions and attributes of copies and replacements. */
 #include "support/files.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "fs/fs.h"
 
 /* ---- files of other users ---- */
 
@@ -104,4 +106,37 @@ test(a_replacement_does_not_run_as_its_new_owner)
     expect_owner("kept", ALICE, ALICE, RUNS_AS_OWNER);
     expect_owner("f", BOB, BOB, 0755);
     expect_owner("shared", BOB, SHARED, 02755);
+}
+
+/* ---- open pipes ---- */
+
+static bool is_nonblocking(const edo_file *file)
+{
+    return fcntl(file->stream.fd, F_GETFL) & O_NONBLOCK;
+}
+
+/* A pipe that blocks would stop the thread of a later read. */
+fs_test(changes_of_a_pipe_leave_it_nonblocking, edo_file *file; edo_file_time time;)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        edo_await(n, edo_file_open(fs_path("pipe"), EDO_OPEN_READ | EDO_OPEN_WRITE, &self->file));
+        assert_int_equal(n, 0);
+        assert_true(is_nonblocking(self->file));
+        edo_await(n, edo_file_set_mode(self->file, 0640));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_file_set_owner(self->file, geteuid(), getegid()));
+        assert_int_equal(n, 0);
+        self->time = (edo_file_time){ .seconds = 1000 };
+        edo_await(n, edo_file_set_times(self->file, &self->time, &self->time));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_file_sync(self->file));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_file_write_at(self->file, "x", 1, 0));
+        assert_int_equal(n, -ESPIPE);
+        assert_true(is_nonblocking(self->file));
+        edo_file_close(self->file);
+        edo_return(0);
+    }
 }
