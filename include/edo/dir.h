@@ -198,10 +198,12 @@ enum {
 };
 
 /* Copies a file: content, permissions, times and extended attributes. A copy that has another user
- * than the source is not set-user-id, and one that has another group is not set-group-id. A symlink
- * is followed. Source and target share their blocks if the file system can do that. Holes stay
- * holes. The target appears under its name when it is complete.
- * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file.
+ * than the source is not set-user-id, and one that has another group is not set-group-id.
+ * Attributes that the caller may not set, or that the target's file system does not support, are
+ * left out. A symlink is followed. Source and target share their blocks if the file system can do
+ * that. Holes stay holes. The target appears under its name when it is complete.
+ * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file;
+ * -ENOSPC, also if the target's file system has no room for an attribute.
  * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 

@@ -1,9 +1,14 @@
 /* Owners, permissions and attributes of copies and replacements. */
 #include "support/files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "fs/fs.h"
@@ -137,6 +142,71 @@ fs_test(changes_of_a_pipe_leave_it_nonblocking, edo_file *file; edo_file_time ti
         assert_int_equal(n, -ESPIPE);
         assert_true(is_nonblocking(self->file));
         edo_file_close(self->file);
+        edo_return(0);
+    }
+}
+
+/* ---- extended attributes ---- */
+
+enum { LARGE = 65536, LONG_NAMES = 40, LONG_NAME = 200, SHM_PATH_SIZE = 32 };
+
+static char shm[SHM_PATH_SIZE], shm_file[2 * SHM_PATH_SIZE], shm_copy[2 * SHM_PATH_SIZE];
+
+/* Makes a directory in memory, because few other file systems permit attributes of this size. */
+static int shm_set_up(void **state)
+{
+    snprintf(shm, sizeof shm, "/dev/shm/edo-XXXXXX");
+    assert_non_null(mkdtemp(shm));
+    snprintf(shm_file, sizeof shm_file, "%s/f", shm);
+    snprintf(shm_copy, sizeof shm_copy, "%s/g", shm);
+    return fs_set_up(state);
+}
+
+static int shm_tear_down(void **state)
+{
+    remove_tree(shm);
+    return fs_tear_down(state);
+}
+
+static const char *long_name(int number)
+{
+    static char name[LONG_NAME];
+    int size = snprintf(name, sizeof name, "user.%d", number);
+    memset(name + size, 'n', LONG_NAME - 1 - (size_t)size);
+    return name;
+}
+
+/* Returns: whether the system permits such attributes. */
+static bool make_attributes(void)
+{
+    static char value[LARGE];
+    memset(value, 'v', LARGE);
+    FILE *file = fopen(shm_file, "w");
+    assert_non_null(file);
+    fclose(file);
+    if (setxattr(shm_file, "user.large", value, LARGE, 0) < 0) return false;
+    for (int i = 0; i < LONG_NAMES; i++)
+        if (setxattr(shm_file, long_name(i), "v", 1, 0) < 0) return false;
+    return true;
+}
+
+fixture(shm_set_up, shm_tear_down)
+async_test(large_attributes_are_copied_or_refused)
+{
+    edo_body {
+        static char value[LARGE];
+        int64_t n;
+        if (!make_attributes()) edo_return(0);
+        edo_await(n, edo_path_copy(shm_file, shm_copy, 0));
+        assert_int_equal(n, 0);
+        assert_int_equal(getxattr(shm_copy, "user.large", value, LARGE), LARGE);
+        assert_int_equal(value[LARGE - 1], 'v');
+        for (int i = 0; i < LONG_NAMES; i++)
+            assert_int_equal(getxattr(shm_copy, long_name(i), value, LARGE), 1);
+        edo_await(n, edo_path_copy(shm_file, fs_path("f"), 0));
+        if (n < 0) assert_false(fs_exists("f"));
+        if (n == 0 && getxattr(fs_path("f"), "user.large", value, LARGE) < 0)
+            assert_int_equal(errno, EOPNOTSUPP);
         edo_return(0);
     }
 }
