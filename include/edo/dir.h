@@ -185,8 +185,9 @@ EDO_API void edo_walk_close(edo_walk *walk);
 
 /* Removes a file, or a directory with all that it contains. Symlinks are removed and never
  * followed, even if a directory is replaced by a symlink meanwhile.
- * Result: number of removed names; -ENOENT; the first error, after everything that can be removed
- * was removed. Cancel: waits for the piece in progress; the rest remains. */
+ * Result: number of removed names; -ENOENT; -EINVAL if the path is "/" or its last part is "." or
+ * "..", and nothing was removed; the first error, after everything that can be removed was removed.
+ * Cancel: waits for the piece in progress; the rest remains. */
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree_at(edo_file *dir, const char *path);
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree(const char *path);
 
@@ -196,10 +197,13 @@ enum {
     EDO_COPY_OWNER = 4,      // set owner and group, too
 };
 
-/* Copies a file: content, permissions, times and extended attributes. A symlink is followed. Source
- * and target share their blocks if the file system can do that. Holes stay holes. The target
- * appears under its name when it is complete.
- * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file.
+/* Copies a file: content, permissions, times and extended attributes. A copy that has another user
+ * than the source is not set-user-id, and one that has another group is not set-group-id.
+ * Attributes that the caller may not set, or that the target's file system does not support, are
+ * left out. A symlink is followed. Source and target share their blocks if the file system can do
+ * that. Holes stay holes. The target appears under its name when it is complete.
+ * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file;
+ * -ENOSPC, also if the target's file system has no room for an attribute.
  * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 

@@ -321,8 +321,8 @@ typedef struct edo_driver_ops {
      * -ECANCELED if the operation had no effect. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Starts a file call, which may wait for a disk. Called inside a poll of the task. No source
-     * is involved. Sets op->link.at.driver to this driver. The driver also uses the
+    /* Starts a read or write of a file, which may wait for a disk. Called inside a poll of the
+     * task. No source is involved. Sets op->link.at.driver to this driver. The driver also uses the
      * operation's word, and the rest of its link. Returns: EDO_PENDING, and poll_call then polls
      * the call; or EDO_READY with -EAGAIN in base.result if the driver cannot make this call now.
      * The function is NULL in drivers without such calls. */

@@ -10,8 +10,7 @@ enum {
     PIECE = 8 * 1024 * 1024, // bytes per visit to the pool
     CALL_SIZE = 1024 * 1024, // bytes per call of the system
     BUFFER_SIZE = 64 * 1024,
-    NAMES_SIZE = 4096,  // bytes for the list of the attributes' names
-    VALUE_SIZE = 16384, // bytes for the value of an attribute
+    XATTR_SIZE = 64 * 1024, // greatest list of names, and greatest value, that the system permits
 };
 
 /* ---- the beginning ---- */
@@ -146,31 +145,51 @@ static int64_t copy_content(edo__copy *copy)
 
 /* ---- metadata ---- */
 
-static void copy_xattr(const edo__copy *copy, const char *name, void *value)
+/* Whether an attribute is left out: the system does not permit or support it, or it was removed
+ * meanwhile. */
+static bool is_left_out(int64_t error)
 {
-    edo__file_call call = {
-        .verb = EDO__XATTR_GET, .fd = copy->from, .path = name, .data = value, .size = VALUE_SIZE
-    };
-    int64_t size = edo__file_make(&call);
-    if (size < 0) return;
-    call.verb = EDO__XATTR_SET;
-    call.fd = copy->place.fd;
-    call.size = (uint64_t)size;
-    edo__file_make(&call);
+    return error == -EPERM || error == -EACCES || error == -EOPNOTSUPP || error == -ENODATA;
 }
 
-/* Copies the attributes that the system permits. */
-static void copy_xattrs(const edo__copy *copy)
+static int64_t copy_xattr(const edo__copy *copy, const char *name, void *value)
 {
-    char names[NAMES_SIZE];
     edo__file_call call = {
-        .verb = EDO__XATTR_LIST, .fd = copy->from, .data = names, .size = sizeof names
+        .verb = EDO__XATTR_GET, .fd = copy->from, .path = name, .data = value, .size = XATTR_SIZE
     };
-    int64_t size = edo__file_make(&call);
-    char *value = size > 0 ? edo__alloc(VALUE_SIZE) : NULL;
-    for (const char *name = names; value && name < names + size; name += strlen(name) + 1)
-        copy_xattr(copy, name, value);
-    edo__free(value, VALUE_SIZE);
+    int64_t rc = edo__file_make(&call);
+    if (rc >= 0) {
+        call.verb = EDO__XATTR_SET;
+        call.fd = copy->place.fd;
+        call.size = (uint64_t)rc;
+        rc = edo__file_make(&call);
+    }
+    return rc < 0 && !is_left_out(rc) ? rc : 0;
+}
+
+/* memory: room for the list of the names, and behind it for a value. */
+static int64_t copy_listed(const edo__copy *copy, char *memory)
+{
+    edo__file_call call = {
+        .verb = EDO__XATTR_LIST, .fd = copy->from, .data = memory, .size = XATTR_SIZE
+    };
+    int64_t size = edo__file_make(&call), rc = size < 0 ? size : 0;
+    for (const char *name = memory; rc == 0 && name < memory + size; name += strlen(name) + 1)
+        rc = copy_xattr(copy, name, memory + XATTR_SIZE);
+    return rc;
+}
+
+/* Copies the attributes that the system permits. Takes memory only for a file with attributes. */
+static int64_t copy_xattrs(const edo__copy *copy)
+{
+    edo__file_call call = { .verb = EDO__XATTR_LIST, .fd = copy->from };
+    int64_t rc = edo__file_make(&call);
+    if (rc <= 0) return is_left_out(rc) ? 0 : rc;
+    char *memory = edo__alloc(2 * XATTR_SIZE);
+    if (!memory) return -ENOMEM;
+    rc = copy_listed(copy, memory);
+    edo__free(memory, 2 * XATTR_SIZE);
+    return rc;
 }
 
 int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags)
@@ -180,8 +199,7 @@ int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags)
     };
     int64_t rc = flags & EDO_COPY_OWNER ? edo__file_make(&call) : 0;
     if (rc < 0) return rc;
-    call = (edo__file_call){ .verb = EDO__FILE_MODE, .fd = fd, .mode = info->mode };
-    rc = edo__file_make(&call);
+    rc = edo__place_set_mode(fd, info);
     if (rc < 0) return rc;
     call = (edo__file_call){ .verb = EDO__FILE_TIMES,
                              .fd = fd,
@@ -196,8 +214,8 @@ int64_t edo__copy_piece(edo__copy *copy)
 {
     int64_t rc = copy->is_done ? 0 : copy_content(copy);
     if (rc < 0 || !copy->is_done) return rc < 0 ? rc : -EAGAIN;
-    copy_xattrs(copy);
-    return edo__copy_metadata(copy->place.fd, &copy->info, copy->flags);
+    rc = copy_xattrs(copy);
+    return rc < 0 ? rc : edo__copy_metadata(copy->place.fd, &copy->info, copy->flags);
 }
 
 int64_t edo__copy_close(edo__copy *copy, bool complete)

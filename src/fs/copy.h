@@ -28,5 +28,6 @@ int64_t edo__copy_piece(edo__copy *copy);
  * Returns: 0; a negative errno. */
 int64_t edo__copy_close(edo__copy *copy, bool complete);
 
-/* Sets permissions, times and, with EDO_COPY_OWNER, the owner. */
+/* Sets permissions, times and, with EDO_COPY_OWNER, the owner. Permissions: as
+ * edo__place_set_mode(). */
 int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags);

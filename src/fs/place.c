@@ -181,3 +181,18 @@ int64_t edo__place_write(edo_fd fd, const void *data, uint64_t size)
     }
     return 0;
 }
+
+int64_t edo__place_set_mode(edo_fd fd, const edo_info *from)
+{
+    enum { SET_USER = 04000, SET_GROUP = 02000 };
+    edo_info info;
+    uint32_t mode = from->mode;
+    if (mode & (SET_USER | SET_GROUP)) {
+        edo__file_call call = { .verb = EDO__FILE_INFO, .fd = fd, .data = &info };
+        int64_t rc = edo__file_make(&call);
+        if (rc < 0) return rc;
+        if (info.user != from->user) mode &= ~(uint32_t)SET_USER;
+        if (info.group != from->group) mode &= ~(uint32_t)SET_GROUP;
+    }
+    return edo__file_make(&(edo__file_call){ .verb = EDO__FILE_MODE, .fd = fd, .mode = mode });
+}

@@ -33,6 +33,11 @@ int64_t edo__place_open_direct(edo__place *place, edo_fd dir, const char *path, 
  * file keeps its name. After another error, the file was removed. */
 int64_t edo__place_commit(edo__place *place, bool replaces, bool syncs);
 
+/* Gives a new file the permissions of another file. If the new file has another user, it does not
+ * become set-user-id. If it has another group, it does not become set-group-id. Must be called after
+ * a change of the owner, which clears these bits. Returns: 0; a negative errno. */
+int64_t edo__place_set_mode(edo_fd fd, const edo_info *from);
+
 /* Removes the file. */
 void edo__place_abandon(edo__place *place);
 

@@ -253,7 +253,7 @@ static int64_t take_entry(edo__tree *tree)
     edo_file_kind kind = tree->entry.kind;
     int rc = set_name(tree, &tree->entry);
     bool may_follow = kind == EDO_IS_SYMLINK && (tree->flags & EDO_WALK_FOLLOW);
-    tree->enters = kind == EDO_IS_DIRECTORY || may_follow;
+    tree->enters = rc >= 0 && (kind == EDO_IS_DIRECTORY || may_follow);
     return rc < 0 ? rc : EDO__TREE_ENTRY;
 }
 

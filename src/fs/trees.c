@@ -137,14 +137,28 @@ typedef struct EDO__OVERLAY remove_op {
 
 EDO__OVERLAY_FITS(remove_op);
 
+/* Whether a path ends with the name of an entry. The system does not remove "/", "." and "..", but
+ * would remove their content. */
+static bool ends_with_name(const char *path, size_t size)
+{
+    size_t begin = size;
+    while (begin && path[begin - 1] != '/')
+        begin--;
+    const char *name = path + begin;
+    size_t rest = size - begin;
+    bool is_dots = rest <= 2 && name[0] == '.' && name[rest - 1] == '.';
+    return rest && !is_dots;
+}
+
 /* Makes a removal. Cuts slashes off the end of the path, because with a slash the system would
- * follow a symlink. */
+ * follow a symlink. Returns: 0; -EINVAL for "/", "." and ".."; -ENOMEM. */
 static int make_removal(edo_file *dir, const char *path, removal **ret)
 {
     static const edo__fs_work_ops ops = { remove_piece, end_removal, take_removal };
     size_t size = strlen(path);
     while (size > 1 && path[size - 1] == '/')
         size--;
+    if (size && !ends_with_name(path, size)) return -EINVAL;
     removal *self = edo__alloc_zeroed(sizeof *self + size + 1);
     if (!self) return -ENOMEM;
     self->work.ops = &ops;

@@ -28,7 +28,8 @@ struct edo_walk {
     size_t count, at;   // items, and items that were taken
     uint32_t skip;      // depth of the directory whose content is left out; 0: none
     bool ended;
-    item *items; // BATCH_FILES
+    int64_t error; // reported after the items; 0: none
+    item *items;   // BATCH_FILES
 };
 
 /* ---- reading a batch ---- */
@@ -58,24 +59,31 @@ static void skip_on(edo_walk *walk)
     walk->skip = 0;
 }
 
+static void fill_batch(edo_walk *walk)
+{
+    while (walk->count < BATCH_FILES && walk->text.size < BATCH_TEXT && !walk->error) {
+        int64_t event = edo__tree_next(&walk->tree);
+        if (event == EDO__TREE_END) {
+            walk->ended = true;
+            return;
+        }
+        if (event == EDO__TREE_LEAVE) continue;
+        walk->error = event < 0 ? event : store(walk, event);
+    }
+}
+
+/* Reads a batch. An error is reported by the call that finds no item before the error. */
 static int64_t run_batch(edo_op *op)
 {
     edo_walk *walk = op->object;
     walk->text.size = 0;
     walk->count = walk->at = 0;
     skip_on(walk);
-    while (walk->count < BATCH_FILES && walk->text.size < BATCH_TEXT) {
-        int64_t event = edo__tree_next(&walk->tree);
-        if (event < 0) return walk->count ? 1 : event;
-        if (event == EDO__TREE_END) {
-            walk->ended = true;
-            return 1;
-        }
-        if (event == EDO__TREE_LEAVE) continue;
-        int rc = store(walk, event);
-        if (rc < 0) return rc;
-    }
-    return 1;
+    fill_batch(walk);
+    if (walk->count || !walk->error) return 1;
+    int64_t error = walk->error;
+    walk->error = 0;
+    return error;
 }
 
 /* ---- taking ---- */

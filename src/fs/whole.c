@@ -270,16 +270,18 @@ edo_op edo_file_write_whole(const char *path, const void *data, size_t size)
 
 /* ---- replacing ---- */
 
-/* Gives the new file the owner and the permissions of the old file. The system may refuse the
- * owner. The permissions are set last, because a change of the owner clears some of them. */
+/* Gives the new file the owner and the permissions of the old file. The system may refuse the user,
+ * and permit the group. */
 static int64_t copy_owner(edo_fd fd, const edo_info *old)
 {
     edo__file_call call = {
         .verb = EDO__FILE_OWNER, .fd = fd, .size = old->user, .offset = old->group
     };
-    edo__file_make(&call);
-    call = (edo__file_call){ .verb = EDO__FILE_MODE, .fd = fd, .mode = old->mode };
-    return edo__file_make(&call);
+    if (edo__file_make(&call) < 0) {
+        call.size = EDO_SAME;
+        edo__file_make(&call);
+    }
+    return edo__place_set_mode(fd, old);
 }
 
 static int64_t fill_place(const whole_op *self, edo__place *place, const edo_info *old)

@@ -29,17 +29,41 @@ void edo__file_stream_block(edo__file_stream *stream)
     edo_store_relaxed(&stream->may_be_nonblocking, false);
 }
 
-/* Passes a call to the ring. Clears O_NONBLOCK first, because the ring answers EAGAIN for a file
- * with this flag instead of waiting for the disk. A file without a position, such as a pipe, is
- * left to the pool, because the kernel could make its call in the submitting thread, and block that
- * thread. */
+static bool is_transfer(const edo__file_call *call)
+{
+    switch (call->verb) {
+    case EDO__FILE_READ:
+    case EDO__FILE_WRITE:
+    case EDO__FILE_READV:
+    case EDO__FILE_WRITEV: return true;
+    default: return false;
+    }
+}
+
+/* Whether the ring may make a call at an offset: the file has a position, or O_NONBLOCK is clear
+ * already. For another file, the pool answers -ESPIPE. */
+static bool has_offsets(const edo__file_stream *stream)
+{
+    edo__file_call seek = { .verb = EDO__FILE_SEEK, .fd = stream->fd, .flags = EDO_SEEK_CURRENT };
+    return !edo_load_relaxed(&stream->may_be_nonblocking) || edo__file_make(&seek) != -ESPIPE;
+}
+
+static bool may_use_ring(edo__file_stream *stream, const edo__file_call *call)
+{
+    if (!stream) return true;
+    return call->offset == EDO__AT_POSITION ? edo__file_stream_keep(stream) : has_offsets(stream);
+}
+
+/* Passes a read or write to the ring, and leaves other calls to the pool. Clears O_NONBLOCK first,
+ * because the ring answers EAGAIN for a file with this flag instead of waiting for the disk. A file
+ * without a position, such as a pipe, is left to the pool, because the kernel could make its call
+ * in the submitting thread, and block that thread. */
 static edo_poll to_ring(edo_op *op, edo_cx *cx, edo__file_stream *stream,
                         const edo__file_call *call)
 {
     edo_driver *driver = cx->worker->driver;
-    if (!call || !driver->ops->call) return end_with(op, -EAGAIN);
-    if (stream && call->offset == EDO__AT_POSITION && !edo__file_stream_keep(stream))
-        return end_with(op, -EAGAIN);
+    if (!call || !is_transfer(call) || !driver->ops->call) return end_with(op, -EAGAIN);
+    if (!may_use_ring(stream, call)) return end_with(op, -EAGAIN);
     if (stream) edo__file_stream_block(stream);
     return driver->ops->call(driver, op, call, cx->waker);
 }

@@ -125,7 +125,7 @@ typedef struct edo__dir_entry {
 } edo__dir_entry;
 
 /* Reads a batch of directory entries. memory: aligned to 8 bytes. Returns: size of the batch, in
- * bytes; 0 at the end of the directory. */
+ * bytes; 0 at the end of the directory, and for a removed directory. */
 int64_t edo__dir_read(edo_fd fd, void *memory, size_t size);
 
 /* Takes the next entry of a batch. Skips "." and "..". *at: 0 before the first call. Returns:

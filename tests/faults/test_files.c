@@ -4,6 +4,7 @@
 #include "support/files.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static char directory[TEMP_PATH_SIZE];
@@ -93,6 +94,63 @@ static int64_t all_files(void)
     return rc;
 }
 fault_test(all_files)
+
+/* ---- walks ---- */
+
+enum { WALK_DEPTH = 8, WALK_FILES = 3 * WALK_DEPTH };
+
+/* Makes directories in each other. Each contains two files. */
+static void make_walked(void)
+{
+    char path[2 * TEMP_PATH_SIZE], file[sizeof path + 2];
+    at(path, "");
+    for (int i = 0; i < WALK_DEPTH; i++) {
+        for (int k = 'a'; k < 'c'; k++) {
+            snprintf(file, sizeof file, "%s%c", path, k);
+            FILE *made = fopen(file, "w");
+            if (made) fclose(made);
+        }
+        strncat(path, "directory/", sizeof path - strlen(path) - 1);
+        mkdir(path, 0755);
+    }
+}
+
+struct walked {
+    edo_frame();
+    edo_args();
+    edo_walk *walk;
+    edo_walk_entry entry;
+    int count;
+};
+
+/* Answers -EBADMSG if the walk has lost a file without an error. */
+edo_async(walked)
+{
+    edo_body {
+        int64_t rc;
+        self->count = 0;
+        edo_await(rc, edo_walk_open(directory, 0, 0, &self->walk));
+        if (rc < 0) edo_return(rc);
+        for (;;) {
+            edo_await(rc, edo_walk_next(self->walk, &self->entry));
+            if (rc > 0 && self->entry.error) rc = self->entry.error;
+            if (rc <= 0) break;
+            self->count++;
+        }
+        edo_walk_close(self->walk);
+        edo_return(rc < 0 ? rc : self->count == WALK_FILES ? 0 : -EBADMSG);
+    }
+}
+
+static int64_t walking(void)
+{
+    make_temp_dir(directory);
+    make_walked();
+    int64_t rc = on_runtime(walked);
+    remove_tree(directory);
+    return rc;
+}
+fault_test(walking)
 
 /* ---- watching ---- */
 

@@ -136,6 +136,22 @@ fs_test(all_entries_are_reported_once, edo_dir *dir; edo_entry entry; int i; boo
     }
 }
 
+/* The system refuses to read a removed directory, which has no entries. */
+fs_test(a_removed_directory_has_no_entries, edo_dir *dir; edo_entry entry;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkdir(fs_path("d"), 0755), 0);
+        edo_await(rc, edo_dir_open(fs_path("d"), &self->dir));
+        assert_int_equal(rc, 0);
+        assert_int_equal(rmdir(fs_path("d")), 0);
+        edo_await(rc, edo_dir_next(self->dir, &self->entry));
+        assert_int_equal(rc, 0);
+        edo_dir_close(self->dir);
+        edo_return(0);
+    }
+}
+
 /* Names are bytes, of any value except NUL and '/'. */
 fs_test(names_are_bytes, edo_dir *dir; edo_entry entry;)
 {
@@ -254,6 +270,36 @@ fs_test(a_tree_is_removed)
         assert_int_equal(n, 1);
         assert_int_equal(symlink(".", fs_path("self")), 0);
         edo_await(n, edo_path_remove_tree(fs_path("self/")));
+        assert_int_equal(n, 1);
+        edo_return(0);
+    }
+}
+
+/* The system would refuse to remove such a directory itself, after its content was removed. */
+fs_test(a_tree_is_removed_only_by_its_name, edo_file *dir; size_t i;)
+{
+    static const char *const paths[] = { "t/.", "t/./", "t/d/..", "t/d/..//" };
+    edo_body {
+        int64_t n;
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("t/d"), 0755), 0);
+        fs_write("t/f", "x", 1);
+        fs_write("t/d/f", "x", 1);
+        for (self->i = 0; self->i < sizeof paths / sizeof *paths; self->i++) {
+            edo_await(n, edo_path_remove_tree(fs_path(paths[self->i])));
+            assert_int_equal(n, -EINVAL);
+        }
+        edo_await(n, edo_file_open(fs_path("t/d"), EDO_OPEN_PATH, &self->dir));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_path_remove_tree_at(self->dir, "."));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_path_remove_tree_at(self->dir, ".."));
+        assert_int_equal(n, -EINVAL);
+        edo_file_close(self->dir);
+        fs_expect("t/f", "x", 1);
+        fs_expect("t/d/f", "x", 1);
+        assert_int_equal(mkdir(fs_path("t/d/..."), 0755), 0);
+        edo_await(n, edo_path_remove_tree(fs_path("t/d/.../")));
         assert_int_equal(n, 1);
         edo_return(0);
     }

@@ -1,7 +1,8 @@
 /* Calls on files in the ring.
  *
- * Only reads and writes are submitted. The kernel makes every other call on one of its own threads.
- * That costs as much as a thread of the pool "files", and a job of the pool can make several calls.
+ * Only reads and writes are passed to the driver. The kernel would make every other call on one of
+ * its own threads. That costs as much as a thread of the pool "files", and a job of the pool can
+ * make several calls.
  *
  * A call needs no source, because its operation is in no list, and only the operation's own poll
  * ends the call early. The lock `calls` guards the waker, which a poll replaces and the completion
@@ -37,7 +38,6 @@ static void fill(const edo__file_call *call, struct io_uring_sqe *sqe)
 static bool takes(const edo__uring *driver, const edo__file_call *call)
 {
     bool is_write = call->verb == EDO__FILE_WRITE || call->verb == EDO__FILE_WRITEV;
-    if (!is_write && call->verb != EDO__FILE_READ && call->verb != EDO__FILE_READV) return false;
     if (is_write && edo__file_is_limited()) return false;
     return edo__uring_is_usable(driver) && !edo__uring_is_inherited(driver);
 }

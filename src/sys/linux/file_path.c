@@ -116,7 +116,7 @@ static void complete(int fd, void *memory, size_t size)
 int64_t edo__dir_read(edo_fd fd, void *memory, size_t size)
 {
     long n = syscall(SYS_getdents64, fd, memory, size);
-    if (n < 0) return -errno;
+    if (n < 0) return errno == ENOENT ? 0 : -errno; // a removed directory
     complete(fd, memory, (size_t)n);
     return n;
 }
