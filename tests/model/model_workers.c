@@ -920,7 +920,8 @@ static unsigned pack(void)
     return moved;
 }
 
-MODEL(pack_hands_over, "a woken worker hands its tasks to a lower one that sleeps, and wakes it")
+MODEL(pack_hands_over,
+      "a woken worker hands its tasks to a lower one that was awake lately, and wakes it")
 {
     set_up(2);
     edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
@@ -929,26 +930,36 @@ MODEL(pack_hands_over, "a woken worker hands its tasks to a lower one that sleep
     tear_down();
 }
 
-MODEL(pack_needs_a_sleeper, "not to a worker that is awake, or was not awake lately")
+MODEL(pack_needs_time, "not to a worker that has not slept lately, is late, or is stuck")
 {
     set_up(2);
-    model_assert(pack() == 0);
-    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    edo__worker *target = s->workers[0];
     edo_store_figure(&s->workers[1]->woke_at, edo_us(999));
+    edo_store_figure(&target->turned_at, edo_us(900));
     model_assert(pack() == 1);
-    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    edo_store_relaxed(&target->park, EDO__AWAKE);
+    edo_store_figure(&target->turned_at, edo_us(899)); // perhaps in a long poll
+    model_assert(pack() == 0);
+    edo_store_relaxed(&target->park, EDO__PARKED); // a sleeper is never late
+    model_assert(pack() == 1);
+    edo_store_relaxed(&target->park, EDO__AWAKE);
+    edo_store_figure(&target->turned_at, edo_us(900));
+    be_stuck(0);
+    model_assert(pack() == 0);
+    edo_store_relaxed(&target->stuck, 0);
+    model_assert(pack() == 1);
+    edo_store_relaxed(&target->park, EDO__PARKED);
     edo_store_figure(&s->workers[1]->woke_at, edo_us(1000));
     model_assert(pack() == 0);
     tear_down();
 }
 
-MODEL(pack_moves_little, "tasks that are worth a wake stay")
+MODEL(pack_moves_little, "a burst stays where it is")
 {
     set_up(2);
-    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
-    s->workers[1]->mean_poll = edo_us(20);
+    s->workers[1]->mean_poll = edo_us(100);
     model_assert(pack() == 0);
-    s->workers[1]->mean_poll = edo_us(10);
+    s->workers[1]->mean_poll = edo_us(50);
     be(1);
     edo__worker_push_back(s->workers[1], task(1));
     edo__worker_push_back(s->workers[1], task(2));

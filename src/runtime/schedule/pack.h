@@ -3,6 +3,6 @@
 
 #include "runtime/runtime.h"
 
-/* Hands the worker's ready tasks, if they are little work, to a sleeping worker with a lower index
- * that was awake lately. Called right after a sleep. Thread: the owner of `worker`. */
+/* Hands the worker's ready tasks, if they are little work, to a worker with a lower index that has
+ * time for them. Called right after a sleep. Thread: the owner of `worker`. */
 void edo__pack(edo__worker *worker);
