@@ -28,7 +28,7 @@ edo_async_extern(f)
         edo_try(n, edo_read(self->io, self->bytes, self->size));
         edo_try_or(end, n, edo_file_seek(self->file, 0, EDO_SEEK_END));
         edo_try(n, edo_read_to_end(&self->reader, &self->buffer, self->size));
-    end:
+end:
         edo_return(edo_failure());
     }
 }
