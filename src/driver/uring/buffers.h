@@ -20,8 +20,8 @@
 typedef struct edo__uring_buffers edo__uring_buffers;
 
 enum {
-    EDO__URING_BUFFER_SIZE = 4096, // bytes; a larger message is continued by plain calls
-    EDO__URING_BUFFER_COUNT = 64,  // a power of two; about the completions of a busy turn
+    EDO__URING_BUFFER_SIZE = 2048, // bytes; a larger message is continued by plain calls
+    EDO__URING_BUFFER_COUNT = 32,  // a power of two; about the completions of a busy turn
     EDO__URING_BUFFER_GROUP = 0,   // the kernel's number of these buffers
 };
 
