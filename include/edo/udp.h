@@ -18,9 +18,9 @@
  * Errors of the network. The answer to a datagram may be an error, such as "port unreachable",
  * which arrives later and belongs to no operation. On a connected socket the next operation reports
  * such an error once (-ECONNREFUSED, -EHOSTUNREACH, ...). A send that reports the error has sent
- * nothing, and the socket can be used as before. On a socket without a peer, no receive reports
- * such an error, and no send to another address. With EDO_UDP_ERRORS such errors are in the error
- * queue (edo_udp_recv_error()).
+ * nothing, and the socket can be used as before. On a socket without a peer, a receive never
+ * reports such an error, and a send reports only an error of the address that it sends to. With
+ * EDO_UDP_ERRORS such errors are in the error queue (edo_udp_recv_error()).
  *
  * Memory passed by pointer (buffers, addresses, messages) must outlive the operation. Errors, for
  * all calls here: -EINVAL for NULL in place of a socket or an output; -ECANCELED if the operation

@@ -103,9 +103,10 @@ static int options_of(const edo_message *message)
 /* ---- connections of records ----
  *
  * A receive gets size 0 for a record of no bytes, and also at the end of the connection. With
- * SO_PASSCRED, a record comes with credentials, and the end without. So a receive uses room of its
- * own for credentials and the caller's control, and then copies the data to that control.
- * Credentials that do not fit are dropped. */
+ * SO_PASSCRED, a record comes with credentials, and the end comes without. So a receive has a
+ * control buffer of its own, with room for credentials and for what fits into the caller's buffer.
+ * Then the ancillary data is copied to the caller's buffer. Credentials that do not fit there are
+ * dropped. */
 
 enum {
     CREDENTIALS_SPACE = CMSG_SPACE(sizeof(struct ucred)),

@@ -31,9 +31,9 @@ typedef struct edo__views {
     edo__view *buckets[EDO__VIEW_BUCKETS];
 } edo__views;
 
-/* Use of a directory by a watch. needs: number of a directory of which the watch must already have a
- * view: the directory above, or the root itself when a tree is scanned again. EDO__NO_VIEW: this is
- * the first view of the watch. */
+/* Use of a directory by a watch. needs: number of a directory of which the watch must already have
+ * a view. That is the directory above. For the root of a tree that is scanned again, it is the root
+ * itself. The first view of a watch has EDO__NO_VIEW. */
 typedef struct edo__view_use {
     int watch;
     uint32_t flags; // EDO_WATCH_*

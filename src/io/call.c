@@ -40,8 +40,8 @@ static bool is_transfer(const edo__file_call *call)
     }
 }
 
-/* Whether the ring may make a call at an offset: the file has a position, or O_NONBLOCK is clear
- * already. For another file, the pool answers -ESPIPE. */
+/* Whether the ring may make a call at an offset. It may if O_NONBLOCK is clear, or if the file has
+ * a position. All other files are left to the pool, which answers -ESPIPE. */
 static bool has_offsets(const edo__file_stream *stream)
 {
     edo__file_call seek = { .verb = EDO__FILE_SEEK, .fd = stream->fd, .flags = EDO_SEEK_CURRENT };

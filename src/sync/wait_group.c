@@ -2,9 +2,10 @@
  * the count. queue.h has the argument that no wake is lost. If there are waiters, the step that
  * ends the last piece of work is made under the lock, and wakes the waiters.
  *
- * Orders. Each call that ends work releases. A wait that finds the count 0 acquires the writes
- * before all these calls, from the word. If a wait is woken, the last of these calls has acquired
- * the writes before the earlier calls, and publishes them with the wake. */
+ * Memory orders. Each call that ends work releases the word. A wait that reads the count 0 acquires
+ * the word, and so sees what was written before each of these calls. A wait that is woken does not
+ * read the word. The last of these calls has acquired the word, and passes on what it has seen with
+ * the wake. */
 #include <edo/events.h>
 
 #include "base/base.h"

@@ -78,7 +78,8 @@ struct edo__thread {
                                 // thread; the runtime cannot end before that call returns
     bool waits;                 // in edo_wait(): lock records name the thread, not the polled task
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
-    edo__parker *parker;        // fiber that edo_wait() parks; NULL: none, or its stack runs a poll
+    edo__parker *parker;        // fiber that edo_wait() parks; NULL: there is no fiber, or a poll
+                                // runs on the fiber's stack
 };
 
 #ifdef EDO_MODEL

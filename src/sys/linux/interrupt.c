@@ -20,11 +20,11 @@ enum { FREE, ASKED, RUNNING, DONE, STEPS };
 /* The request. There is one per process, and the lock serializes its users. Its steps are FREE ->
  * ASKED -> RUNNING (by the handler) -> DONE, or ASKED -> FREE at the deadline. The two steps from
  * ASKED are compare-and-swaps, so a handler that runs after the deadline makes no call. `state`
- * contains the thread's number, so a late handler makes no call for another thread's request. The
- * product fits, because Linux has no thread numbers above 2^22. */
+ * is thread * STEPS + step, so a late handler makes no call for another thread's request. The value
+ * fits into 32 bits, because Linux has no thread numbers above 2^22. */
 static struct {
     edo__lock lock;
-    edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
+    edo_atomic(uint32_t) state; // or FREE
     void (*call)(void *);
     void *context;
     uint32_t generation; // fork generation of the subscription, or 0; guarded by the lock
