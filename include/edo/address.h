@@ -1,20 +1,20 @@
 /* Addresses of sockets, as values.
  *
  * An edo_address is plain data. The struct is copied by assignment, may be in any memory, and owns
- * nothing. The struct has an IPv4 or IPv6 address with its port, or the name of a Unix socket, in
- * the system's own form. A zeroed edo_address means "no address" (EDO_ADDRESS_NONE).
+ * nothing. It contains, in the system's own form, either an IPv4 or IPv6 address with its port, or
+ * the name of a Unix socket. A zeroed edo_address means "no address" (EDO_ADDRESS_NONE).
  *
  * The text of an address:
  *
  *     127.0.0.1:8080  [::1]:8080  [fe80::1%eth0]:8080     IPv4, IPv6, IPv6 with its interface
- *     :8080                                               as [::]:8080
+ *     :8080                                               the same as [::]:8080
  *     unix:/run/socket                                    a Unix socket with a path
- *     unix:@name                                          with an abstract name
- *     unix:                                               without a name
+ *     unix:@name                                          a Unix socket with an abstract name
+ *     unix:                                               a Unix socket without a name
  *
  * In names of Unix sockets, control characters and backslashes are written as \xNN. An @ at the
- * beginning of a path is written in the same way. Names of hosts are looked up by edo_lookup()
- * (edo/net.h).
+ * beginning of a path is written in the same way. An address never has the name of a host:
+ * edo_lookup() (edo/net.h) finds the addresses of a host.
  *
  * No function here allocates or waits. A function fails only where its comment says so.
  * Thread: any.
@@ -60,8 +60,8 @@ EDO_API edo_address edo_address_v6(const uint8_t ip[16], uint16_t port, uint32_t
 
 /* Makes the address of a Unix socket. path: the path of the file. name: an abstract name of exactly
  * `size` bytes, which may contain NULs.
- * Returns: 0; -EINVAL for an empty path; -ENAMETOOLONG for a path of more than 108 bytes or a name
- * of more than 107. */
+ * Returns: 0; -EINVAL for an empty path; -ENAMETOOLONG for a path of more than 108 bytes, or for a
+ * name of more than 107 bytes. */
 EDO_API EDO_MUST_USE int edo_address_unix(const char *path, edo_address *ret_address);
 EDO_API EDO_MUST_USE int edo_address_unix_abstract(const void *name, size_t size,
                                                    edo_address *ret_address);
@@ -91,9 +91,10 @@ EDO_API size_t edo_address_ip(const edo_address *address, uint8_t ret_ip[16]);
 EDO_API uint32_t edo_address_scope(const edo_address *address);
 EDO_API void edo_address_set_scope(edo_address *address, uint32_t scope); // IPv6 only
 
-/* The name of a Unix socket. The name is a part of `address`, and has no final NUL. Returns: the
- * number of bytes; 0 for a socket without a name, and for other addresses. ret_abstract may be
- * NULL. */
+/* Gives the name of a Unix socket. *ret_name points into `address`. The name has no final NUL.
+ * ret_name and ret_abstract may be NULL.
+ * Returns: the number of bytes. For a socket without a name and for other addresses, the result is
+ * 0 and *ret_name is NULL. */
 EDO_API size_t edo_address_name(const edo_address *address, const char **ret_name,
                                 bool *ret_abstract);
 
@@ -102,8 +103,9 @@ EDO_API size_t edo_address_name(const edo_address *address, const char **ret_nam
 EDO_API const void *edo_address_system(const edo_address *address, size_t *ret_size);
 
 /* Writes an address as text, with the final NUL.
- * Returns: the length; -ENOSPC if the buffer is too small; -EINVAL without a buffer;
- * -EAFNOSUPPORT for EDO_ADDRESS_NONE and EDO_ADDRESS_OTHER. */
+ * Returns: the length; -ENOSPC if the buffer is too small; -EINVAL if `address` is NULL, or if
+ * `buffer` is NULL and `size` is not 0; -EAFNOSUPPORT for EDO_ADDRESS_NONE and
+ * EDO_ADDRESS_OTHER. */
 EDO_API int edo_address_format(const edo_address *address, char *buffer, size_t size);
 
 /* ---- kinds of IP addresses; false for all others ---- */

@@ -16,14 +16,15 @@
  *         }
  *     }
  *
- * The body is an ordinary function that returns at an await and later resumes there. So the body's
- * locals are lost at every await. A value that lives across an await belongs in the frame.
- * Compilers report most violations (gcc with -Wall -O2, clang with -Wconditional-uninitialized).
- * tools/edo-lint reports the rest.
+ * The body is an ordinary function that returns at an await and later resumes there. So the values
+ * of the body's locals are lost at every await. A value that lives across an await belongs in the
+ * frame. Compilers report most violations (gcc with -Wall -O2, clang with
+ * -Wconditional-uninitialized). tools/edo-lint reports the rest.
  *
- * Rules for the caller. A frame does not move after its first poll. Pointers given to an operation
- * point into a frame, the heap or static memory. An async function owns its arguments once it is
- * called or spawned. An async function always runs to its own end, even when it is cancelled.
+ * Rules for the caller. A frame does not move after its first poll. A pointer that is given to an
+ * operation points into a frame, the heap or static memory. An async function owns its arguments
+ * once it is called or spawned. An async function always runs to its own end, even when it is
+ * cancelled.
  *
  * Bodies need GNU C (gcc, clang). C++17 code may include this header, and call, spawn and run async
  * functions.
@@ -59,9 +60,9 @@ typedef struct edo_frame_head {
     int32_t resume; // bytes from the start of the body to the label at which to resume
 } edo_frame_head;
 
-/* Head of a frame. The arguments are the frames of the async functions that edo_call() calls:
- * edo_frame(struct head head; struct body body;). These frames and the operations share one
- * slot. */
+/* Head of a frame. The arguments declare a frame for each async function that edo_call() calls:
+ * edo_frame(struct head head; struct body body;). One slot has room for any one of these frames, or
+ * for an awaited operation. */
 #define edo_frame(...)                                                                             \
     edo_future base;                                                                               \
     edo_frame_head edo_head;                                                                       \
@@ -185,8 +186,8 @@ label:                                                                          
             EDO_PENDING                                                                            \
         }
 
-/* Stores the line of an await before the operation is constructed: an abort in the constructor
- * names this line. */
+/* Stores the line of an await before the operation is constructed, so that an abort in the
+ * constructor can name the line. */
 #define edo__note_line() (self->base.line = __LINE__)
 
 /* Rejects an unsigned variable, in which an error would look like a large result. */
@@ -194,9 +195,10 @@ label:                                                                          
     _Static_assert((__typeof__(lhs))-1 < (__typeof__(lhs))1,                                       \
                    "the result is negative on error: \"" #lhs "\" is to be of a signed type")
 
-/* A signal handler may inspect the frame between any two instructions (see edo/dump.h). So an
- * awaited future is complete before it is linked, and unlinked before it is reused. The fences make
- * the compiler keep that order. The handler runs on the same thread, so the processor needs no
+/* A signal handler may inspect the frame between any two instructions (see edo/dump.h). The handler
+ * finds an awaited future by the pointer edo_head.awaiting. So the future is complete before the
+ * pointer is set, and the pointer is cleared before the memory of the future is reused. The fences
+ * make the compiler keep that order. The handler runs on the same thread, so the processor needs no
  * fence. */
 #define edo__link_slot()                                                                           \
     do {                                                                                           \
@@ -244,9 +246,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). If the limit has
- * passed, the result is -ETIMEDOUT, and the operation has ended. A ready operation wins over a
- * limit that has passed. */
+/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). If the operation is
+ * ready, its result is taken, even if the limit has passed. Otherwise, when the limit passes, the
+ * operation is ended, and the result is -ETIMEDOUT. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -275,7 +277,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* As edo_call(), with a time limit. When the limit passes, the callee sees -ECANCELED at its
- * awaits. If the callee then returns -ECANCELED, lhs is -ETIMEDOUT. */
+ * awaits. If the callee then returns -ECANCELED, lhs is -ETIMEDOUT. Any other result of the callee
+ * is stored in lhs unchanged. */
 #define edo_call_for(lhs, duration, ...)                                                           \
     do {                                                                                           \
         edo__build_callee(__VA_ARGS__, );                                                          \
@@ -295,8 +298,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* As edo_call(), with the callee's frame on the heap, for recursion. If there is no memory, lhs is
  * -ENOMEM, the function is not called, and the arguments still belong to the caller. The thread's
  * stack limits the depth of a recursion, because each call is polled inside its caller's poll. A
- * stack of 8 MiB has room for tens of thousands of calls. A deeper recursion also fails with
- * -ENOMEM, and the log gets a line. */
+ * stack of 8 MiB has room for tens of thousands of calls. A call for which the stack has no room
+ * also fails with -ENOMEM, and a line is written to the log. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -329,8 +332,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* Runs all futures to their ends: edo_all(&self->a.base, &self->b.base). Each future then has its
- * own result. As in all macros for several futures, each future is named once, and no other
- * function awaits it until the macro is done. Debug builds of the library abort otherwise. */
+ * own result. Two rules apply to all macros for several futures: each future is named only once,
+ * and no other function awaits the future before the macro is done. Debug builds of the library
+ * abort if a rule is broken. */
 #define edo_all(...) edo__together(edo__poll_all, 0, __VA_ARGS__)
 
 /* Runs all futures to their ends. The first failure cancels the other futures. rc: 0, or that
@@ -342,17 +346,18 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
-/* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
- * the macro returns. edo_select() chooses the future that it polls first at random.
+/* Waits until one future is ready. This future is the winner. The other futures are cancelled, and
+ * have ended when the macro is done. edo_select() chooses the future that it polls first at random.
  * edo_select_biased() polls from left to right.
- * which: the winner's position from 0. Without a winner: -ECANCELED if the function was cancelled,
- * -ETIMEDOUT if the limit of an edo_within() had passed. */
+ * which: the winner's position, counted from 0. If there is no winner: -ECANCELED if the function
+ * was cancelled, or -ETIMEDOUT if the limit of an edo_within() has passed. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The other futures are kept: every await of this
- * function polls them, too. When the function returns, it cancels its kept futures and waits for
- * their ends. which: as edo_select(). */
+/* Waits until one future is ready. This future is the winner. The other futures are kept, which
+ * means that each later await of this function polls them, too. When the function returns, it
+ * cancels its kept futures and waits until they have ended.
+ * which: as edo_select(). */
 #define edo_any(which, ...) edo__choose(which, edo__poll_any, __VA_ARGS__)
 
 #define edo__choose(which, poll, ...)                                                              \
@@ -374,8 +379,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* Runs the first `count` elements of an array to their ends: edo_all_of(self->fetches,
- * self->count). The elements are frames or operations. The array is in the frame or on the heap.
- * With a count of 0 the wait ends at once. */
+ * self->count). The elements are frames or operations. The array is in the frame or on the heap. If
+ * `count` is 0, the macro does not wait. */
 #define edo_all_of(array, count) edo__together_of(edo__poll_all, 0, array, count)
 
 #define edo_try_all_of(rc, array, count)                                                           \
@@ -401,12 +406,12 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 /* ---- cancellation ---- */
 
-/* Whether this function was cancelled, for loops that compute without an await. A shield hides the
- * cancellation. */
+/* Whether this function was cancelled. Useful in loops that compute without an await. After
+ * edo_shield(), the answer is false in spite of a cancellation. */
 #define edo_is_cancelled() (edo_cx_fate(cx) != EDO_LIVE)
 
-/* Begins clean-up. Futures whose first poll is after this call work even if the function was
- * cancelled. An abort still reaches these futures. */
+/* Begins clean-up. Futures that are first polled after this call work even if the function was
+ * cancelled. An abort still ends these futures. */
 #define edo_shield() edo__shield(&self->base, cx)
 
 /* ---- tasks and entry points ---- */
@@ -446,7 +451,7 @@ template <class Args> const void *edo__address(const Args &args)
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* Starts a task that only the given worker runs. Workers are numbered as by edo_worker_index().
- * Tasks pinned to one worker never run at the same time: while one of them computes for a long
+ * Tasks that are pinned to the same worker run one at a time. While one of them computes for a long
  * time, the others wait. Worker 0 of a current-thread runtime is the thread that turns the runtime.
  * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, ...)                                                        \

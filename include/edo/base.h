@@ -1,9 +1,9 @@
 /* Definitions that every part of edo shares: visibility, errors, memory, the log.
  *
  * Errors. A call that can fail returns a value >= 0, or a negative errno. edo_strerror() gives the
- * text. Outputs are called ret_* and are untouched on failure. Misuse that no return value can
- * report, such as a buffer that would dangle or a scope that is left early, ends the process with
- * one line on stderr.
+ * text. Outputs are called ret_* and are untouched on failure. Some misuse cannot be reported by a
+ * return value, for example a buffer that would dangle, or a scope that is left early. Such misuse
+ * ends the process with one line on stderr.
  *
  * Memory. All memory of edo comes from one pair of hooks; the default is the C library. Running out
  * of memory is an error (-ENOMEM), never an abort.
@@ -87,9 +87,10 @@ typedef enum edo_log_level {
 typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
 
 /* Sends edo's log to fn; NULL restores the default, which writes errors and warnings to stderr.
- * EDO_LOG=error, warn, info or debug in the environment sets the lowest level that is logged. The
- * log never blocks: if stderr has no room for a line, the line is dropped. The number of dropped
- * lines is written before the next line.
+ * EDO_LOG=error, warn, info or debug in the environment sets the lowest level that is logged. If
+ * stderr has no room for a line, the line is dropped, so the log does not block. Only the lines of
+ * a dump (edo/dump.h) wait for room first, up to one second. The number of dropped lines is written
+ * before the next line.
  * Thread: any, while no other thread is in a call of edo. */
 EDO_API void edo_set_log(edo_log_fn *fn, void *context);
 

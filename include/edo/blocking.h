@@ -4,15 +4,16 @@
  *     ...
  *     edo_await(rc, edo_blocking(digest, &self->file));     // other tasks run meanwhile
  *
- * A job is an operation that itself lies in the pool's queue, so a wait for a thread allocates
- * nothing. A job can be cancelled until a thread begins to run it. From then on the job runs to its
- * end, and a cancelled operation waits for that end.
+ * A job is an operation. While the job waits for a thread, the operation itself lies in the pool's
+ * queue, so waiting allocates nothing. A job can be cancelled before a thread begins to run it.
+ * After that, the job runs to its end, and a cancelled operation waits for that end.
  *
- * A pool consists of a bounded queue and at most max_threads threads. A thread is started when a
- * job needs one and ends after keep_alive without a job. Jobs start in the order of their arrival.
- * When the queue holds max_queue jobs, further jobs wait for a place in the queue, in the same
- * order. A task that makes jobs without awaiting each (edo_spawn_blocking) awaits edo_pool_room()
- * between them.
+ * A pool has a bounded queue, and at most max_threads threads. A thread is started when a job needs
+ * a thread. A thread ends when it has had no job for keep_alive. Jobs start in the order of their
+ * arrival. When the queue holds max_queue jobs, further jobs wait for a place in the queue, in the
+ * same order. A task that makes jobs by edo_spawn_blocking() does not wait for each job. Such a
+ * task should await edo_pool_room() before each call, so that the number of waiting jobs stays
+ * bounded.
  *
  * Each runtime has pools of its own, so that slow work of one kind does not delay another kind:
  * "user" (edo_blocking), "files", "dns", and those added by edo_runtime_add_pool(). A pool is made
@@ -40,8 +41,8 @@ EDO_API edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx);
  * Result: the result of fn. If fn was not run: -ECANCELED; -EINVAL for no fn; -ENOMEM; -EAGAIN when
  * the pool has no thread and none can be started; -ESHUTDOWN when the pool was destroyed; -ESTALE
  * for a pool made before fork(). edo_op_progress() is 1 if fn was run.
- * Cancel: prompt until a thread begins to run fn; then waits for fn's end, and answers fn's
- * result. */
+ * Cancel: prompt before a thread begins to run fn. After that, the operation waits for fn's end,
+ * and answers fn's result. */
 EDO_API EDO_MUST_USE edo_op edo_blocking(edo_blocking_fn fn, void *arg);
 
 /* As edo_blocking(), but on a given pool. pool: NULL for the runtime's pool "user". */
@@ -52,7 +53,7 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
                                              edo_blocking_fn fn, void *arg);
 
 /* Runs fn(arg) on the runtime's pool "user" as a task with the name "fn". The task is joined or
- * detached like any other task, and can be cancelled until a thread begins to run fn.
+ * detached like any other task. It can be cancelled before a thread begins to run fn.
  * ret_task: NULL for a detached task.
  * Returns: 0, or as edo_spawn(). The task's result is that of edo_blocking().
  * Thread: as edo_spawn(). */
@@ -95,14 +96,14 @@ typedef struct edo_pool_config {
     void *reserved[4];
 } edo_pool_config;
 
-/* Makes a pool that belongs to no runtime; tasks of all runtimes may use it. The first job starts
+/* Makes a pool that belongs to no runtime. Tasks of all runtimes may use it. The first job starts
  * the first thread.
  * config: NULL for the default.
  * Returns: 0; -EINVAL for a keep_alive below 0; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool);
 
 /* Destroys a pool made by edo_pool_create(). Jobs that have not begun answer -ESHUTDOWN. The call
- * waits for the ends of jobs that have begun, and of all threads. No new operation may name the
+ * waits until all jobs that have begun, and all threads, have ended. No new operation may name the
  * pool. Operations that already wait on the pool end as usual. NULL is ignored. In the child of a
  * fork the call does nothing. The call aborts for a pool that belongs to a runtime.
  * Thread: any except threads of the pool (aborts there). Blocks. */
@@ -110,9 +111,9 @@ EDO_API void edo_pool_destroy(edo_pool *pool);
 
 EDO_API extern const edo_future_ops edo__pool_room_ops;
 
-/* Waits, behind earlier waiters, until the queue of a pool has a free place. The wait gives
- * back-pressure to tasks that spawn jobs. The place is not reserved: the next job to arrive takes
- * it.
+/* Waits until the queue of a pool has a free place. Earlier waiters are served first. The wait
+ * slows down tasks that spawn more jobs than the pool can run. The place is not reserved for the
+ * caller: the next job to arrive takes the place.
  * Result: 0; -EINVAL for NULL; other errors as edo_blocking(). Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_pool_room(edo_pool *pool)
 {
@@ -137,7 +138,7 @@ EDO_API void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats);
 EDO_API int edo_runtime_pool(edo_runtime *runtime, const char *name, edo_pool **ret_pool);
 
 /* Adds a pool to a runtime. To set the limits of "user", "files" or "dns", add a pool of that name
- * before its first use.
+ * before the first use of the pool.
  * Returns: 0; -EINVAL without a name, or for a keep_alive below 0; -EEXIST if the runtime has a
  * pool of that name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config);

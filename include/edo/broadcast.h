@@ -11,9 +11,9 @@
  *
  * A receiver gets all values that are sent after its subscription. The order is the same for all
  * receivers. The last `capacity` values are kept. A receiver lags if a value is overwritten before
- * the receiver has received it. The next receive then answers EDO_LAGGED, and
- * edo_broadcast_missed() is the number of values that were missed. The receive after that gets the
- * oldest kept value. EDO_LAGGED is not the end: at the end the result is 0.
+ * the receiver has received it. The next receive of a lagging receiver answers EDO_LAGGED, and
+ * edo_broadcast_missed() is the number of values that it missed. The receive after that gets the
+ * oldest kept value. EDO_LAGGED is not the end of the broadcast. At the end, the result is 0.
  *
  * Values are copied to each receiver. If a value contains a pointer, all receivers get the same
  * pointer, and none of them owns its object.
@@ -108,7 +108,7 @@ EDO_END_DECLS
 /* ---- senders ---- */
 
 /* Sends a value to all receivers.
- * Returns: number of receivers; 0: no receiver, and the value is lost. Thread: any. */
+ * Returns: the number of receivers. If it is 0, the value is lost. Thread: any. */
 #define edo_broadcast_send(tx, value)                                                              \
     (edo__check_type(tx, value), edo__broadcast_send((tx)->edo_broadcast_tx, (value)))
 
@@ -149,7 +149,7 @@ EDO_END_DECLS
      edo__broadcast_subscribe((rx)->edo_listening.broadcast, &(ret_rx)->edo_listening))
 
 /* Waits until there is no receiver.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the last receiver was closed answers
+ * Result: 0. Cancel: prompt. If the last receiver was closed before the cancellation, the result is
  * 0. */
 #define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
 
@@ -163,8 +163,8 @@ EDO_END_DECLS
 /* ---- receivers ---- */
 
 /* Waits for the next value.
- * Result: 1 with *ret_value; EDO_LAGGED: values were missed, and *ret_value is not set; 0: the
- * last sender was closed, and all was received. Cancel: prompt; nothing was taken. */
+ * Result: 1 with *ret_value; EDO_LAGGED: values were missed, and *ret_value is not set; 0: the last
+ * sender was closed, and all values were received. Cancel: prompt; nothing was taken. */
 #define edo_broadcast_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
 
@@ -183,7 +183,7 @@ EDO_END_DECLS
 /* Number of values missed at the last EDO_LAGGED of this receiver. */
 #define edo_broadcast_missed(rx) ((rx)->edo_listening.missed)
 
-/* Number of values that this receiver has yet to receive. If the number is more than the capacity,
+/* Number of values that this receiver has not received yet. If the number exceeds the capacity,
  * some of these values have already been overwritten.
  * Thread: one at a time. */
 #define edo_broadcast_length(rx) edo__broadcast_length(&(rx)->edo_listening)

@@ -3,8 +3,8 @@
  * An edo_reader reads a stream in large pieces and returns small pieces: lines, parts between
  * delimiters, numbers, peeked bytes. An edo_writer collects small pieces and writes large pieces.
  * Readers and writers are plain structs in a frame, beside memory for their buffer, and allocate
- * nothing. They borrow the stream. The stream's owner closes the stream after the last use of
- * reader and writer.
+ * nothing. They borrow the stream. The owner of the stream closes it after the last use of the
+ * reader and the writer.
  *
  *     edo_reader in;                                   // in the frame
  *     char memory[EDO_BUFFERED_SIZE];
@@ -25,11 +25,11 @@
  * Input is bounded. The reader's memory bounds a line, and the argument `limit` bounds an
  * edo_buffer. Larger input is answered with -EMSGSIZE.
  *
- * If the memory is empty, a transfer that is larger than the memory goes directly between the
- * stream and the caller's buffer.
+ * A transfer of at least the memory's size goes directly between the stream and the caller's
+ * buffer, if there are no bytes in the memory.
  *
- * Errors, for all operations here: those of the stream, -EBUSY, -ECANCELED, and -EINVAL for NULL in
- * place of a reader, a writer or a ret_*.
+ * Errors of all operations here: those of the stream, -EBUSY, -ECANCELED, and -EINVAL if a reader,
+ * a writer or a ret_* is NULL.
  */
 #pragma once
 
@@ -80,15 +80,16 @@ EDO_API void edo_buffered_init(edo_buffered *both, edo_io *io, void *memory, siz
 
 /* ---- reading ---- */
 
-/* Returns the bytes ahead: the bytes that were read from the stream, but not yet from the reader.
- * Process these bytes before you read the stream without the reader. */
+/* Returns the bytes ahead. These are the bytes that were read from the stream into the reader, but
+ * have not been taken from the reader yet. Process the bytes ahead before you read the stream
+ * without the reader. */
 EDO_API edo_slice edo_reader_ahead(const edo_reader *reader);
 
 /* Drops the first `size` of the bytes ahead. Returns: 0; -EINVAL: `size` is more than the number of
  * bytes ahead. */
 EDO_API EDO_MUST_USE int edo_reader_consume(edo_reader *reader, size_t size);
 
-/* Waits until at least `size` bytes are ahead, or the input ends; takes none of these bytes.
+/* Waits until at least `size` bytes are ahead, or the input ends. Takes none of the bytes ahead.
  * size: 1 to the size of the memory, else -EINVAL.
  * Result: number of bytes ahead, with *ret_ahead. At the end of the input, the number may be less
  * than `size`, or 0. *ret_ahead refers to the bytes ahead, and is valid until the next call with
@@ -100,14 +101,15 @@ EDO_API EDO_MUST_USE edo_op edo_peek(edo_reader *reader, size_t size, edo_slice 
 EDO_API EDO_MUST_USE edo_op edo_reader_read(edo_reader *reader, void *buffer, size_t size);
 
 /* As edo_read_exact().
- * Cancel: waits. If `size` is at most the size of the memory, nothing was taken. Otherwise the
- * bytes read until then are in the buffer, and edo_op_progress() returns their number. */
+ * Cancel: waits. If `size` is at most the size of the memory, nothing was taken. Otherwise `buffer`
+ * has the bytes that were read before the cancellation, and edo_op_progress() returns their
+ * number. */
 EDO_API EDO_MUST_USE edo_op edo_reader_read_exact(edo_reader *reader, void *buffer, size_t size);
 
 /* Reads a line, without its "\n" or "\r\n". *ret_line is valid until the next call with this
  * reader.
- * Result: 1; 0 at the end of the input; -EMSGSIZE for a line larger than the memory. The next call
- * then skips the rest of that line. The last line may lack its delimiter; see
+ * Result: 1; 0 at the end of the input; -EMSGSIZE for a line larger than the memory. After
+ * -EMSGSIZE, the next call skips the rest of that line. The last line may lack its delimiter; see
  * edo_reader_was_whole().
  * Cancel: waits; nothing was taken. */
 EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_line);
@@ -118,8 +120,9 @@ EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
 /* These calls take a line or a part from the bytes ahead, without waiting. They cost less than an
- * operation. A loop around such a call does not starve other tasks: when the lines in the memory
- * are taken, the call returns -EAGAIN, and the loop awaits more bytes.
+ * operation. A loop around such a call does not starve other tasks, because the reader's memory is
+ * bounded. When no whole line is left in the memory, the call returns -EAGAIN, and the loop must
+ * await more bytes.
  * Returns: 1; -EAGAIN: more bytes must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
  * Thread: that of the task. */
 EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);
@@ -131,17 +134,18 @@ EDO_API bool edo_reader_was_whole(const edo_reader *reader);
 
 /* Appends bytes to a buffer, up to and including a delimiter, or to the end of the input.
  * limit: greatest number of bytes in the buffer.
- * Result: bytes appended; 0 at the end; -EMSGSIZE: the next bytes would exceed the limit; -ENOMEM.
- * Cancel: waits; the bytes read until then are in the buffer. The same call, made again,
- * continues. */
+ * Result: bytes appended; 0 at the end of the input; -EMSGSIZE: the next bytes would exceed the
+ * limit; -ENOMEM.
+ * Cancel: waits. The buffer has the bytes that were read before the cancellation. If the same call
+ * is made again, it continues. */
 EDO_API EDO_MUST_USE edo_op edo_read_until(edo_reader *reader, uint8_t delimiter,
                                            edo_buffer *buffer, size_t limit);
 
 /* As edo_read_until(), but reads to the end of the input. */
 EDO_API EDO_MUST_USE edo_op edo_read_to_end(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
-/* As edo_read_to_end(). Result: also -EILSEQ if the buffer is not UTF-8. The buffer has the bytes
- * even after that error. */
+/* As edo_read_to_end(). Result: also -EILSEQ if the bytes in the buffer are not UTF-8. The bytes
+ * remain in the buffer even after that error. */
 EDO_API EDO_MUST_USE edo_op edo_read_text(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
 /* Whether bytes are UTF-8 (RFC 3629). */
@@ -157,13 +161,14 @@ EDO_API size_t edo_writer_deinit(edo_writer *writer);
 /* Number of unwritten bytes in the memory. */
 EDO_API size_t edo_writer_pending(const edo_writer *writer);
 
-/* Takes all of the bytes: copies them into the memory, or writes them directly to the stream.
+/* Takes all of the bytes. They are copied into the memory, or written directly to the stream.
  * Result: size.
  * Cancel: waits. After a cancellation or a failure, the first edo_op_progress() bytes were
  * taken. */
 EDO_API EDO_MUST_USE edo_op edo_writer_write(edo_writer *writer, const void *data, size_t size);
 
-/* Writes formatted text, as printf(3). The call formats at once, into memory that it allocates.
+/* Writes formatted text, as printf(3). The text is formatted before the call returns, in memory
+ * that the call allocates.
  * Result: bytes; -ENOMEM, -EILSEQ. Cancel: as edo_writer_write(). */
 EDO_API EDO_MUST_USE edo_op edo_printf(edo_writer *writer, const char *format, ...)
     EDO_PRINTF(2, 3);
@@ -173,8 +178,8 @@ EDO_API EDO_MUST_USE edo_op edo_printf(edo_writer *writer, const char *format, .
  * Cancel: waits. After a cancellation or a failure, unwritten bytes stay in the memory. */
 EDO_API EDO_MUST_USE edo_op edo_flush(edo_writer *writer);
 
-/* Writes all of a chain to a stream, with few system calls, and removes written bytes from the
- * chain. The caller must not change the chain meanwhile.
+/* Writes all bytes of a chain to a stream, with few system calls. Written bytes are removed from
+ * the chain. The caller must not change the chain before the operation is ready.
  * Result: bytes written.
  * Cancel: waits. After a cancellation or a failure, unwritten bytes stay in the chain. */
 EDO_API EDO_MUST_USE edo_op edo_write_chain(edo_io *io, edo_chain *chain);

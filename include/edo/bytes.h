@@ -1,9 +1,9 @@
 /* Bytes: counted slices, growing buffers, chains, and calls that read and write numbers in them.
  *
- * An edo_bytes is a read-only slice of a block of memory. Several slices share one block, which is
- * freed with the last slice. Clone, slice and split copy no bytes. A block is allocated by the
- * library, or is the user's memory with a release function. A slice of static memory has no block
- * and no reference count.
+ * An edo_bytes is a read-only slice of a block of memory. Several slices may share one block. The
+ * block is freed when its last slice is released. Clone, slice and split copy no bytes. A block is
+ * either memory that the library has allocated, or memory of the user with a release function. A
+ * slice of static memory has no block and no reference count.
  *
  *     edo_bytes body;
  *     rc = edo_bytes_copy(&body, "hello world", 11);
@@ -11,14 +11,14 @@
  *     edo_bytes_deinit(&head);
  *     edo_bytes_deinit(&body);
  *
- * An edo_buffer is memory that is written at its back and read at its front, and grows as needed.
+ * An edo_buffer is written at its back and read at its front, and grows as needed.
  * edo_buffer_freeze() turns the buffer into an edo_bytes. edo_buffer_split() divides the buffer
  * into two buffers that share a block. These two calls copy no bytes. Before a buffer grows, it
  * reuses the memory of the bytes that were read, unless a slice shares its block. An all-zero
  * edo_buffer or edo_bytes is empty.
  *
- * An edo_chain is a sequence of slices that is read as one. edo_write_chain() of edo/buffered.h
- * writes a chain with few system calls.
+ * An edo_chain is a sequence of slices that is read like a single slice. edo_write_chain() of
+ * edo/buffered.h writes a chain with few system calls.
  *
  * Threads: each of these structs belongs to one thread at a time. The reference count of a block is
  * atomic, so slices of one block may belong to different threads.
@@ -26,8 +26,8 @@
  * A small slice keeps its whole block in memory. edo_bytes_held() returns the block's size.
  * edo_bytes_compact() copies the slice into a block of its own.
  *
- * Errors: -EINVAL for a position or size beyond the end, in which case nothing has changed;
- * -EDO_EOF if too few bytes remain; -ENOMEM.
+ * Errors: -EINVAL for a position or size beyond the end; -EDO_EOF if too few bytes remain; -ENOMEM.
+ * After -EINVAL nothing has changed.
  */
 #pragma once
 
@@ -64,8 +64,8 @@ static inline edo_bytes edo_bytes_static(const void *data, size_t size)
 /* Makes a slice of a copy of the memory. Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_bytes_copy(edo_bytes *ret_bytes, const void *data, size_t size);
 
-/* Makes a slice of the user's memory, which must not change. The thread that releases the last
- * slice calls `release` once, with the memory and size of this call.
+/* Makes a slice of the user's memory. The memory must not change while a slice of it exists. The
+ * thread that releases the last slice calls `release` once, with the memory and size of this call.
  * Returns: 0; -ENOMEM, and the caller still owns the memory. */
 typedef void edo_release_fn(void *context, void *memory, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_wrap(edo_bytes *ret_bytes, void *memory, size_t size,
@@ -112,8 +112,8 @@ EDO_API size_t edo_bytes_held(const edo_bytes *bytes);
  * -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_bytes_compact(edo_bytes *bytes);
 
-/* Turns a slice into a buffer, without a copy. The part of the block behind the bytes becomes the
- * buffer's room.
+/* Turns a slice into a buffer, without a copy. The part of the block behind the slice's bytes
+ * becomes the buffer's room.
  * Returns: 0, and the slice is empty; -EBUSY for a shared block; -ENOTSUP for static memory or
  * the user's memory. */
 EDO_API EDO_MUST_USE int edo_bytes_into_buffer(edo_bytes *bytes, edo_buffer *ret_buffer);
@@ -138,7 +138,8 @@ EDO_API EDO_MUST_USE int edo_buffer_printf(edo_buffer *buffer, const char *forma
 EDO_API EDO_MUST_USE int edo_buffer_vprintf(edo_buffer *buffer, const char *format, va_list args)
     EDO_PRINTF(2, 0);
 
-/* The room behind the bytes, and its size. Write into the room, then commit:
+/* The room behind the bytes of the buffer, and the size of the room. Write into the room, then
+ * commit:
  *     edo_await(n, edo_read(io, edo_buffer_tail(&self->in), edo_buffer_room(&self->in)));
  *     if (n > 0) edo_buffer_commit(&self->in, (size_t)n); */
 static inline uint8_t *edo_buffer_tail(const edo_buffer *buffer)
@@ -150,8 +151,8 @@ static inline size_t edo_buffer_room(const edo_buffer *buffer)
     return buffer->capacity - buffer->size;
 }
 
-/* Appends the first `size` bytes of the room to the buffer. Returns: 0; -EINVAL: more than the
- * room. */
+/* Appends the first `size` bytes of the room to the buffer. Returns: 0; -EINVAL if `size` is larger
+ * than the room. */
 EDO_API int edo_buffer_commit(edo_buffer *buffer, size_t size);
 
 /* Sets the size; each new byte is `fill`. Returns: 0; -ENOMEM. */
@@ -179,8 +180,8 @@ EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);
 
 /* Joins the two parts of a split buffer without a copy. `back` is empty afterwards.
- * Returns: 0; -EINVAL if the two are not adjacent in one block. Nothing has changed then, and
- * edo_buffer_append() can append a copy instead. */
+ * Returns: 0; -EINVAL if the two parts are not adjacent in one block. After -EINVAL nothing has
+ * changed, and edo_buffer_append() can append a copy instead. */
 EDO_API EDO_MUST_USE int edo_buffer_unsplit(edo_buffer *buffer, edo_buffer *back);
 
 /* ---- chains ---- */
@@ -279,8 +280,7 @@ __extension__ typedef unsigned __int128 edo_u128;
                                 apply(f64_le, double, true) EDO__WIDE_NUMBERS(apply)
 
 /* These calls exist for u8, i8, u16, i16, u32, i32, u64, i64, u128, i128, f32 and f64 (IEEE 754),
- * in big-endian order. The same names with _le are for little-endian order. With u32 as the
- * example:
+ * in big-endian order. The same names with _le are for little-endian order. For u32:
  *
  *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);
  *     int edo_buffer_get_u32(edo_buffer *buffer, uint32_t *ret_value);

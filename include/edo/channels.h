@@ -8,35 +8,35 @@
  *     edo_await_send(rc, &self->jobs_in, &self->job);        // 0; -EPIPE: no receiver
  *     edo_await_recv(rc, &self->jobs_out, &self->job);       // 1; 0: closed, and all was received
  *
- * An mpsc channel has one receiver. An mpmc channel has any number of receivers, made as clones. A
- * bounded channel has places for a fixed number of values, and a sender waits for a free place. A
- * bounded channel allocates nothing after its creation. An unbounded channel grows by blocks. An
- * empty channel keeps at most three blocks.
+ * An mpsc channel has one receiver. An mpmc channel has any number of receivers:
+ * edo_receiver_clone() adds one. A bounded channel has places for a fixed number of values, and a
+ * sender waits for a free place. A bounded channel allocates nothing after its creation. An
+ * unbounded channel grows by blocks. An empty channel keeps at most three blocks.
  *
  * The end. A channel is closed by the close of its last sender, by the close of its last receiver,
- * or by a shutdown through any end. A closed channel refuses values. The values in the channel, and
- * values for which a permit is reserved, are still received. After these values edo_recv() answers
- * 0. The close of the last receiver drops the remaining values. If the options have a drop
- * function, that function drops them.
+ * or by a shutdown through any end. A closed channel refuses values. Two kinds of values are still
+ * received: those in the channel, and those for which a permit is reserved. After these values
+ * edo_recv() answers 0. The close of the last receiver drops the remaining values. If the options
+ * have a drop function, that function is called for each dropped value.
  *
- * Places. Waiting sends and reservations are served first in, first out. A request for many places
- * is not overtaken, and holds no places before it is served.
+ * Places. Waiting sends and reservations are served first in, first out. So later requests never
+ * overtake a request for many places. That request holds no places before it is served.
  *
  * No value is lost by cancellation. A cancelled receive has taken nothing. The caller still owns
  * the value of a cancelled or refused send. A cancelled reservation holds nothing. Places that were
  * granted to this reservation pass to the next request.
  *
  * edo_await_send() and edo_await_recv() are the short form for async functions. They first try
- * without waiting, and await the operation only if the try fails. The value must be in memory that
- * outlives the await: the frame, the heap or static memory. If the value is a local variable, the
- * call aborts when the operation waits. In debug builds such a call always aborts. The macros
- * evaluate their arguments twice. The operations (edo_send(), ...) are for limits, combinators and
- * plain threads: edo_wait(edo_send(&jobs, &job)).
+ * without waiting, and await the operation only if it would have to wait. The value must be in
+ * memory that outlives the await: the frame, the heap or static memory. If the value is a local
+ * variable and the operation waits, the process aborts. In debug builds, a local variable always
+ * aborts. The macros evaluate their arguments twice. The operations (edo_send(), ...) are for
+ * limits, combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
  *
- * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
- * Several threads may use a sender or an mpmc receiver at the same time. Only one task or thread at
- * a time may use the receiver of an mpsc channel. While one receive waits, a second receive that
- * would have to wait aborts.
+ * Threads. The ends of a channel may be used on any thread, inside and outside of runtimes. Several
+ * threads may use a sender or an mpmc receiver at the same time. Only one task or thread at a time
+ * may use the receiver of an mpsc channel. If a receive of that receiver waits, and a second
+ * receive would have to wait too, the second receive aborts.
  */
 #pragma once
 
@@ -236,9 +236,9 @@ EDO_END_DECLS
 
 #define edo__close_end(end, close) ((close), (void)((end)->edo_core = NULL))
 
-/* Closes the channel for all its ends. The ends themselves are still open. Later values are
- * refused, waiting sends end with -EPIPE, and receivers get the remaining values. A receiver uses a
- * shutdown to refuse more values. A sender uses a shutdown to end the work of the other ends.
+/* Closes the channel for all its ends. The ends themselves stay open. Values sent later are
+ * refused, waiting sends end with -EPIPE, and receivers get the remaining values. A receiver can
+ * use a shutdown to refuse further values. A sender can use it to end the work of all other ends.
  * Thread: any. */
 #define edo_sender_shutdown(tx)   edo__channel_shutdown((tx)->edo_tx)
 #define edo_receiver_shutdown(rx) edo__channel_shutdown((rx)->edo_rx)
@@ -248,7 +248,7 @@ EDO_END_DECLS
 #define edo_receiver_stats(rx) edo__channel_stats((rx)->edo_rx)
 
 /* Waits until the channel is closed: the last receiver was closed, or the channel was shut down.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the close answers 0. */
+ * Result: 0. Cancel: prompt. If the channel was closed before the cancellation, the result is 0. */
 #define edo_sender_closed(tx) edo__sender_closed((tx)->edo_tx)
 
 /* ---- sending ---- */
@@ -265,10 +265,11 @@ EDO_END_DECLS
                       edo_send(tx, value))
 
 /* Sends without waiting. An unbounded channel always has a place.
- * Returns: as edo_send(), and -EAGAIN: no place, or other sends wait for one. Thread: any. */
+ * Returns: as edo_send(); -EAGAIN: no place is free, or other sends wait for a place. Thread:
+ * any. */
 #define edo_try_send(tx, value) (edo__check_type(tx, value), edo__try_send((tx)->edo_tx, (value)))
 
-/* Sends the values of an array, in order. Values of other senders may be in between.
+/* Sends the values of an array, in order. Values of other senders may come between them.
  * Result: number of values sent; -EPIPE; -ENOMEM. After an error edo_op_progress() is the number of
  * values sent, and the caller still owns the other values.
  * Cancel: prompt; edo_op_progress() values were sent. */
@@ -283,7 +284,7 @@ EDO_END_DECLS
 
 /* ---- permits ---- */
 
-/* Reserves places of a bounded channel, all at once. Waits until the places are free.
+/* Waits until `count` places of a bounded channel are free, and reserves all of them at once.
  * count: 1 .. capacity.
  * Result: 0 with *ret_permits; -EPIPE; -EINVAL for another count or an unbounded channel.
  * Cancel: prompt; no place is held. */
@@ -313,7 +314,7 @@ EDO_END_DECLS
 
 /* Receives a value. ret_value points to memory for the value, which must be valid until the
  * operation has ended.
- * Result: 1 with *ret_value; 0: the channel is closed, and all was received.
+ * Result: 1 with *ret_value; 0: the channel is closed, and all values were received.
  * Cancel: prompt; nothing was taken. */
 #define edo_recv(rx, ret_value)                                                                    \
     (edo__check_type(rx, ret_value), edo__recv((rx)->edo_rx, (ret_value), 1))
@@ -324,13 +325,15 @@ EDO_END_DECLS
         rc, (edo__check_type(rx, ret_value), edo__recv_now(cx, (rx)->edo_rx, (ret_value))),        \
         edo_recv(rx, ret_value))
 
-/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. The call
- * finds every value whose send ended before the call. Thread: any. */
+/* Receives without waiting. Returns: as edo_recv(); -EAGAIN: the channel is empty. A value whose
+ * send ended before this call is always found. Thread: any. */
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 
 /* Receives the available values, at most max, into an array. Waits only for the first value.
- * Result: number of values, > 0; 0: closed, or max is 0. Cancel: prompt; nothing was taken. */
+ * Result: number of values, > 0; 0: the channel is closed and all values were received, or max is
+ * 0.
+ * Cancel: prompt; nothing was taken. */
 #define edo_recv_many(rx, ret_values, max)                                                         \
     (edo__check_type(rx, ret_values), edo__recv((rx)->edo_rx, (ret_values), (max)))
 

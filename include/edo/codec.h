@@ -10,28 +10,29 @@
  *         ... self->line.data, self->line.size: valid until the next edo_next()
  *     edo_frames_deinit(&self->in);
  *
- * A codec is two functions over an edo_buffer, without I/O: `decode` divides bytes into frames, and
- * `encode` appends a frame to the bytes. An edo_frames is a stream of the frames that are read from
- * an edo_io. An edo_frame_sink writes frames to an edo_io. An edo_framed has both. The reader and
- * the writer of one edo_io may belong to two tasks, if each has a codec of its own. Both borrow the
- * edo_io.
+ * A codec is two functions that work on an edo_buffer and do no I/O: `decode` takes frames from the
+ * buffer, and `encode` appends a frame to the buffer. An edo_frames_of() is a stream of the frames
+ * that are read from an edo_io. An edo_frame_sink_of() writes frames to an edo_io. An
+ * edo_framed_of() is a struct of one stream and one sink. The stream and the sink of one edo_io may
+ * belong to two tasks, if each has a codec of its own. They borrow the edo_io.
  *
- * Items. The codecs of this header have items of type edo_slice, which point into the reader's
- * buffer and are valid until the next pull. edo_frames_keep() makes an edo_bytes of such a
+ * Items. The codecs of this header have items of type edo_slice. Such an item points into the
+ * stream's buffer, and is valid until the next pull. edo_frames_keep() makes an edo_bytes of such a
  * slice, without a copy. A codec of your own may have items of any type.
  *
  * Several frames. For many small frames, edo_next_many() takes the frames that have arrived, up to
  * a given number, and edo_sink_send_many() sends several frames at once.
  *
- * Memory. Buffers are allocated as bytes arrive, never for bytes that a peer only announces. No
- * frame has an allocation of its own. Each codec has a bound, which limits the buffer.
+ * Memory. A buffer grows as bytes arrive. No memory is allocated for bytes that a peer has only
+ * announced, and none for a single frame. Each codec has a bound, which limits the buffer.
  *
- * Errors. An error of the I/O is answered once, and the next answer is the end. After an error of a
- * decoder the stream continues if the decoder can find the next frame; otherwise the next answer is
- * the end. Each codec documents its errors. Input that ends inside a frame is answered with
- * -EDO_EOF, then the end, unless an error was answered for that frame before. edo_frames_rest()
- * returns the remaining bytes. A decoder that answers a frame or an error without taking a byte
- * would repeat that answer for ever. So the answer is -EPROTO instead, then the end.
+ * Errors. An error of the I/O is answered once, and the next answer is the end; after -ECANCELED,
+ * -EBUSY and -ENOMEM the stream continues. After an error of a decoder the stream continues if the
+ * decoder can find the next frame; otherwise the next answer is the end. Each codec documents its
+ * errors. If the input ends inside a frame, the answer is -EDO_EOF, then the end. If an error was
+ * answered for that frame before, only the end follows. edo_frames_rest() returns the remaining
+ * bytes. A decoder that answers a frame or an error without taking a byte would repeat that answer
+ * for ever. So the answer is -EPROTO instead, then the end.
  *
  * Sizes with 8-byte pointers: edo_frames_of and edo_frame_sink_of have 176 bytes each. A codec of
  * this header has at most 72 bytes.
@@ -52,23 +53,24 @@ typedef struct edo_codec_ops {
 
     /* Takes a frame from the front of `in` (edo_buffer_advance). The bytes stay in place until the
      * next call.
-     * Returns: 1 with *ret_item; 0: no whole frame lies in the buffer; a negative errno, after
-     * taking the bytes that the error covers, or after setting codec->is_broken. */
+     * Returns: 1 with *ret_item; 0: the buffer has no whole frame; a negative errno. Before
+     * `decode` returns an error, it takes the bytes that the error covers, or sets
+     * codec->is_broken. */
     int64_t (*decode)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Decodes the last bytes, after `decode` has returned 0 and the input has ended.
-     * Returns: as `decode`; 0: the bytes are not a frame. If decode_end is NULL, the last bytes are
-     * never a frame. */
+     * Returns: as `decode`; but 0 means that the bytes are not a frame. If decode_end is NULL, the
+     * last bytes are never a frame. */
     int64_t (*decode_end)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Appends a frame. Returns: 0; a negative errno, and nothing was appended. */
     int64_t (*encode)(edo_codec *codec, const void *item, edo_buffer *out);
 
     /* Several frames in one call; optional.
-     * decode_many: takes up to `most` frames that lie whole in `in`. It stops before a frame for
-     * which `decode` would give another answer than 1. Returns: their number, or 0.
+     * decode_many: takes up to `most` whole frames from `in`. It stops before a frame for which
+     * `decode` would not return 1. Returns: the number of frames taken.
      * encode_many: appends items until `count` are appended, or out->size is at least `boundary`.
-     * It stops before an item that `encode` would refuse. Returns: their number, or 0. */
+     * It stops before an item that `encode` would refuse. Returns: the number of items appended. */
     size_t (*decode_many)(edo_codec *codec, edo_buffer *in, void *ret_items, size_t most);
     size_t (*encode_many)(edo_codec *codec, const void *items, size_t count, edo_buffer *out,
                           size_t boundary);
@@ -145,8 +147,8 @@ EDO_END_DECLS
 /* Bytes that were read and not decoded yet. */
 #define edo_frames_rest(s) edo__frames_rest(&(s)->edo_impl)
 
-/* Moves the bytes that were not decoded yet to *ret_unread, for a program that continues on the io
- * in another protocol. */
+/* Moves the bytes that were not decoded yet to *ret_unread. Useful if the program then continues on
+ * the io with another protocol. */
 #define edo_frames_take(s, ret_unread) edo__frames_take(&(s)->edo_impl, (ret_unread))
 
 /* Continues a stream that has ended: after an error, or when the input may have grown. */
@@ -175,14 +177,14 @@ EDO_END_DECLS
 
 /* Initialises a sink that writes frames to `io`. The sink collects frames, and writes them when at
  * least EDO_FRAMES_BOUNDARY bytes are waiting, or when edo_sink_flush() is called. While the sink
- * writes, it has no room, and edo_sink_send() waits. So a slow peer slows its sender down.
- * edo_sink_close() flushes, and leaves the io open. After an error of the io the unwritten bytes
- * remain in the sink. */
+ * writes, it has no room, and edo_sink_send() waits. So the sender goes no faster than the peer
+ * reads. edo_sink_close() flushes, and leaves the io open. After an error of the io the unwritten
+ * bytes remain in the sink. */
 #define edo_frame_sink_init(s, io, codec)                                                          \
     edo__frame_sink_init(&(s)->edo_impl, (io), (codec), edo__item_size(s))
 
-/* Sets the number of waiting bytes at which the sink has no more room. 0: each frame is written
- * before the next one. */
+/* Sets the number of waiting bytes from which on the sink has no room. If it is 0, each frame is
+ * written before the next one is taken. */
 #define edo_frame_sink_set_boundary(s, bytes) ((void)((s)->edo_impl.boundary = (bytes)))
 
 /* Bytes that were not written yet. */
@@ -191,8 +193,8 @@ EDO_END_DECLS
 /* Releases the buffer; unwritten bytes are lost. */
 #define edo_frame_sink_deinit(s) edo__frame_sink_deinit(&(s)->edo_impl)
 
-/* A reader and a writer of frames for one io. Both share the codec, which must not carry state from
- * one direction to the other. The codecs of this header carry no such state. */
+/* A stream and a sink of frames for one io. Both use the same codec, so decoding must not change a
+ * state that encoding uses, and the reverse. The codecs of this header have no such state. */
 #define edo_framed_of(T)                                                                           \
     struct {                                                                                       \
         edo_frames_of(T) in;                                                                       \
@@ -206,8 +208,8 @@ EDO_END_DECLS
 
 EDO_BEGIN_DECLS
 
-/* Raw bytes. Decodes all bytes in the buffer as one item of any size, and encodes the bytes of an
- * item unchanged. */
+/* Raw bytes. All bytes in the buffer are decoded as one item. An item is encoded as its bytes,
+ * unchanged. */
 typedef struct edo_raw_codec {
     edo_codec codec;
 } edo_raw_codec;
@@ -226,10 +228,11 @@ typedef struct edo_part_codec {
 typedef edo_part_codec edo_line_codec;
 
 /* Decodes lines, without their "\n" or "\r\n". Encodes a line with a "\n" at its end.
- * most: greatest number of bytes of a line, without its end. As soon as a line is longer, the
- * answer is -EMSGSIZE, once for that line. The stream then continues with the next line. The last
- * line may lack its end. Encode: -EINVAL for an item with a "\n", -EMSGSIZE for an item that is too
- * long. A "\r" at the end of an item is sent, but the peer's decoder drops it with the "\n". */
+ * most: greatest number of bytes of a line, without its "\n". If a line is longer, the answer is
+ * -EMSGSIZE, once for that line, as soon as the excess is seen. The stream then continues with the
+ * next line. The last line may have no "\n". Encode: -EINVAL for an item with a "\n", -EMSGSIZE for
+ * an item that is too long. A "\r" at the end of an item is sent, but the peer's decoder drops it
+ * with the "\n". */
 EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
 
 /* JSON lines: lines of UTF-8. The decoder skips empty lines, and does not parse the text. A line
@@ -278,14 +281,14 @@ typedef struct edo_length_codec {
     uint64_t rest; // bytes of a refused frame that are still to be dropped
 } edo_length_codec;
 
-/* Frames with a length. A payload above the bound is answered with -EMSGSIZE at once. Its bytes are
- * dropped as they arrive, and the stream continues with the next frame. If the length field is
- * above INT64_MAX, or the payload's size is below 0 or above INT64_MAX, the answer is -EBADMSG,
- * then the end. A frame of fewer bytes than `skip` is answered with -EBADMSG, and the stream
- * continues.
- * Encode: the first `offset` bytes of the item are written before the length, and its other bytes
- * after the length. -EMSGSIZE for a payload that exceeds the bound or the range of the length
- * field; -EINVAL for an item of less than `offset` bytes.
+/* Frames with a length. A payload above the bound is answered with -EMSGSIZE as soon as its length
+ * is known. The bytes of the payload are dropped as they arrive, and the stream continues with the
+ * next frame. If the length field is above INT64_MAX, or the payload's size is below 0 or above
+ * INT64_MAX, the answer is -EBADMSG, then the end. A frame of fewer bytes than `skip` is answered
+ * with -EBADMSG, and the stream continues.
+ * Encode: the first `offset` bytes of the item are written before the length, and the other bytes
+ * of the item after the length. Errors: -EMSGSIZE for a payload that exceeds the bound or the range
+ * of the length field; -EINVAL for an item of less than `offset` bytes.
  * options: NULL for zeroed options. Aborts if length_size or offset is above its limit. */
 EDO_API void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *options);
 
@@ -312,7 +315,8 @@ typedef struct edo_cobs_codec {
 EDO_API void edo_cobs_codec_init(edo_cobs_codec *codec, size_t most);
 
 /* Decodes one frame from a buffer, without an io: for datagrams, files in memory, tests.
- * Returns: as edo_codec_ops.decode, with -EPROTO for a decoder that makes no progress. */
+ * Returns: as edo_codec_ops.decode; -EPROTO for a decoder that returns a frame or an error without
+ * taking a byte. */
 EDO_API EDO_MUST_USE int64_t edo_decode(edo_codec *codec, edo_buffer *in, void *ret_item);
 
 /* Decodes one frame at the end of the input. Returns: as edo_decode(); 0 if the buffer is empty;

@@ -1,4 +1,4 @@
-/* Combinators: streams that read from one other stream.
+/* Combinators. A combinator is a stream that gets its items from another stream, its input.
  *
  *     edo_map_of(int, double) halves;                   // from int to double
  *     edo_step_of(double) first;
@@ -7,20 +7,20 @@
  *     edo_take_init(&self->first, &self->halves, 10);
  *
  * A combinator lies in the frame and points to its input. The input must outlive the combinator.
- * Initialisation takes nothing from the input. A combinator that holds an item keeps that item
- * through cancellations (edo/sequence.h).
+ * Initialisation takes nothing from the input. If a combinator has taken an item from its input and
+ * is cancelled, the item stays in the combinator (edo/sequence.h).
  *
  * User functions are plain functions with a context pointer. They are called in the poll of the
- * stream's task, and do not wait. An async function is called by edo_then_init().
+ * stream's task, and do not wait. To call an async function for each item, use edo_then_init().
  *
  * Errors. A negative errno of the input passes through every combinator unchanged, and does not end
- * the stream. Such an error is not counted, tested or mapped. A negative errno that a user function
- * returns for an item is the answer in place of that item. So no combinator needs a try_ form.
- * edo_fold() and edo_for_each() end at the first error. edo_stop_on_error_init() ends a stream at
- * its first error.
+ * the stream. Such an error is not counted, tested or mapped. If a user function returns a negative
+ * errno for an item, the stream answers that errno in place of the item. So user functions may fail
+ * in every combinator, and there are no separate try_ forms. edo_fold() and edo_for_each() end at
+ * the first error. edo_stop_on_error_init() ends a stream at its first error.
  *
- * The end. Every stream is fused: after its end, edo_pull() answers 0 without another call of the
- * stream's `next`.
+ * The end. After the end of a stream, edo_pull() always answers 0, without calling the stream's
+ * `next` again.
  *
  * Sizes in bytes with 8-byte pointers: edo_step_of has 64; edo_map_of has 72 plus an item;
  * edo_paced_of has 80 plus an item; edo_flat_map_of has 64 plus an item; edo_then_of has 72 plus an
@@ -200,8 +200,9 @@ EDO_END_DECLS
 /* Ends the stream after its first error; the error itself is answered. */
 #define edo_stop_on_error_init(s, in) edo__count(s, EDO__STOP_ON_ERROR, in, 0)
 
-/* Calls fn(context, &error) for each error, an int64_t. fn returns > 0 to leave the error out, 0 to
- * end the stream, or a negative errno, which is answered in place of the error. */
+/* Calls fn(context, &error) for each error. The error is an int64_t. fn returns > 0 to leave the
+ * error out, 0 to end the stream, or a negative errno, which the stream answers in place of the
+ * error. */
 #define edo_recover_init(s, in, fn, context) edo__test(s, EDO__RECOVER, in, fn, context)
 
 /* Gives all items. fn(context, NULL) is called once, when the end is reached. */
@@ -212,8 +213,8 @@ EDO_END_DECLS
 /* ---- items of another type ---- */
 
 /* Makes items of type Out of items of type In, by fn(context, item, ret_item). fn returns > 0 with
- * an item, 0 to leave the item out, EDO_NEXT_END to end the stream, or a negative errno. fn may
- * keep a state in its context, such as a running sum. */
+ * an item, 0 to leave the item out, EDO_NEXT_END to end the stream, or a negative errno. The
+ * context may have a state that fn changes, such as a running sum. */
 #define edo_map_of(In, Out)                                                                        \
     struct {                                                                                       \
         edo__kind_of(Out, edo__map);                                                               \
@@ -225,10 +226,10 @@ EDO_END_DECLS
                    edo__item_size(s)))
 
 /* Gives the items of several streams, one stream after the other. For each item of `in`,
- * fn(context, item, ret_stream) chooses a stream: fn returns 1 with *ret_stream, 0 to leave the
- * item out, or a negative errno. The chosen stream lies in memory of the user, and is used until
- * its end. edo_flatten_init() needs no fn: the items themselves are pointers to streams (edo_stream
- * *). */
+ * fn(context, item, ret_stream) chooses a stream. fn returns 1 with *ret_stream, 0 to leave the
+ * item out, or a negative errno. The chosen stream lies in memory of the user, which must stay
+ * valid until that stream's end. edo_flatten_init() needs no fn, because there the items of `in`
+ * are pointers to streams (edo_stream *). */
 #define edo_flat_map_of(In, Out)                                                                   \
     struct {                                                                                       \
         edo__kind_of(Out, edo__flat);                                                              \
@@ -251,9 +252,10 @@ typedef struct edo__item_args {
     void *item, *ret_item, *context;
 } edo__item_args;
 
-/* Calls the async function of `struct fn` with each item, one after the other:
- * edo_then_of(In, Out, fetch) pages. If the result is >= 0, the stream gives the item *ret_item. A
- * negative errno is the answer.
+/* Calls the async function of `struct fn` with each item, one after the other, as in
+ * edo_then_of(In, Out, fetch) pages. If the function returns >= 0, the stream gives the item
+ * *ret_item. If the function returns a negative errno, the stream answers that errno in place of
+ * the item.
  *
  * Cancel: the function sees the cancellation. If it returns -ECANCELED, the item stays in the
  * combinator, and the next edo_next() calls the function again with that item. */
@@ -284,13 +286,13 @@ typedef struct edo__item_args {
 #define edo_chunks_init(s, in) edo__chunks(s, in, 0, INT64_MAX)
 
 /* As edo_chunks_init(), but a chunk is also given when `limit` nanoseconds have passed since its
- * first item. An error of the input is answered after a chunk of the items that preceded the
- * error. */
+ * first item. If the input has an error, the items before the error are given first, as a chunk,
+ * and then the error is answered. */
 #define edo_chunks_within_init(s, in, limit) edo__chunks(s, in, 0, limit)
 
 /* Gives windows of n items. Each window begins `step` items after the window before. step: 1 to n;
- * another value aborts. With the step n the windows are chunks, and the last one may have fewer
- * items. With a smaller step, items at the end that do not fill a window are left out. */
+ * another value aborts. If `step` is n, the windows are chunks, and the last one may have fewer
+ * items. If `step` is smaller, items at the end that do not fill a window are left out. */
 #define edo_windows_init(s, in, step)                                                              \
     edo__chunks(s, in, sizeof(s)->edo_memory / sizeof(s)->edo_memory[0] - (step), INT64_MAX)
 
@@ -302,8 +304,8 @@ typedef struct edo__item_args {
         __typeof__(T) edo_slot[1];                                                                 \
     }
 
-/* Leaves out items that are equal to the item before. fn(context, item, before) returns > 0 if the
- * two are equal. If fn is NULL, the bytes of the items are compared. */
+/* Leaves out each item that is equal to the item before it. fn(context, item, before) returns > 0
+ * if the two are equal. If fn is NULL, the bytes of the items are compared. */
 #define edo_dedup_init(s, in, fn, context)                                                         \
     (edo__check_end(in, s),                                                                        \
      edo__dedup_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot, (fn), (context)))
@@ -312,8 +314,8 @@ typedef struct edo__item_args {
 #define edo_peekable_init(s, in)                                                                   \
     (edo__check_end(in, s), edo__peekable_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot))
 
-/* Waits for the next item of a peekable stream, without taking it. *ret_item, a pointer, points to
- * the item until the next edo_next().
+/* Waits for the next item of a peekable stream, without taking it. *ret_item is set to a pointer to
+ * the item, which is valid until the next edo_next().
  * Result: as edo_next(). Cancel: waits; nothing was taken. */
 #define edo_peek_item(s, ret_item)                                                                 \
     (edo__check_type(s, *(ret_item)),                                                              \
@@ -321,8 +323,8 @@ typedef struct edo__item_args {
 
 /* ---- time; durations in nanoseconds ---- */
 
-/* Gives the last item of each burst. An item is given when no other item has arrived for `period`,
- * or when the input ends. Errors pass at once. */
+/* Gives only the last item of each burst. An item is given when `period` has passed without a
+ * further item, or when the input ends. Errors pass at once. */
 #define edo_debounce_init(s, in, period)                                                           \
     (edo__check_end(in, s),                                                                        \
      edo__debounce_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot, (period)))

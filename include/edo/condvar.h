@@ -1,4 +1,4 @@
-/* Condition variables for tasks. They are used with a mutex of edo/locks.h, as in pthreads.
+/* Condition variables for tasks. They are used like those of pthreads, with a mutex of edo/locks.h.
  *
  *     edo_lock(rc, &self->queue->mutex);
  *     while (rc == 0 && queue_is_empty(self->queue))
@@ -7,8 +7,8 @@
  *     edo_mutex_unlock(&self->queue->mutex);
  *
  * Change the condition under the mutex. The signal may come before or after the unlock. No wake is
- * spurious, but another task may change the condition between the signal and the lock. So test the
- * condition in a loop.
+ * spurious. But between the signal and the moment at which the woken task has the mutex again,
+ * another task may change the condition. So test the condition in a loop.
  */
 #pragma once
 
@@ -30,11 +30,12 @@ typedef struct edo_condvar {
 
 EDO_API extern const edo_future_ops edo__condvar_wait_ops;
 
-/* Unlocks the mutex, waits for a signal, and locks the mutex again. A signal after the unlock is
- * not missed. Waiters are served first in, first out.
+/* Unlocks the mutex, waits for a signal, and locks the mutex again. A signal that comes after this
+ * unlock is not missed. Waiters are served first in, first out.
  * Result: 0.
- * Cancel: waits for the mutex. The mutex is locked at the end in any case, even after -ECANCELED or
- * -ETIMEDOUT. No signal is consumed: a signal already received passes to the next waiter. */
+ * Cancel: waits for the mutex. The mutex is always locked at the end, even after -ECANCELED or
+ * -ETIMEDOUT. A cancelled wait uses up no signal. If it has received a signal already, the signal
+ * passes to the next waiter. */
 static inline EDO_MUST_USE edo_op edo_condvar_wait(edo_condvar *condvar, edo_mutex *mutex)
 {
     return edo__op(&edo__condvar_wait_ops, condvar, mutex, 0, 0);

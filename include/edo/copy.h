@@ -1,9 +1,9 @@
 /* Copies: from one stream to another, in both directions, and from files.
  *
  * A copy is a struct in the frame, beside memory for its buffer. The struct keeps the position of
- * the copy, so a cancelled operation continues when the same call is made again. Until then the
- * copy holds the bytes that have left the source and have not reached the target.
- * edo_copier_drain() takes these bytes out.
+ * the copy. So after a cancellation, the same call continues the copy. Meanwhile the struct holds
+ * the bytes that have left the source and have not reached the target. edo_copier_drain() takes
+ * these bytes out.
  *
  *     edo_copier copier;                               // in the frame
  *     char memory[EDO_COPY_SIZE];
@@ -13,9 +13,11 @@
  *     edo_copier_deinit(&self->copier);
  *
  * A copy borrows its streams; their owner closes them after the copy. Between non-blocking sockets
- * and pipes, bulk data goes through a kernel pipe instead of the memory.
+ * and pipes, large amounts of data go through a kernel pipe, and not through the memory of the
+ * copy.
  *
- * A copy belongs to one task at a time, with one operation in flight (-EBUSY for a second one).
+ * A copy belongs to one task at a time, and has at most one operation in flight. A second operation
+ * answers -EBUSY.
  */
 #pragma once
 
@@ -48,18 +50,19 @@ typedef struct edo_copier {
 EDO_API void edo_copier_init(edo_copier *copier, edo_io *from, edo_io *to, void *memory,
                              size_t size);
 
-/* Prepares a copy of a reader's input: first the bytes ahead in the reader, then the rest of the
- * reader's stream. From then on the copy uses the reader's memory, and the reader must not be
- * used. */
+/* Prepares a copy of a reader's input. The input consists of the bytes ahead in the reader,
+ * followed by the rest of the reader's stream. From this call on, the copy uses the reader's
+ * memory, and the reader must not be used. */
 EDO_API void edo_copier_init_reader(edo_copier *copier, edo_reader *reader, edo_io *to);
 
 /* Ends a copy. Returns: number of held bytes, which are lost. */
 EDO_API size_t edo_copier_deinit(edo_copier *copier);
 
 /* Copies to the end of the input. The write side of the target stays open.
- * Result: bytes that have reached the target, over all calls; or the first error of either stream.
- * Bytes that were read before an error of the source are still written.
- * Cancel: waits; the same call, made again, continues. */
+ * Result: number of bytes that have reached the target, summed over all calls; or the first error
+ * of either stream. If the source fails, the bytes that were read before the error are still
+ * written.
+ * Cancel: waits. If the same call is made again, it continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy(edo_copier *copier);
 
 /* Number of held bytes: taken and not given. Must not be called while an operation is in flight. */
@@ -89,20 +92,20 @@ EDO_API void edo_relay_init(edo_relay *relay, edo_io *first, edo_io *second, voi
                             size_t size);
 EDO_API size_t edo_relay_deinit(edo_relay *relay); // as edo_copier_deinit()
 
-/* Copies in both directions until both directions have ended. The end of one stream's input
- * shuts down the write side of the other stream; the opposite direction continues. An error ends
- * both directions. relay->ways has the byte counts of each direction, and relay->status has the
- * results.
+/* Copies in both directions until both directions have ended. When the input of one stream ends,
+ * the write side of the other stream is shut down, and the opposite direction continues. An error
+ * ends both directions. relay->ways has the byte counts of each direction, and relay->status has
+ * the results.
  * Result: 0; the first error; -ETIMEDOUT after a limit.
- * Cancel: waits; the same call, made again, continues. */
+ * Cancel: waits. If the same call is made again, it continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
 
 /* ---- pipes ---- */
 
-/* Copies bytes from a pipe to another pipe, inside the kernel. The bytes also remain in the first
- * pipe. Read them before the next edo_tee(), which otherwise copies the same bytes again. Occupies
- * the read side of `from` and the write side of `to`. The operation waits for one pipe at a time,
- * and sees a close of the other pipe only after that wait.
+/* Copies bytes from a pipe to another pipe, inside the kernel. The bytes also remain in `from`.
+ * Read them before the next edo_tee(), which otherwise copies the same bytes again. The operation
+ * occupies the read side of `from` and the write side of `to`. It waits for one of the pipes at a
+ * time. While it waits for one pipe, it does not see that the other pipe is closed.
  * Result: bytes, at least 1; 0 at the end of the input; -EINVAL for anything but two pipes, and for
  * size 0; -ENOTSUP for streams without a descriptor.
  * Cancel: waits; nothing was copied. */
@@ -110,8 +113,8 @@ EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
 
 /* ---- files ---- */
 
-/* A part of a file. The library advances the range as bytes are copied, so another call with this
- * range continues the copy. */
+/* A part of a file. The library moves the beginning of the range forward as bytes are copied. So
+ * another call with the same range continues the copy. */
 typedef struct edo_file_range {
     edo_fd file;
     uint64_t offset, size; // a size of UINT64_MAX: to the end of the file
@@ -124,8 +127,9 @@ typedef struct edo_file_range {
     edo_op inner;
 } edo_file_range;
 
-/* Writes a part of a file to a stream. If the stream is a descriptor, the bytes do not pass
- * through the program. A read may wait for the disk, and blocks the worker meanwhile.
+/* Writes a part of a file to a stream. If the stream has a descriptor, the kernel moves the bytes
+ * without copying them to the program. Reading the file may wait for the disk, and blocks the
+ * worker meanwhile.
  * Result: bytes written, fewer than range->size if the file ends first; -ENOMEM.
  * Cancel: waits. After a cancellation or a failure, *range is the part that was not written. */
 EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
@@ -141,8 +145,8 @@ typedef struct edo_file_copy {
  * `from.offset` and `offset` are the positions behind the copied bytes.
  * Result: bytes copied, fewer than from.size if the file ends first; -ENOMEM, and the errors of
  * edo_blocking_on().
- * Cancel: waits for the current piece of a few megabytes; *copy is then the part that was not
- * copied. */
+ * Cancel: waits until the current piece of a few megabytes is copied. *copy is then the part that
+ * was not copied. */
 EDO_API EDO_MUST_USE edo_op edo_copy_file(edo_file_copy *copy);
 
 EDO_END_DECLS

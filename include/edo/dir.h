@@ -1,11 +1,11 @@
 /* Names, directories and trees of files.
  *
- * A function whose name ends with _at takes a directory, or two, at which relative paths begin.
- * Such a directory is an edo_file opened with EDO_OPEN_PATH, or with EDO_OPEN_READ and
- * EDO_OPEN_DIRECTORY. NULL is the working directory. edo/file.h explains paths, threads and
- * cancellation.
+ * A function whose name ends with _at takes one or two directories. A relative path begins at such
+ * a directory. The directory is an edo_file that was opened with EDO_OPEN_PATH, or with
+ * EDO_OPEN_READ and EDO_OPEN_DIRECTORY. NULL stands for the working directory. edo/file.h explains
+ * paths, threads and cancellation.
  *
- * The entries of a directory come from an edo_dir, all files below a directory from an edo_walk:
+ * An edo_dir gives the entries of one directory. An edo_walk gives all files below a directory.
  *
  *     edo_await(rc, edo_dir_open("photos", &self->dir));
  *     for (;;) {
@@ -16,7 +16,7 @@
  *     edo_dir_close(self->dir);
  *
  * edo_path_remove_tree() and edo_path_copy_tree() run on the pool "files", in pieces of some
- * hundred files. A cancellation is seen between two pieces.
+ * hundred files. A cancellation takes effect between two pieces.
  */
 #pragma once
 
@@ -40,15 +40,15 @@ enum {
     EDO_RENAME_EXCHANGE = 2,   // exchange the files of two existing names
 };
 
-/* Renames a file or a directory, atomically. An existing file of the new name is replaced.
+/* Renames a file or a directory, atomically. An existing file with the new name is replaced.
  * Result: 0; -EXDEV: another file system; -EINVAL for unknown flags, or for both flags.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_rename_at(edo_file *from_dir, const char *from,
                                                edo_file *to_dir, const char *to, uint32_t flags);
 EDO_API EDO_MUST_USE edo_op edo_path_rename(const char *from, const char *to);
 
-/* Makes another name of a file (a hard link). A symlink is not followed: the symlink itself gets
- * the other name.
+/* Gives a file a second name (a hard link). A symlink is not followed: the symlink itself gets the
+ * second name.
  * Result: 0; -EEXIST; -EXDEV; -EPERM for a directory. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_link_at(edo_file *from_dir, const char *from, edo_file *to_dir,
                                              const char *to);
@@ -67,10 +67,10 @@ EDO_API EDO_MUST_USE edo_op edo_path_read_link_at(edo_file *dir, const char *pat
                                                   size_t size);
 EDO_API EDO_MUST_USE edo_op edo_path_read_link(const char *path, char *buffer, size_t size);
 
-/* Finds the absolute path of an existing file, without symlinks, "." and "..", and adds a NUL. The
- * file is not opened.
- * Result: the length; -ENAMETOOLONG: the path and its NUL need more than `size` bytes; -ENOENT,
- * also for a file that was removed meanwhile. Cancel: prompt until it begins. */
+/* Finds the absolute path of an existing file, and adds a NUL. The path contains no symlink, no "."
+ * and no "..". The file is not opened.
+ * Result: the length; -ENAMETOOLONG: the path and its NUL need more than `size` bytes; -ENOENT:
+ * there is no such file, or it was removed during the call. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_canonical(const char *path, char *buffer, size_t size);
 
 /* ---- metadata by path ---- */
@@ -83,8 +83,9 @@ EDO_API EDO_MUST_USE edo_op edo_path_link_info_at(edo_file *dir, const char *pat
                                                   edo_info *ret_info);
 EDO_API EDO_MUST_USE edo_op edo_path_link_info(const char *path, edo_info *ret_info);
 
-/* These calls set permissions, owner and times, as the functions of edo/file.h do for open files.
- * edo_path_set_mode_at() follows symlinks; the other two functions change the symlink itself. */
+/* These calls set the permissions, the owner and the times of a file. For open files, edo/file.h
+ * has functions of the same kind. edo_path_set_mode_at() follows symlinks. The other two functions
+ * change the symlink itself. */
 EDO_API EDO_MUST_USE edo_op edo_path_set_mode_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_set_owner_at(edo_file *dir, const char *path, uint32_t user,
                                                   uint32_t group);
@@ -109,7 +110,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_space(const char *path, edo_disk_space *ret
 EDO_API EDO_MUST_USE edo_op edo_path_make_dir_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_make_dir(const char *path);
 
-/* Makes a directory, and the directories above it that do not exist, all with the same mode.
+/* Makes a directory, and first the missing directories above it, all with the same mode.
  * mode: as above. edo_path_make_dirs() uses 0777.
  * Result: 0, also if all exist; -ENOTDIR; -EEXIST: the path is a file of another kind;
  * -ENAMETOOLONG. Cancel: prompt until it begins. */
@@ -132,7 +133,8 @@ EDO_API EDO_MUST_USE edo_op edo_dir_open_at(edo_file *dir, const char *path, edo
 EDO_API EDO_MUST_USE edo_op edo_dir_open(const char *path, edo_dir **ret_dir);
 
 /* Takes the next entry. Entries are read in batches of 32 KiB. "." and ".." are left out. An entry
- * that is made or removed meanwhile may or may not be reported; every other entry is reported once.
+ * that is made or removed while the directory is read may be reported or not. Every other entry is
+ * reported once.
  * Result: 1 with *ret_entry; 0 at the end; -EBUSY; a negative errno.
  * Cancel: prompt until it begins; no entry is lost. */
 EDO_API EDO_MUST_USE edo_op edo_dir_next(edo_dir *dir, edo_entry *ret_entry);
@@ -164,14 +166,14 @@ typedef struct edo_walk_entry {
 } edo_walk_entry;
 
 /* Opens a walk over all files below a directory. A directory is reported before its entries.
- * max_open: greatest number of descriptors that the walk has open; 0: 32. A deeper tree costs more
- * calls, not more descriptors.
+ * max_open: greatest number of descriptors that the walk has open; 0: 32. If the tree is deeper
+ * than that, the walk needs more system calls, but not more descriptors.
  * Result: 0 with *ret_walk; -EINVAL; as edo_file_open(). Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
                                           edo_walk **ret_walk);
 
-/* Takes the next file. Each job on the pool reads some hundred entries. A directory that cannot be
- * read is reported a second time, with its error, and the walk continues.
+/* Takes the next file. The pool "files" reads some hundred entries per job. If a directory cannot
+ * be read, it is reported a second time, with the error, and the walk continues.
  * Result: 1 with *ret_entry; 0 at the end; -EBUSY; -ENOMEM.
  * Cancel: prompt until it begins; no entry is lost. */
 EDO_API EDO_MUST_USE edo_op edo_walk_next(edo_walk *walk, edo_walk_entry *ret_entry);
@@ -184,10 +186,10 @@ EDO_API int edo_walk_skip(edo_walk *walk);
 EDO_API void edo_walk_close(edo_walk *walk);
 
 /* Removes a file, or a directory with all that it contains. Symlinks are removed and never
- * followed, even if a directory is replaced by a symlink meanwhile.
+ * followed. This holds even if somebody replaces a directory by a symlink during the call.
  * Result: number of removed names; -ENOENT; -EINVAL if the path is "/" or its last part is "." or
- * "..", and nothing was removed; the first error, after everything that can be removed was removed.
- * Cancel: waits for the piece in progress; the rest remains. */
+ * ".." (nothing was removed); the first error, after all that can be removed was removed.
+ * Cancel: waits until the current piece is removed. The rest remains. */
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree_at(edo_file *dir, const char *path);
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree(const char *path);
 
@@ -197,22 +199,23 @@ enum {
     EDO_COPY_OWNER = 4,      // set owner and group, too
 };
 
-/* Copies a file: content, permissions, times and extended attributes. A copy that has another user
- * than the source is not set-user-id, and one that has another group is not set-group-id.
- * Attributes that the caller may not set, or that the target's file system does not support, are
- * left out. A symlink is followed. Source and target share their blocks if the file system can do
- * that. Holes stay holes. The target appears under its name when it is complete.
+/* Copies a file: content, permissions, times and extended attributes. If the copy belongs to
+ * another user than the source, it is not set-user-id. If it belongs to another group, it is not
+ * set-group-id. An attribute is left out if the caller may not set it, or if the target's file
+ * system does not support it. A symlink is followed. Source and target share their blocks if the
+ * file system supports that. Holes stay holes. The target gets its name only when it is complete.
  * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file;
  * -ENOSPC, also if the target's file system has no room for an attribute.
- * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
+ * Cancel: waits until the current piece of some megabytes is copied. The target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 
 /* Copies a directory with all that it contains. Each file is copied as by edo_path_copy(). A
  * symlink is copied as a symlink, with its times. The hard links of a file are copied as separate
- * files. Pipes, sockets and devices are left out. The target directory must not exist, unless flags
- * has EDO_COPY_REPLACE.
- * Result: number of copied files and directories; the first error, and then only a part was copied.
- * Cancel: waits for the piece in progress; a part was copied. */
+ * files. Pipes, sockets and devices are left out. Without EDO_COPY_REPLACE in flags, the target
+ * directory must not exist.
+ * Result: number of copied files and directories; or the first error, after which only a part of
+ * the tree was copied.
+ * Cancel: waits until the current piece is copied. Only a part of the tree was copied. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy_tree(const char *from, const char *to, uint32_t flags);
 
 EDO_END_DECLS

@@ -12,17 +12,19 @@
  *
  * The running tasks come first, each with its worker and the stack of its thread. For a running
  * function, the dump shows the line of its last await. All other tasks follow, each with its async
- * backtrace. A backtrace lists the functions with their lines, outermost first, and ends with an
- * operation.
+ * backtrace. A backtrace lists the task's functions with their lines, outermost first, and ends
+ * with the operation that the task waits for.
  *
- * While a waiting task is inspected, for some microseconds, the task cannot run. A thread that runs
- * a task is interrupted by SIGURG and reports its own task. So a dump also works while all workers
- * are stuck. The signal may end a system call of that thread with EINTR. A task that yields all the
- * time is asked several times to pause. If the task never pauses, the dump shows the task's name
- * but not its frames. Tasks that begin or end during the dump may be missing.
+ * The inspection of a waiting task takes some microseconds, in which the task cannot run. If a
+ * thread runs a task, SIGURG interrupts the thread, and the thread reports its own task. So a dump
+ * also works while all workers are stuck. The signal may end a system call of that thread with
+ * EINTR. A task that yields all the time is asked several times to pause. If the task never pauses,
+ * the dump shows the task's name but not its frames. Tasks that begin or end during the dump may be
+ * missing.
  *
- * A dump needs memory for a list of the tasks of each worker. Without memory the dump has only the
- * tasks that the workers run, and the call returns -ENOMEM.
+ * A dump allocates a list of the tasks of each worker. If there is no memory for a list, the tasks
+ * of that list are missing, and the call returns -ENOMEM. The tasks that the workers run are always
+ * shown.
  *
  * Dumps without a call: with edo_config.dump_on_quit, SIGQUIT dumps the runtime to the log, and the
  * program continues. With EDO_DUMP_ON_ABORT=1 in the environment, an abort for misuse first dumps
@@ -36,8 +38,8 @@
 EDO_BEGIN_DECLS
 
 /* Receives one line, without its newline. The line is valid during the call. Called on the thread
- * that asked for the dump. No task waits for the function, so it may be slow and may call
- * anything. */
+ * that asked for the dump. No task is kept from running during the call, so the function may be
+ * slow, and may call anything. */
 typedef void edo_dump_fn(void *context, const char *line);
 
 /* Dumps all tasks of a runtime. Several dumps may be made at once.

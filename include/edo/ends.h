@@ -3,21 +3,21 @@
  *     typedef edo_sender(struct job) job_sender;
  *     typedef edo_receiver(struct job) job_receiver;
  *
- * An end is a pointer to a channel. The channel knows the size of its values, not their type. The
- * macros compare types at compile time, so the compiler rejects a value of another type. A value is
- * a structure, a number or a pointer, and is copied as by memcpy(). Make the typedef once per
- * program, because each use of edo_sender() is a new, unnamed type.
+ * An end is a pointer to a channel. The channel stores only the size of its values. Their type is
+ * known to the macros, which compare types at compile time, so the compiler rejects a value of
+ * another type. A value is a structure, a number or a pointer, and is copied as by memcpy(). Write
+ * each typedef once per program, because each use of edo_sender() makes a new, unnamed type.
  *
  * An all-zero end is closed. A close zeroes the end, and a second close does nothing. An end has
- * one owner. Passing the end on (as an argument of edo_spawn()) passes the ownership. The clone
- * calls make more ends.
+ * one owner. If an end is passed on, for example as an argument of edo_spawn(), the ownership
+ * passes with it. The clone calls make more ends.
  */
 #pragma once
 
 #include <edo/async.h>
 
-/* Checks the type of a value at compile time. Also checks that the type needs no greater alignment
- * than memory from malloc() has. */
+/* Checks the type of a value at compile time. Also checks the alignment: memory from malloc() must
+ * be aligned enough for the type. */
 #ifdef __cplusplus
 
 template <class A, class B> struct edo__is_same {

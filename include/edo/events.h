@@ -1,17 +1,18 @@
 /* Events for tasks: event, wait group, latch, barrier, once.
  *
- * These are plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
- * Any task of any runtime may use the structs, and so may any plain thread (by edo_wait()). Call
- * _deinit() before the memory of a struct is freed. A call on another thread that has woken the
- * caller may still use the struct; _deinit() waits for the end of that call. Without _deinit(),
- * make sure that all calls have returned.
+ * Like the locks of edo/locks.h, these are plain structs in the user's memory, and nothing is
+ * allocated. Any task of any runtime may use the structs. Any plain thread may use them, too, by
+ * edo_wait(). Call _deinit() before the memory of a struct is freed. When a task is woken, the call
+ * that woke it may still be using the struct on another thread. _deinit() waits until that call no
+ * longer uses the struct. If you do not call _deinit(), make sure that all calls have returned
+ * before the memory is freed.
  *
  *     edo_event           set and reset; a manual event admits all waits while it is set, and an
  *                         automatic event admits one wait per set
  *     edo_wait_group      counts running work; a wait ends at 0
  *     edo_latch           counts down once
  *     edo_barrier         a fixed number of tasks meet, again and again
- *     edo_once            an initialisation, made once by the first task that needs it
+ *     edo_once            an initialisation, run once, by the first task that needs it
  *
  * See also edo/notify.h and edo/condvar.h.
  */
@@ -47,9 +48,9 @@ enum {
 
 EDO_API extern const edo_future_ops edo__event_wait_ops;
 
-/* A manual event admits all waits until it is reset. An automatic event admits the first waiter, or
- * else the next wait. The admitted wait resets the event. Two sets without a wait in between count
- * as one.
+/* A manual event admits all waits until it is reset. An automatic event admits one wait: that of
+ * the first waiter, or, if no task waits, the next wait. The admitted wait resets the event. Two
+ * sets without a wait between them count as one.
  * Thread: any. */
 EDO_API void edo_event_set(edo_event *event);
 EDO_API void edo_event_reset(edo_event *event);
@@ -59,9 +60,9 @@ EDO_API bool edo_event_is_set(const edo_event *event);
  * Returns: 0: the event is set (an automatic event is reset by the call); -EAGAIN. Thread: any. */
 EDO_API int edo_event_try_wait(edo_event *event);
 
-/* Waits until the event is set. Waits of an automatic event are first in, first out.
- * Result: 0. Cancel: prompt. If an automatic event had admitted the wait, it admits the next waiter
- * instead. */
+/* Waits until the event is set. Waiters of an automatic event are served first in, first out.
+ * Result: 0. Cancel: prompt. If an automatic event had already admitted the cancelled wait, it
+ * admits the next waiter instead. */
 static inline EDO_MUST_USE edo_op edo_event_wait(edo_event *event)
 {
     return edo__op(&edo__event_wait_ops, event, NULL, 0, 0);
@@ -94,8 +95,8 @@ enum {
 
 EDO_API extern const edo_future_ops edo__wait_group_ops;
 
-/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Make this call before the added work can
- * end.
+/* Adds `count` pieces of work. Aborts if the count of the group would exceed EDO_WAIT_GROUP_MAX.
+ * Call this before the added work can end.
  * Thread: any. */
 EDO_API void edo_wait_group_add(edo_wait_group *group, uint32_t count);
 
@@ -108,8 +109,8 @@ EDO_API void edo__wait_group_leave(edo_wait_group *group, uint32_t count, const 
 EDO_API uint32_t edo_wait_group_count(const edo_wait_group *group);
 
 /* Waits until the count is 0. The group may be used again afterwards.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the end of the last piece of work
- * answers 0. */
+ * Result: 0. Cancel: prompt. If the last piece of work ended before the cancellation, the result is
+ * 0. */
 static inline EDO_MUST_USE edo_op edo_wait_group_wait(edo_wait_group *group)
 {
     return edo__op(&edo__wait_group_ops, group, NULL, 0, 0);
@@ -138,7 +139,7 @@ static inline void edo_latch_count_down(edo_latch *latch, uint32_t count)
 }
 
 /* Waits until the count is 0.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the count has reached 0 answers 0. */
+ * Result: 0. Cancel: prompt. If the count reached 0 before the cancellation, the result is 0. */
 static inline EDO_MUST_USE edo_op edo_latch_wait(edo_latch *latch)
 {
     return edo_wait_group_wait(&latch->group);
@@ -168,10 +169,11 @@ typedef struct edo_barrier {
 
 EDO_API extern const edo_future_ops edo__barrier_wait_ops;
 
-/* Waits until `count` waits have arrived. The barrier is then ready for the next round.
- * Result: 1 for the wait that arrived last, 0 for the others.
- * Cancel: prompt; the arrival is withdrawn. A wait that is cancelled after all have arrived
- * answers 0. */
+/* Waits until `count` waits have begun, this one included. The barrier is then ready for the next
+ * round.
+ * Result: 1 for the wait that began last, 0 for the others.
+ * Cancel: prompt; the cancelled wait is no longer counted. If all `count` waits had begun before
+ * the cancellation, the result is 0. */
 static inline EDO_MUST_USE edo_op edo_barrier_wait(edo_barrier *barrier)
 {
     return edo__op(&edo__barrier_wait_ops, barrier, NULL, 0, 0);
@@ -202,10 +204,10 @@ enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
  *         else edo_once_done(&cell->once);
  *     }
  *
- * A function runs to its end even if it is cancelled, so each maker reaches edo_once_done() or
- * edo_once_fail(). A once can also guard a value that one task sets and others await. The setter
- * then calls edo_once_try_enter() and edo_once_done(), and the other tasks await
- * edo_once_wait(). */
+ * A function runs to its end even if it is cancelled. So each maker reaches edo_once_done() or
+ * edo_once_fail(). A once can also guard a value that one task sets and other tasks wait for. For
+ * this, the task that sets the value calls edo_once_try_enter() and edo_once_done(), and the other
+ * tasks await edo_once_wait(). */
 #define EDO_ONCE_INIT                                                                              \
     {                                                                                              \
         0, 0, NULL                                                                                 \
@@ -220,9 +222,9 @@ static inline bool edo_once_is_done(const edo_once *once)
 }
 
 /* Waits until the initialisation is done, or until the caller is the maker.
- * Result: 0 if the initialisation is done; 1 if the caller is the maker, who calls edo_once_done()
- * or edo_once_fail(). A maker that enters again, in the same function or in a callee, waits for
- * itself for ever.
+ * Result: 0 if the initialisation is done; 1 if the caller is the maker. The maker must call
+ * edo_once_done() or edo_once_fail(). If the maker enters again before that, in the same function
+ * or in a callee, it waits for itself for ever.
  * Cancel: prompt; the caller is not the maker. */
 static inline EDO_MUST_USE edo_op edo_once_enter(edo_once *once)
 {
@@ -240,14 +242,15 @@ EDO_API void edo_once_done(edo_once *once);
 EDO_API void edo_once_fail(edo_once *once);
 
 /* Waits until the initialisation is done; the caller never becomes the maker.
- * Result: 0. Cancel: prompt; a wait that is cancelled after edo_once_done() answers 0. */
+ * Result: 0. Cancel: prompt. If edo_once_done() was called before the cancellation, the result is
+ * 0. */
 static inline EDO_MUST_USE edo_op edo_once_wait(edo_once *once)
 {
     return edo__op(&edo__once_wait_ops, once, NULL, 0, 0);
 }
 
-/* Call this before the memory is freed; aborts if a maker is at work or a task waits. Thread: the
- * last user's. */
+/* Call this before the memory is freed. Aborts if there is a maker, or if a task waits. Thread:
+ * that of the last user. */
 EDO_API void edo_once_deinit(edo_once *once);
 
 EDO_END_DECLS

@@ -16,30 +16,33 @@
  * A fiber waits by edo_wait() and the other calls of edo/wait.h, even deep in functions that the
  * fiber calls. Operations, cancellation, limits, scopes, budgets and dumps work as in async
  * functions, because a fiber is a task whose poll runs the function until its next wait. An async
- * function joins a fiber with edo_join(). A fiber calls an async function with edo_wait_call().
+ * function waits for the end of a fiber with edo_join(). A fiber calls an async function with
+ * edo_wait_call().
  *
- * Cancellation. A wait of a cancelled fiber returns -ECANCELED, and so does each later wait until
+ * Cancellation. In a cancelled fiber, each wait returns -ECANCELED, until the fiber calls
  * edo_fiber_shield(). The function of a fiber always starts, and always runs to its end.
  *
  * Stack. The default is 64 KiB of address space, including a guard of 16 KiB. Memory is allocated
- * page by page when it is first touched. An overflow ends the process with a line that names the
- * fiber and the stack's size. A single frame larger than the guard can skip the guard. To prevent
- * this, compile with -fstack-clash-protection.
+ * page by page when it is first touched. An overflow touches the guard, which ends the process with
+ * a line that names the fiber and the stack's size. But a function whose frame is larger than the
+ * guard can write past the guard without touching it. To prevent this, compile with
+ * -fstack-clash-protection.
  *
  * Threads. In a runtime with workers a fiber may continue on another thread after each wait.
  * Compilers do not know this, and may keep the address of a thread-local variable (errno is one)
  * across a wait. Do not use a thread-local variable both before and after a wait in one function.
  * Instead, use edo_fiber_key_create(), a separate function that is not inlined, or a fiber pinned
- * to a worker. The value of errno is saved and restored with the fiber. Link-time optimisation over
- * edo and the program can cause the same error inside calls of edo. If fibers change threads,
- * exclude edo from link-time optimisation. Do not hold a mutex for threads (such as
- * pthread_mutex_t) across a wait: another thread may unlock it, which is undefined.
+ * to a worker. The value of errno is saved and restored with the fiber. If edo and the program are
+ * optimised together at link time, the compiler can also keep such an address across a wait inside
+ * calls of edo. So if fibers change threads, exclude edo from link-time optimisation. Do not hold a
+ * mutex for threads (such as pthread_mutex_t) across a wait. The fiber might then unlock the mutex
+ * on another thread, which is undefined behaviour.
  *
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
  * terminates the process.
  *
- * Misuse. A fiber must not longjmp() into another fiber, and a signal handler must not wait. If the
- * library detects such a call, it aborts the process.
+ * Misuse. A fiber must not longjmp() into another fiber. A signal handler must not wait. If the
+ * library detects such a misuse, it aborts the process.
  */
 #pragma once
 
@@ -134,9 +137,9 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 #define edo__fiber_plain(fn, arg) (&(edo__fiber_start){ (fn), (arg), 0 })
 #endif
 
-/* Starts a fiber: edo_fiber_spawn(&task, &options, echo, conn), for int64_t echo(void *arg). The
- * function's result is the task's result. Pass the handle to edo_join() or edo_detach(). options
- * may be NULL. ret_task may be NULL for a detached fiber.
+/* Starts a fiber that runs fn(arg): edo_fiber_spawn(&task, &options, echo, conn). fn is a function
+ * such as int64_t echo(void *arg). Its result is the task's result. Pass the handle to edo_join()
+ * or edo_detach(). options may be NULL. ret_task may be NULL for a detached fiber.
  * Returns: as edo_spawn_with(); -ENOMEM also if there is no memory for a stack (the log has the
  * reason); -EINVAL for a stack that is too small; -ENOTSUP if shadow stacks are enabled. On
  * failure the caller still owns arg. Thread: as edo_spawn_with(). */
@@ -173,8 +176,7 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
  *     rc = edo_fiber_init(&self->child, NULL, parse, self->text);
  *     if (rc == 0) edo_await_on(rc, &self->child.base);
  *
- * The fiber must be polled to its end, because nothing else releases its stack. options->task is
- * ignored.
+ * The fiber must be polled to its end. Only the end releases its stack. options->task is ignored.
  * Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. */
 #define edo_fiber_init(frame, options, fn, arg)                                                    \
     edo__fiber_init((frame), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
@@ -249,13 +251,13 @@ EDO_API size_t edo_fiber_stack_room(void);
  * any. */
 EDO_API void edo_fiber_probe(size_t bytes);
 
-/* Greatest depth of the stack since the last edo_fiber_trim(): bytes of whole pages, from the high
- * end of the stack's memory. Pages that an earlier fiber used on the same stack count, too. Costs a
- * system call.
+/* Greatest depth of the stack since the last edo_fiber_trim(), in bytes. The depth is counted in
+ * whole pages from the high end of the stack's memory. Pages that an earlier fiber used on the same
+ * stack are counted, too. Costs a system call.
  * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
-/* Releases those pages of the stack that the fiber has used before and does not use now. Useful
+/* Releases the pages of the stack that the fiber has used earlier but does not use now. Useful
  * before a long wait that follows deep calls. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
@@ -265,10 +267,10 @@ EDO_API void edo_fiber_drop_stacks(void);
 
 /* ---- watermarks: how much stack the fibers of a function have used ---- */
 
-/* Begins or ends the measurement of all fibers that are made from now on. The measurement helps to
- * choose stack_size. It is not for production, because each measured fiber costs some microseconds:
- * its stack is cleared first, and searched for written bytes at the fiber's end. Fibers on the
- * program's own memory are not measured. Thread: any. */
+/* Turns on or off the measurement of fibers that are made after this call. The measurement helps to
+ * choose stack_size. It is not for production, because it costs some microseconds per fiber. The
+ * stack is cleared before the fiber starts, and is searched for written bytes at the fiber's end.
+ * Fibers whose stack is memory of the program are not measured. Thread: any. */
 EDO_API void edo_fiber_measure(bool on);
 
 /* Measured fibers of one function. */
@@ -284,8 +286,8 @@ typedef struct edo_fiber_stats {
 enum { EDO_FIBER_FUNCTIONS = 256 }; // greatest number of measured functions
 
 /* Reads the stats of the functions whose fibers were measured. edo_dump() shows them too. As
- * stack_size, choose peak + guard and some reserve: rare paths need more, and so do signal handlers
- * that run on the fiber's stack.
+ * stack_size, choose peak + guard and some reserve, because rare paths and signal handlers on the
+ * fiber's stack may need more than was measured.
  * ret_stats: array of `count` elements.
  * Returns: the number of functions, which may exceed count.
  * Thread: any. */
@@ -307,9 +309,9 @@ EDO_API void edo__fiber_scope_open(edo_scope *scope, uint32_t flags);
 EDO_API void edo__fiber_scope_close(edo_scope *scope);
 EDO_API void edo__fiber_end_op(edo_op *op);
 
-/* Limits all waits of the block that follows, as edo_within() does in async functions. Waits of
- * functions that the block calls are limited too. The waits return -ETIMEDOUT after the limit. The
- * block may be left by break, goto or return. */
+/* Limits all waits of the block that follows, as edo_within() does in async functions. The limit
+ * also applies to waits in functions that the block calls. After the limit, the waits return
+ * -ETIMEDOUT. The block may be left by break, goto or return. */
 #define edo_wait_within(duration)     edo_wait_within_until(edo__deadline_after(duration))
 #define edo_wait_within_until(when)   edo__wait_within(__COUNTER__, (when))
 #define edo__wait_within(place, when) edo__wait_within_at(place, when)
@@ -319,15 +321,15 @@ EDO_API void edo__fiber_end_op(edo_op *op);
          edo_once_##place; edo_once_##place = NULL)
 
 /* Declares a scope for the rest of the block, and opens it as edo_scope_open() does. Before the end
- * of the block, wait for its members: edo_wait(edo_scope_join(&name)). An exit from the block while
- * the scope has members aborts, with a line that names them. */
+ * of the block, wait for its members: edo_wait(edo_scope_join(&name)). If the block is left while
+ * the scope has members, the process aborts, with a line that names the members. */
 #define edo_fiber_scope(name, flags)                                                               \
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
 
-/* Attribute for a variable that holds an operation, as in: edo_op a EDO_ENDS = edo_read(...). If
- * edo_wait_any() has left the operation running, an exit from the block cancels the operation and
- * waits for its end. */
+/* Attribute for a variable that holds an operation, as in: edo_op a EDO_ENDS = edo_read(...).
+ * edo_wait_any() may leave the operation running. If it is still running when the block is left, it
+ * is cancelled, and the block's exit waits for its end. */
 #define EDO_ENDS __attribute__((cleanup(edo__fiber_end_op)))
 
 /* ---- fiber-local values ---- */

@@ -10,33 +10,34 @@
  * an offset do not use the position. Names in directories, trees and walks are in edo/dir.h;
  * changes of files are watched with edo/watch_files.h.
  *
- * No call waits for a disk on the thread of a task. A call that the system can answer from memory
- * is made at once. Otherwise the ring of the io_uring driver reads or writes, or a thread of the
- * runtime's pool "files" makes the call.
+ * No call waits for a disk on the thread of a task. If the system can answer a call from memory,
+ * the call is made at once. Otherwise the ring of the io_uring driver reads or writes, or a thread
+ * of the runtime's pool "files" makes the call.
  *
  * A write is ready when the system has taken the data. An error is the result of the call that
- * caused the error. The data is on the disk after edo_file_sync(). Once a sync has failed, all
- * later syncs of the edo_file answer the same error, because the system reports a lost write only
- * once.
+ * caused the error. The data is on the disk after edo_file_sync(). The system reports a lost write
+ * only once, to one sync. So after a sync that has reported lost data, all later syncs of the
+ * edo_file answer the same error.
  *
- * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
- * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
- * for its end, and answers the result. So no result and no byte is lost. A read or write that waits
- * for a named pipe or a terminal ends within 16 ms of its cancellation. After edo_file_fd(), which
- * clears O_NONBLOCK, the end may take longer if another process uses the pipe or terminal, too. The
- * streams of edo/pipe.h and edo/terminal.h need no thread for such waits.
+ * Cancel. "prompt until it begins" distinguishes two cases. While the operation waits for a thread
+ * or for the ring, it ends at once with -ECANCELED, and nothing was done. Once the system has begun
+ * the call, the operation waits for the end of the call, and answers its result. So no result and
+ * no byte is lost. A read or write that waits for a named pipe or a terminal ends within 16 ms
+ * after its cancellation. edo_file_fd() clears O_NONBLOCK. After that call, the end may take longer
+ * if another process uses the same pipe or terminal. The streams of edo/pipe.h and edo/terminal.h
+ * need no thread for such waits.
  *
  * Operations of several tasks may use one edo_file at the same time. Only one operation at a time
  * may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the file.
- * Operations in flight answer their results, and the descriptor is closed after the last of them. A
- * read or write that waits for a named pipe or a terminal ends with -ECANCELED, as after a
- * cancellation.
+ * Operations in flight still answer their results, and the descriptor is closed after the last of
+ * them. Only a read or write that waits for a named pipe or a terminal ends with -ECANCELED, as if
+ * it were cancelled.
  *
- * Paths are bytes, and end with a NUL. They must be valid until the operation is ready, as must all
- * memory that is given to operations. The functions with _at take a directory, to which a relative
- * path refers. NULL is the working directory of the process at the moment of the system call. That
- * moment may be later than the first poll, so a program that changes its working directory should
- * use directories.
+ * Paths are bytes, and end with a NUL. Like all memory that is given to an operation, a path must
+ * be valid until the operation is ready. The functions with _at take a directory, at which a
+ * relative path begins. NULL stands for the working directory of the process at the moment of the
+ * system call. That moment may be later than the first poll. So a program that changes its working
+ * directory should pass directories to the functions with _at.
  */
 #pragma once
 
@@ -49,8 +50,8 @@ typedef struct edo_file edo_file;
 
 /* ---- opening ---- */
 
-/* Flags of an open, which are combined by |. At least one of READ, WRITE, APPEND and PATH is
- * required. */
+/* Flags for opening a file, which are combined by |. At least one of READ, WRITE, APPEND and PATH
+ * is required. */
 enum {
     EDO_OPEN_READ = 1 << 0,
     EDO_OPEN_WRITE = 1 << 1,
@@ -67,7 +68,7 @@ enum {
     EDO_OPEN_NO_ATIME = 1 << 12,
     EDO_OPEN_TEMPORARY = 1 << 13, // make a nameless file in the directory given by the path
 
-    /* These flags limit the resolution of the path, for paths from an untrusted source. -ENOSYS
+    /* These flags limit where the path may lead. Useful for paths from an untrusted source. -ENOSYS
      * before Linux 5.6. */
     EDO_OPEN_BENEATH = 1 << 16,   // -EXDEV for a path that leaves the directory
     EDO_OPEN_IN_ROOT = 1 << 17,   // the directory is "/" for the path and for symlinks
@@ -76,29 +77,29 @@ enum {
     EDO_OPEN_NO_MAGIC = 1 << 20,  // -ELOOP for links such as /proc/self/fd/1
 };
 
-/* Opens a file. The descriptor is closed by exec. The open of a named pipe waits for the pipe's
- * other end. It tries again after pauses of 1 ms to 64 ms, as edo_fifo_open_writer() of edo/pipe.h
- * does.
+/* Opens a file. The descriptor is closed by exec. If the file is a named pipe, the operation waits
+ * until the other end of the pipe is open. It tries again after pauses of 1 ms to 64 ms, as
+ * edo_fifo_open_writer() of edo/pipe.h does.
  * mode: permissions of a file that is made, such as 0644; the umask is applied. edo_file_open()
  * uses 0666.
  * Result: 0 with *ret_file; -EINVAL for NULL, or flags that contradict each other; -ENOENT,
  * -EACCES, -EMFILE, ...; -ENOMEM.
- * Cancel: prompt until it begins, and while it waits for the other end of a pipe. If the file was
- * opened nevertheless, the result is 0. */
+ * Cancel: prompt until it begins, and also while it waits for the other end of a pipe. If the file
+ * was opened in spite of the cancellation, the result is 0. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_at(edo_file *dir, const char *path, uint32_t flags,
                                              uint32_t mode, edo_file **ret_file);
 EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file);
 
-/* Opens a new file for reading and writing, with mode 0600 from the first moment and no name. The
- * system frees the file with its last descriptor, also after a crash. edo_file_link() gives the
- * file a name.
+/* Opens a new file for reading and writing. The file has no name, and has mode 0600 from the first
+ * moment. The system frees the file when its last descriptor is closed, also after a crash.
+ * edo_file_link() gives the file a name.
  * dir_path: a directory of the file system in which the file is made.
  * Result: as edo_file_open(); -EOPNOTSUPP: the file system has no such files. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file);
 
-/* Wraps a descriptor of any kind that edo_io_from_fd() refuses: a file, a directory, a device. The
- * descriptor belongs to the file from then on. Other processes may share the position, for instance
- * after a redirection in a shell.
+/* Wraps a descriptor of any kind that edo_io_from_fd() refuses: a file, a directory, a device. From
+ * this call on, the descriptor belongs to the file. Other processes may use the same position, for
+ * instance after a redirection in a shell.
  * Returns: 0; -EBADF; -EINVAL for NULL; -ENOMEM. On failure the descriptor is still the caller's.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_file_from_fd(edo_fd fd, edo_file **ret_file);
@@ -114,28 +115,29 @@ EDO_API edo_fd edo_file_fd(const edo_file *file);
  * Returns: the descriptor; -EBUSY with an operation in flight. Thread: the holder. */
 EDO_API edo_fd edo_file_into_fd(edo_file *file);
 
-/* Closes the file. NULL is ignored. For a file on a network, the system may have errors to report
- * at the close. To get these errors, call edo_file_sync() first. The close of a removed file may
- * take long, if this was the last use of the file, because the system then frees the file's blocks.
- * After a write by io_uring, the system itself may keep the file open a moment longer. In that
- * moment an exec of the file fails with ETXTBSY.
+/* Closes the file. NULL is ignored. For a file on a network file system, a close may find errors of
+ * earlier writes. This call does not report them. To get such errors, call edo_file_sync() first.
+ * The close of a removed file may take long, if this was the last use of the file, because the
+ * system then frees the file's blocks. After a write by io_uring, the system itself may keep the
+ * file open a moment longer than this call. During that moment, an exec of the file fails with
+ * ETXTBSY.
  * Thread: any. */
 EDO_API void edo_file_close(edo_file *file);
 
 /* ---- reading and writing at an offset ---- */
 
-/* Reads up to size bytes at an offset. If the result is below size, the file ends after these
- * bytes, or an error came after them. The error is then the result of the next call. At most 1 GiB
- * per call.
+/* Reads up to size bytes at an offset. At most 1 GiB per call. If fewer than size bytes are read,
+ * either the file ends there, or an error stopped the call. In the case of an error, the next call
+ * answers the error.
  * Result: bytes read; 0 at the end of the file; -ESPIPE for a file without offsets.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_t size,
                                              uint64_t offset);
 
 /* Writes size bytes at an offset. At most 1 GiB per call.
- * Result: bytes written. Fewer than size: an error (such as a full disk) came after these bytes,
- * and is the result of the next call. -EINVAL for a file opened with APPEND, because the system
- * would ignore the offset and append.
+ * Result: bytes written. If they are fewer than size, an error (such as a full disk) stopped the
+ * call, and the next call answers that error. -EINVAL for a file opened with APPEND, because the
+ * system would ignore the offset and append.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);
@@ -173,8 +175,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_se
 
 /* ---- size and disk ---- */
 
-/* edo_file_sync() writes all of the file to the disk, and edo_file_sync_data() only what is needed
- * to read the data again.
+/* edo_file_sync() writes the data and all metadata of the file to the disk. edo_file_sync_data()
+ * leaves out metadata that is not needed to read the data again.
  * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);
@@ -204,8 +206,8 @@ typedef enum edo_advice {
     EDO_ADVICE_NO_REUSE,
 } edo_advice;
 
-/* Announces how a range will be used; size 0: to the end. Result: 0; -EINVAL. Cancel: prompt until
- * it begins. */
+/* Tells the system how a range will be used. size 0: to the end. Result: 0; -EINVAL. Cancel: prompt
+ * until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_advise(edo_file *file, uint64_t offset, uint64_t size,
                                             edo_advice advice);
 
@@ -215,17 +217,17 @@ typedef enum edo_file_lock_kind { EDO_LOCK_SHARED, EDO_LOCK_EXCLUSIVE } edo_file
 
 /* Locks a range of the file against other processes and against other edo_files of this process.
  * The locks are advisory. They belong to the open file, and end with it. Users of fcntl() locks,
- * such as sqlite, respect them. If an edo_file locks bytes that it has already locked, the later
- * lock replaces the earlier one.
+ * such as sqlite, respect them. If an edo_file locks bytes that it has already locked, the new lock
+ * replaces the old one on these bytes.
  * size: bytes; 0: to the end of the file, whatever its size. offset 0, size 0: the whole file.
  * EXCLUSIVE needs a file opened for writing, and SHARED needs a file opened for reading; otherwise
  * the result is -EBADF.
  *
- * The operation waits without a thread. It tries again after 1 ms, 2 ms, and so on up to 64 ms,
- * because the system reports the end of a lock only to a waiting thread. So locks are not served in
- * the order of their waiters.
- * Result: 0; -EINVAL; -ENOLCK. Cancel: prompt between two tries, and the range is not locked; waits
- * during a try, and answers 0 if that try has succeeded. */
+ * The system reports the end of a lock only to a thread that waits for it. The operation needs no
+ * such thread: it tries again after 1 ms, 2 ms, and so on up to 64 ms. So waiters do not get the
+ * lock in the order of their arrival.
+ * Result: 0; -EINVAL; -ENOLCK. Cancel: prompt between two tries, and the range is not locked.
+ * During a try, the operation waits, and answers 0 if the try has succeeded. */
 EDO_API EDO_MUST_USE edo_op edo_file_lock(edo_file *file, edo_file_lock_kind kind, uint64_t offset,
                                           uint64_t size);
 
@@ -283,16 +285,16 @@ EDO_API EDO_MUST_USE edo_op edo_file_set_mode(edo_file *file, uint32_t mode);
 #define EDO_SAME UINT32_MAX
 EDO_API EDO_MUST_USE edo_op edo_file_set_owner(edo_file *file, uint32_t user, uint32_t group);
 
-/* Sets the times of access and change. NULL: unchanged. EDO_TIME_NOW as nanoseconds: the current
- * time.
+/* Sets the times of the last access and the last change. NULL leaves a time unchanged. EDO_TIME_NOW
+ * as nanoseconds: the current time.
  * Result: 0; -EPERM. Cancel: prompt until it begins. */
 #define EDO_TIME_NOW UINT32_MAX
 EDO_API EDO_MUST_USE edo_op edo_file_set_times(edo_file *file, const edo_file_time *access,
                                                const edo_file_time *change);
 
 /* These calls read, set, remove and list extended attributes of a file. The file must not have been
- * opened with PATH. get and list with a size of 0 answer the size that is needed. list gives names,
- * each with its NUL.
+ * opened with PATH. If size is 0, get and list answer the size that is needed. list gives all
+ * names, each followed by a NUL.
  * name: includes the class, as in "user.comment".
  * Result: the size of the value or list; 0 for set and remove; -ENODATA: no such attribute;
  * -ERANGE: buffer too small; -EOPNOTSUPP.
@@ -305,37 +307,37 @@ EDO_API EDO_MUST_USE edo_op edo_file_xattr_remove(edo_file *file, const char *na
 EDO_API EDO_MUST_USE edo_op edo_file_xattr_list(edo_file *file, char *buffer, size_t size);
 
 /* Gives a name to an open file, which may be one of edo_file_open_temporary(). Result: 0; -EEXIST;
- * -EXDEV: another file system; -ENOENT: the file had a name and lost it. Cancel: prompt until it
- * begins. */
+ * -EXDEV: the path is on another file system; -ENOENT: the file had a name, and the name was
+ * removed. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_link(edo_file *file, edo_file *dir, const char *path);
 
 /* ---- whole files ---- */
 
-/* Reads a whole file, even a file of /proc, whose size is unknown. A file in the cache is read at
- * once; otherwise all calls are made in one visit to the pool.
+/* Reads a whole file, even a file of /proc, whose size is unknown. If the file is in the cache of
+ * the system, it is read at once. Otherwise one job on the pool makes all calls.
  * Result: bytes read, in *ret_bytes (edo_bytes_deinit() frees them); -ENOMEM; -EFBIG for a file
  * larger than memory can be; the errors of edo_file_open().
- * Cancel: waits for the piece of some megabytes that is being read, or for 16 ms while a pipe or a
- * terminal has no input; *ret_bytes is untouched. */
+ * Cancel: waits until the current piece of some megabytes is read, or, if the file is a pipe or a
+ * terminal without input, up to 16 ms. *ret_bytes is untouched. */
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole_at(edo_file *dir, const char *path,
                                                    edo_bytes *ret_bytes);
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole(const char *path, edo_bytes *ret_bytes);
 
 /* Makes or overwrites a file with these bytes. After a crash or an error the file may contain only
- * a part of them; see edo_file_replace().
+ * a part of the bytes. edo_file_replace() avoids that.
  * Result: 0, or the first error.
- * Cancel: prompt until it begins, and while a named pipe has no reader. A write to a full pipe
- * waits on a thread of the pool until the reader has read, and is not cancelled. */
+ * Cancel: prompt until it begins, and also while a named pipe has no reader. A write to a full pipe
+ * is not cancelled: it waits, on a thread of the pool, until the reader has read. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole_at(edo_file *dir, const char *path,
                                                     const void *data, size_t size);
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole(const char *path, const void *data, size_t size);
 
 /* Replaces the content of a file atomically. A reader, even after a crash, finds either the whole
  * old file or the whole new file. The call writes a temporary file in the same directory, syncs it,
- * renames it, and syncs the directory. A symlink is replaced, not followed. The new file has the
- * permissions of the old file, and its user and group as far as the system permits. If the user
- * differs, the new file is not set-user-id. If the group differs, it is not set-group-id. If there
- * was no old file, the new file has 0666 without the umask's bits.
+ * renames it, and syncs the directory. A symlink is replaced, not followed. The new file gets the
+ * permissions of the old file, and also its user and its group, as far as the system permits this.
+ * If the user differs, the new file is not set-user-id. If the group differs, it is not
+ * set-group-id. If there was no old file, the new file has 0666 without the umask's bits.
  * Result: 0; the first error. After an error the old file is unchanged, except if the sync of the
  * directory has failed. In that case the new file is in place, but may be lost in a crash.
  * Cancel: prompt until it begins. */

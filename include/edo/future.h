@@ -1,21 +1,21 @@
 /* Futures, operations and wakers.
  *
- * A future is plain data that is polled until it is ready. The data begins with an edo_future, and
- * the owner chooses the memory for the data. A future does nothing before its first poll, and must
- * not move after that poll. A poll answers EDO_PENDING if a wake has been arranged, or EDO_READY if
- * the future has its result: one int64_t, >= 0 or a negative errno.
+ * A future is plain data that is polled until it is ready. The data begins with an edo_future. The
+ * owner of the future chooses the memory for it. A future does nothing before its first poll, and
+ * must not move after that poll. A poll answers EDO_READY if the future has its result, which is
+ * one int64_t, >= 0 or a negative errno. Otherwise the poll arranges that the task will be woken,
+ * and answers EDO_PENDING.
  *
- * An operation (edo_op) is a leaf: a future of the library, of fixed size. Its constructor
- * (edo_read(), edo_sleep(), edo_join()) returns it by value. Memory passed by pointer (buffers,
- * ret_*) must outlive the operation, so such memory belongs in the frame.
+ * An operation (edo_op) is a leaf: a future of the library, of fixed size. A constructor, such as
+ * edo_read(), edo_sleep() or edo_join(), returns the operation by value. Memory passed by pointer
+ * (buffers, ret_*) must outlive the operation, so such memory belongs in the frame.
  *
- * The next poll of a cancelled future sees the cancellation. A waiting operation then answers its
- * result if there is one, else -ECANCELED. An operation that answers -ECANCELED has had no effect.
- * In a cancelled function a new operation answers -ECANCELED at once, even if the operation could
- * be ready. Async functions always run to their own end.
+ * The next poll of a cancelled future sees the cancellation. In that poll, a waiting operation
+ * answers its result if there is one, and -ECANCELED otherwise. An operation that answers
+ * -ECANCELED has had no effect. In a cancelled function a new operation answers -ECANCELED at once,
+ * even if it could succeed without waiting. Async functions always run to their own end.
  *
- * Tasks are in edo/task.h, the async functions themselves (edo_async, edo_await, ...) in
- * edo/async.h.
+ * Tasks are in edo/task.h. Async functions (edo_async, edo_await, ...) are in edo/async.h.
  */
 #pragma once
 
@@ -94,8 +94,8 @@ static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts 
 _Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
 #endif
 
-/* Builds an operation, for constructors. Each member is assigned separately, and short constructors
- * are inline, so an await builds its operation in place, without a copy. */
+/* Builds an operation. Called by constructors. Each member is assigned separately, and short
+ * constructors are inline. This way, an await builds its operation in place, without a copy. */
 static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *object, void *data,
                                           uint64_t length, uint32_t detail)
 {
@@ -120,15 +120,16 @@ static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *objec
 
 /* ---- polling: for authors of futures and executors ---- */
 
-/* Polls a future. The call passes on the fate of the polling function, and updates the future's
- * state. A new EDO_KIND_LEAF whose fate is not EDO_LIVE is not polled, and answers -ECANCELED.
+/* Polls a future. The future gets the fate of the polling function, and the call updates the
+ * future's state. If a future of EDO_KIND_LEAF is new and its fate is not EDO_LIVE, it is not
+ * polled, and answers -ECANCELED.
  * Returns: EDO_READY if the future has ended, now or earlier.
  * Thread: inside a poll. */
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
 
-/* Asks a future to end. The future's next poll, which follows soon if the future is awaited, sees
- * the request. The future belongs to the caller until it is ready. A second call, or a call for a
- * future that has ended, does nothing.
+/* Asks a future to end. The future sees the request in its next poll. If the future is awaited,
+ * that poll follows soon. The caller still owns the future, and must not free it before it is
+ * ready. A second call, or a call for a future that has ended, does nothing.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
@@ -141,8 +142,8 @@ EDO_API void edo_abort(edo_future *future);
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
 /* Returns: the task's waker. edo_wake() with this waker causes the task to be polled again. A
- * future may store the waker until its next poll, which removes the stored waker or replaces it. To
- * keep a waker for longer, call edo_waker_ref(). */
+ * future may store the waker until its next poll. That poll must remove or replace the stored
+ * waker. To keep a waker for longer, call edo_waker_ref(). */
 EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
 
 /* Requests a poll at time `when` of edo_now()'s clock. The next poll of the task drops the request.
@@ -167,8 +168,8 @@ struct edo_wakeable {
 
 /* A user's own wakeable, for example one that posts to a foreign event loop. `wake` is called on
  * any thread, perhaps several times, with a lock of the library held. So `wake` must be brief, and
- * must not call any function of edo except edo_wake(). The object may be freed when no operation
- * waits with it any more. */
+ * must not call any function of edo except edo_wake(). The object may be freed when no waiting
+ * operation has it as its waker any more. */
 typedef struct edo_user_wakeable {
     edo_wakeable head;
     void (*wake)(struct edo_user_wakeable *);
@@ -176,8 +177,8 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Wakes a task, so that the task is polled again soon. The call is cheap if the task is already
- * queued. Everything that the caller did before the call is visible to that poll.
+/* Wakes a task, so that the task is polled again soon. That poll sees everything that the caller
+ * did before this call. The call is cheap if the task is already queued.
  * Thread: any, but not in a signal handler. After the task's end, only a counted waker may be
  * used. */
 EDO_API void edo_wake(edo_wakeable *waker);
@@ -203,7 +204,7 @@ typedef struct edo_trace_line {
     uint32_t line;           // line of the function's await; 0 for a leaf
 } edo_trace_line;
 
-/* Calls `visit` for the future, and for every frame and operation for which the future waits,
+/* Calls `visit` for the future, and for every frame and operation that the future waits for,
  * outermost first.
  * Thread: any while the future is not being polled, or inside its task. */
 EDO_API void edo_future_trace(const edo_future *future,

@@ -8,8 +8,8 @@
  *     edo_inherited sockets[4];
  *     int count = edo_listeners_from_env(sockets, 4);   // 0: started by hand
  *
- * Hand-over. A program starts its successor, which takes over the listeners without a refused
- * connection:
+ * Hand-over. A program starts its successor. The successor takes over the listeners, and no
+ * connection is refused meanwhile:
  *
  *     1. edo_listeners_to_env() writes the value of the environment variable EDO_LISTENERS for the
  *        new process, and makes the descriptors survive an exec.
@@ -19,7 +19,8 @@
  *     4. When the new process accepts connections, the program closes its listeners and serves its
  *        remaining connections to their end.
  *
- * Between the steps 1 and 2 every process that the program starts inherits the descriptors.
+ * From step 1 until edo_listener_set_inheritable() in step 2, every process that the program starts
+ * inherits the descriptors.
  */
 #pragma once
 
@@ -35,13 +36,13 @@ typedef struct edo_inherited {
     char name[EDO_INHERITED_NAME];
 } edo_inherited;
 
-/* Takes over the sockets that this process has inherited by one of the two ways above. Sets
- * close-on-exec on all of them, and removes the variables from the environment. A socket without a
- * name is called "unknown".
+/* Takes over the sockets that this process has inherited in one of the two ways above. Sets
+ * close-on-exec on all of them, and removes the variables from the environment. A socket to which
+ * the service manager gave no name gets the name "unknown".
  * Returns: the number of sockets; 0 if there are none, or if LISTEN_PID names another process;
  * -ENOSPC: more than `capacity` sockets; -EINVAL: the variables are malformed; -EBADF: a descriptor
- * is not open; -ENOMEM. On failure nothing has changed, except after -ENOMEM, when all sockets are
- * closed.
+ * is not open; -ENOMEM. After -ENOMEM all sockets are closed, and the variables are removed. After
+ * any other error nothing has changed.
  * Thread: while no other thread uses the environment; usually at the beginning of main(). */
 EDO_API EDO_MUST_USE int edo_listeners_from_env(edo_inherited *ret_sockets, size_t capacity);
 

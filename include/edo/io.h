@@ -3,30 +3,31 @@
  * An edo_io is a stream of bytes: TCP, a pipe, a terminal, any descriptor that can be polled. A
  * stream has a read side and a write side. Each side has at most one operation in flight (-EBUSY
  * for a second operation). The operations of the two sides may belong to different tasks. The
- * holder of the pointer owns the stream and ends it by edo_close() or edo_finish(). Operations of a
- * stream may be awaited by any task, on any worker, and by tasks of several runtimes in turn.
+ * holder of the pointer owns the stream and ends it by edo_close() or edo_finish(). Any task on any
+ * worker may await operations of a stream. Tasks of several runtimes may do so, one after the
+ * other.
  *
  * With every driver, a buffer belongs to its operation until the operation is ready. So a cancelled
- * operation may remain pending for a moment, while the kernel still owns the buffer.
+ * operation may remain pending for a moment, because the kernel may still use the buffer.
  *
- * Errors, for all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...),
- * -EBUSY, -EINVAL for NULL in place of a stream, -ECANCELED if the operation was cancelled (also by
- * a runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised.
+ * Errors of all operations here: the errors of the system calls (-ECONNRESET, -EPIPE, ...), -EBUSY,
+ * -EINVAL if the stream is NULL, -ECANCELED. An operation answers -ECANCELED if it is cancelled,
+ * also by a runtime that ends, or if the stream is closed while the operation waits. SIGPIPE is
+ * never raised.
  *
- * Use after the end. Any use of a stream after its end, also a second close, is misuse, which ends
+ * Use after the end. Any use of a stream after its end is misuse, also a second close. Misuse ends
  * the process with one line that names the call. The same holds for files, directories, walks,
  * watchers, listeners, sockets, processes and signals. The misuse is detected while an operation of
- * the object is still in flight. It is also detected while a runtime exists and few other such
- * objects have ended since: at most 31, or 511 in a debug build. After that the memory may belong
- * to another object, and only AddressSanitizer detects the misuse. An end of a channel may be
- * closed twice (edo/ends.h).
+ * the object is still in flight. It is also detected while a runtime exists, as long as at most 31
+ * other such objects (511 in a debug build) have ended since. After that, the memory may belong to
+ * another object, and only AddressSanitizer detects the misuse. An end of a channel may be closed
+ * twice (edo/ends.h).
  *
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *
- * edo_io_from_fd() makes no streams of regular files (-EPERM), because the system reports such a
- * file as always ready although a read of the file waits for the disk. Standard input and output
- * may be files; see edo/stdio.h. For any other descriptor of a file, edo_file_from_fd() of
- * edo/file.h makes a stream.
+ * edo_io_from_fd() refuses regular files (-EPERM), because the system reports them as always ready,
+ * although reading them may wait for the disk. Standard input and output may be files; see
+ * edo/stdio.h. For any other descriptor of a file, edo_file_from_fd() of edo/file.h makes a stream.
  */
 #pragma once
 
@@ -53,8 +54,9 @@ EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size
  * Cancel: waits; no byte is lost. */
 EDO_API EDO_MUST_USE edo_op edo_readv(edo_io *io, const edo_slice *slices, int count);
 
-/* Fills several buffers. The operation changes each slice to the room not yet filled, so another
- * call with these slices continues after a cancellation.
+/* Fills several buffers. The operation changes the slices as it proceeds: each slice becomes the
+ * room that is not filled yet. So after a cancellation, another call with the same slices
+ * continues.
  * count: as above.
  * Result: bytes read; -EDO_EOF if the input ends earlier. edo_op_progress() is the number of bytes
  * read.
@@ -78,8 +80,9 @@ EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t s
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
-/* Writes all data of several buffers. The operation changes each slice to the data not yet written,
- * so another call with these slices continues after a cancellation.
+/* Writes all data of several buffers. The operation changes the slices as it proceeds: each slice
+ * becomes the data that is not written yet. So after a cancellation, another call with the same
+ * slices continues.
  * count: as above.
  * Result: bytes written; on failure edo_op_progress() is the number of bytes written.
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
@@ -93,14 +96,14 @@ EDO_API EDO_MUST_USE int64_t edo_try_readv(edo_io *io, const edo_slice *slices, 
 EDO_API EDO_MUST_USE int64_t edo_try_write(edo_io *io, const void *data, size_t size);
 EDO_API EDO_MUST_USE int64_t edo_try_writev(edo_io *io, const edo_slice *slices, int count);
 
-/* Ends the write side: the peer then reads the end of its input. The read side stays open.
+/* Ends the write side. The peer then reads the end of its input. The read side stays open.
  * Result: 0; -ENOTSUP for a stream whose write side cannot end alone, such as a pipe.
  * Cancel: prompt; the write side stays open. */
 EDO_API EDO_MUST_USE edo_op edo_shutdown_write(edo_io *io);
 
 /* Ends the stream gracefully: shuts down the write side, reads and drops input until the peer
- * closes, then closes the stream. The stream has ended when the operation is ready, whatever the
- * result.
+ * closes, then closes the stream. When the operation is ready, the stream has ended, whatever the
+ * result is.
  * Result: 0, or the first error.
  * Cancel: waits (for the kernel, not for the peer); the stream is then closed, and the operation
  * answers -ECANCELED. */
@@ -112,11 +115,11 @@ EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
  * Thread: any. */
 EDO_API void edo_close(edo_io *io);
 
-/* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK stays as it is where
- * possible, because other processes may share the open file. A terminal or a named pipe gets a
- * non-blocking open file description of its own under the same descriptor number. For any other
- * descriptor on which the kernel does not support RWF_NOWAIT, O_NONBLOCK is set, and is restored
- * when the stream ends or the process exits.
+/* Wraps a descriptor. From this call on, the descriptor belongs to the stream. O_NONBLOCK is left
+ * unchanged where possible, because other processes may share the open file. A terminal or a named
+ * pipe is opened once more, as non-blocking, and the new open file description gets the same
+ * descriptor number. For any other descriptor on which the kernel does not support RWF_NOWAIT,
+ * O_NONBLOCK is set, and is restored when the stream ends or the process exits.
  * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
  * directory (some files of /proc and /sys can be polled); -EINVAL for NULL; -ENOMEM. On failure the
  * descriptor still belongs to the caller.
@@ -142,9 +145,10 @@ enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
  * Result: the interests that are ready, or'ed; after a hang-up or an error, all requested
  * interests. -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
- * directory; -EINVAL for no interest or an unknown one; -ENOMEM. A changed file of /proc or /sys
- * reports EDO_PRIORITY.
- * Cancel: waits, briefly. A change of such a file is then the result, or that of the next wait. */
+ * directory; -EINVAL for no interest or an unknown one; -ENOMEM. A file of /proc or /sys that has
+ * changed reports EDO_PRIORITY.
+ * Cancel: waits, briefly. If a file of /proc or /sys changes during the cancellation, this wait or
+ * the next one reports the change. */
 EDO_API EDO_MUST_USE edo_op edo_wait_fd(edo_fd fd, int interest);
 
 EDO_END_DECLS
