@@ -41,9 +41,9 @@
 #endif
 #endif
 
-/* Many macros below end a call with `__VA_ARGS__, )`. The empty last argument is for ISO C, in
- * which the `...` of the called macro needs at least one argument. __extension__ silences -pedantic
- * about the GNU extensions. */
+/* Many macros below end a call with `__VA_ARGS__, )`. The last argument is empty. It is there
+ * because ISO C requires at least one argument for the `...` of the called macro. __extension__
+ * keeps -pedantic from warning about the GNU extensions. */
 
 /* ---- the frame ---- */
 
@@ -264,7 +264,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* The operation of the last edo_await(), valid until the next await:
+/* The operation of the last edo_await(). Valid until the next await. Example:
  * edo_op_progress(edo_last_op()). */
 #define edo_last_op() ((const edo_op *)&self->edo_slot.op)
 
@@ -337,7 +337,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
  * abort if a rule is broken. */
 #define edo_all(...) edo__together(edo__poll_all, 0, __VA_ARGS__)
 
-/* Runs all futures to their ends. The first failure cancels the other futures. rc: 0, or that
+/* Runs all futures to their ends. The first failure cancels the other futures. rc: 0, or the first
  * failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
@@ -439,13 +439,14 @@ template <class Args> const void *edo__address(const Args &args)
  * edo_detach().
  * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL without a current runtime;
  * -ESTALE for a runtime made before fork(). On failure the arguments still belong to the caller.
- * Thread: inside a task, or any thread that has entered a runtime; other threads use
- * edo_spawn_with() and name a runtime. */
+ * Thread: inside a task, or any thread that has entered a runtime. Other threads use
+ * edo_spawn_with(), with options that name a runtime. */
 #define edo_spawn(ret_task, ...)                                                                   \
     edo__spawn((ret_task), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* Starts a task with options. options: a pointer to edo_spawn_options.
- * Returns: as edo_spawn(), and -EINVAL if the options pin the task to a worker that does not exist.
+ * Returns: as edo_spawn(); also -EINVAL if the options pin the task to a worker that does not
+ * exist.
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
@@ -453,7 +454,7 @@ template <class Args> const void *edo__address(const Args &args)
 /* Starts a task that only the given worker runs. Workers are numbered as by edo_worker_index().
  * Tasks that are pinned to the same worker run one at a time. While one of them computes for a long
  * time, the others wait. Worker 0 of a current-thread runtime is the thread that turns the runtime.
- * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
+ * Returns: as edo_spawn(); also -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, ...)                                                        \
     edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 

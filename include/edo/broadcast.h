@@ -122,8 +122,8 @@ EDO_END_DECLS
     (edo__broadcast_sender_close((tx)->edo_broadcast_tx), (void)((tx)->edo_core = NULL))
 
 /* edo_broadcast_downgrade() makes a weak sender, which does not keep the broadcast open.
- * edo_broadcast_upgrade() makes a sender from a weak sender. Both calls leave their first argument
- * open.
+ * edo_broadcast_upgrade() makes a sender from a weak sender. After both calls, the end that was the
+ * first argument is still open.
  * Returns (upgrade): 0; -EPIPE: the last sender was closed. Thread: any. */
 #define edo_broadcast_downgrade(tx, ret_weak)                                                      \
     (edo__check_end(tx, ret_weak),                                                                 \
@@ -175,8 +175,8 @@ EDO_END_DECLS
                        edo__broadcast_recv_now(cx, &(rx)->edo_listening, (ret_value))),            \
                       edo_broadcast_recv(rx, ret_value))
 
-/* Receives without waiting. Returns: as edo_broadcast_recv(), and -EAGAIN. Thread: one at a
- * time. */
+/* Receives without waiting. Returns: as edo_broadcast_recv(); -EAGAIN if there is no value. Thread:
+ * one at a time. */
 #define edo_broadcast_try_recv(rx, ret_value)                                                      \
     (edo__check_type(rx, ret_value), edo__broadcast_try_recv(&(rx)->edo_listening, (ret_value)))
 

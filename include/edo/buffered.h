@@ -114,8 +114,8 @@ EDO_API EDO_MUST_USE edo_op edo_reader_read_exact(edo_reader *reader, void *buff
  * Cancel: waits; nothing was taken. */
 EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_line);
 
-/* As edo_read_line(), but reads a part that ends with the given delimiter. The delimiter is left
- * out. */
+/* As edo_read_line(), but reads a part that ends with the given delimiter. *ret_part does not
+ * contain the delimiter. */
 EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
@@ -191,7 +191,7 @@ EDO_API EDO_MUST_USE edo_op edo__read_number(edo_reader *reader, void *ret_value
 EDO_API EDO_MUST_USE edo_op edo__write_number(edo_writer *writer, const void *value, size_t size,
                                               bool little);
 
-/* For each number of edo/bytes.h:
+/* These two operations exist for each type of number in edo/bytes.h. For u32:
  *
  *     edo_op edo_read_u32(edo_reader *reader, uint32_t *ret_value);
  *

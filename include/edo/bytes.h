@@ -172,9 +172,10 @@ EDO_API EDO_MUST_USE edo_bytes edo_buffer_freeze(edo_buffer *buffer);
 /* Moves all bytes to a new buffer without room; the old buffer keeps the room. */
 EDO_API EDO_MUST_USE edo_buffer edo_buffer_split(edo_buffer *buffer);
 
-/* These calls split a buffer in two. split_to moves the bytes before `at` to *ret_front, which has
- * no room. The old buffer keeps the other bytes and the room. split_off moves the byte at `at`, all
- * bytes after it, and the room to *ret_back. The old buffer keeps the other bytes, and has no room.
+/* These calls split a buffer in two. split_to moves the bytes before `at` to *ret_front. The old
+ * buffer keeps the other bytes and the room, and *ret_front has no room. split_off moves the bytes
+ * from `at` on, and the room, to *ret_back. The old buffer keeps the bytes before `at`, and has no
+ * room.
  * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_buffer *ret_front);
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);
@@ -217,8 +218,8 @@ EDO_API int edo_chain_advance(edo_chain *chain, size_t size);
 /* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_chain_take(edo_chain *chain, void *memory, size_t size);
 
-/* Gives the unread bytes as an array of slices, which is valid until the chain changes. Returns:
- * number of slices. */
+/* Gives the unread bytes as an array of slices. The array is valid until the chain changes.
+ * Returns: number of slices. */
 static inline size_t edo_chain_slices(const edo_chain *chain, const edo_slice **ret_slices)
 {
     *ret_slices = chain->slices + chain->first;

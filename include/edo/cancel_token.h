@@ -26,8 +26,8 @@ typedef struct edo_cancel_token edo_cancel_token;
 
 EDO_API extern const edo_future_ops edo__cancel_token_wait_ops;
 
-/* Makes a token, with one reference. parent: NULL for none. The child does not hold a reference
- * to the parent.
+/* Makes a token, with one reference. parent: the new token becomes a child of this token, but holds
+ * no reference to it. NULL: no parent.
  * Returns: 0 or -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_cancel_token_create(edo_cancel_token *parent,
                                                  edo_cancel_token **ret_token);

@@ -227,8 +227,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* The close of the last sender aborts while a send, a reservation or an edo_sender_closed() waits.
- * The close of the last receiver aborts while a receive waits.
+/* These calls close an end. The close of the last sender aborts if a send, a reservation or an
+ * edo_sender_closed() waits. The close of the last receiver aborts if a receive waits.
  * Thread: any. */
 #define edo_sender_close(tx)        edo__close_end(tx, edo__sender_close((tx)->edo_tx))
 #define edo_receiver_close(rx)      edo__close_end(rx, edo__receiver_close((rx)->edo_rx))
@@ -276,9 +276,9 @@ EDO_END_DECLS
 #define edo_send_many(tx, values, count)                                                           \
     (edo__check_type(tx, values), edo__send_many((tx)->edo_tx, (values), (count)))
 
-/* Sends values of an array until no place is free.
- * Returns: number of values sent, > 0 (unless count is 0); -EAGAIN; -EPIPE; -ENOMEM. Thread:
- * any. */
+/* Sends values of an array, in order, until no place is free.
+ * Returns: number of values sent; -EAGAIN if it would be 0; -EPIPE; -ENOMEM. If `count` is 0, the
+ * result is 0. Thread: any. */
 #define edo_try_send_many(tx, values, count)                                                       \
     (edo__check_type(tx, values), edo__try_send_many((tx)->edo_tx, (values), (count)))
 

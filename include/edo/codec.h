@@ -236,8 +236,9 @@ typedef edo_part_codec edo_line_codec;
 EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
 
 /* JSON lines: lines of UTF-8. The decoder skips empty lines, and does not parse the text. A line
- * that is not UTF-8 is answered with -EILSEQ, and the stream continues. Encode: also -EINVAL for an
- * empty item, -EILSEQ for an item that is not UTF-8. */
+ * that is not UTF-8 is answered with -EILSEQ, and the stream continues. Encode: as
+ * edo_line_codec_init(); also -EINVAL for an empty item, and -EILSEQ for an item that is not
+ * UTF-8. */
 EDO_API void edo_json_line_codec_init(edo_line_codec *codec, size_t most);
 
 /* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors: as for
@@ -258,8 +259,8 @@ enum { EDO_FRAME_MOST = 8 * 1024 * 1024 }; // bytes; default of edo_length_optio
 
 #define EDO_KEEP_HEADER UINT32_MAX
 
-/* Options of frames with a length. With zeroed options a frame is a length of 4 bytes in big-endian
- * order, followed by that many bytes.
+/* Options of frames that contain their length. With zeroed options, a frame begins with a length
+ * field of 4 bytes in big-endian order, and the payload of that many bytes follows.
  *
  *     | offset | length field | payload of value + adjustment bytes |
  *     |<------------- skip ->|  the rest is the item

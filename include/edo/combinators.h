@@ -35,8 +35,9 @@ EDO_BEGIN_DECLS
 /* Tests an item. Returns: > 0: yes; 0: no; a negative errno. */
 typedef int64_t edo_test_fn(void *context, const void *item);
 
-/* Makes an item from another item. Returns: > 0 with *ret_item; 0: this item is left out; a
- * negative errno; EDO_NEXT_END: the stream ends before this item. */
+/* Makes an item from another item.
+ * Returns: > 0 with *ret_item; 0: `item` is left out; EDO_NEXT_END: `item` is left out, and the
+ * stream ends; a negative errno. */
 typedef int64_t edo_map_fn(void *context, const void *item, void *ret_item);
 #define EDO_NEXT_END (INT64_MIN + 1)
 
@@ -332,15 +333,15 @@ typedef struct edo__item_args {
 /* Lets at least `period` pass between two items, and does not pull the input meanwhile. */
 #define edo_throttle_init(s, in, period) edo_rate_init(s, in, period, 1)
 
-/* Gives one item per `period` on average, and up to `burst` items at once after a pause. A burst of
- * 0 aborts. */
+/* Gives at most one item per `period` on average. After a pause, it gives up to `burst` items at
+ * once. A burst of 0 aborts. */
 #define edo_rate_init(s, in, period, burst)                                                        \
     (edo__check_end(in, s), edo__rate_init(&(s)->edo_impl, &(in)->stream, (period), (burst)))
 
 /* Limits the wait for each item. The limit begins with the first edo_next() after the previous
- * item. When the limit passes, the stream answers -ETIMEDOUT once, and then has no limit until
- * the next item. A stream of edo_item_timeout_repeats_init() answers -ETIMEDOUT again after each
- * further limit without an item. */
+ * item. When the limit passes, the stream of edo_item_timeout_init() answers -ETIMEDOUT once, and
+ * then waits for the item without a limit. The stream of edo_item_timeout_repeats_init() answers
+ * -ETIMEDOUT each time when the limit has passed again without an item. */
 #define edo_item_timeout_init(s, in, limit)                                                        \
     (edo__check_end(in, s), edo__item_timeout_init(&(s)->edo_impl, &(in)->stream, (limit), false))
 #define edo_item_timeout_repeats_init(s, in, limit)                                                \

@@ -26,7 +26,7 @@ EDO_BEGIN_DECLS
 
 /* ---- names ---- */
 
-/* Removes a name of a file, not of a directory. A symlink is removed, not followed.
+/* Removes a name of a file. If the name is a symlink, the symlink is removed.
  * Result: 0; -EISDIR for a directory; -ENOENT. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_remove_at(edo_file *dir, const char *path);
 EDO_API EDO_MUST_USE edo_op edo_path_remove(const char *path);
@@ -127,7 +127,8 @@ typedef struct edo_entry {
     edo_file_kind kind; // for a symlink: EDO_IS_SYMLINK; never EDO_IS_UNKNOWN
 } edo_entry;
 
-/* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; as edo_file_open().
+/* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; the errors of
+ * edo_file_open().
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_dir_open_at(edo_file *dir, const char *path, edo_dir **ret_dir);
 EDO_API EDO_MUST_USE edo_op edo_dir_open(const char *path, edo_dir **ret_dir);
@@ -168,7 +169,8 @@ typedef struct edo_walk_entry {
 /* Opens a walk over all files below a directory. A directory is reported before its entries.
  * max_open: greatest number of descriptors that the walk has open; 0: 32. If the tree is deeper
  * than that, the walk needs more system calls, but not more descriptors.
- * Result: 0 with *ret_walk; -EINVAL; as edo_file_open(). Cancel: prompt until it begins. */
+ * Result: 0 with *ret_walk; -EINVAL; the errors of edo_file_open(). Cancel: prompt until it
+ * begins. */
 EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
                                           edo_walk **ret_walk);
 

@@ -71,8 +71,8 @@ enum {
 typedef struct edo_fiber_options {
     edo_spawn_options task;
     size_t stack_size; // bytes of address space, including the guard; rounded up; 0: 64 KiB
-    void *stack;       // the caller's memory of stack_size bytes, in use until the fiber's end,
-                       // without a guard; NULL: memory of the library
+    void *stack;       // stack_size bytes of the caller's memory, without a guard; in use until the
+                       // fiber's end; NULL: the library allocates the stack
     uint32_t flags;    // EDO_FIBER_UNGUARDED
     uint32_t reserved_flags;
     void *reserved[4];
@@ -154,8 +154,8 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 #define edo_fiber_scope_spawn(scope, options, fn, arg)                                             \
     edo__fiber_scope_spawn((scope), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* As edo_fiber_spawn(), but the fiber is pinned to one worker, as by edo_spawn_on(), and never
- * changes its thread. */
+/* As edo_fiber_spawn(), but the fiber is pinned to one worker, as by edo_spawn_on(). So the fiber
+ * never changes its thread. */
 #define edo_fiber_on(ret_task, worker, fn, arg)                                                    \
     edo__fiber_on((ret_task), (worker), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, const edo_site *site,
@@ -261,8 +261,8 @@ EDO_API size_t edo_fiber_stack_peak(void);
  * before a long wait that follows deep calls. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
-/* Unmaps the stacks that are kept for later fibers: those of the calling thread, and those that all
- * threads share. Thread: any. */
+/* Unmaps stacks that are kept for later fibers: those that the calling thread keeps for itself, and
+ * those that all threads share. Thread: any. */
 EDO_API void edo_fiber_drop_stacks(void);
 
 /* ---- watermarks: how much stack the fibers of a function have used ---- */
@@ -346,8 +346,8 @@ EDO_API void edo_fiber_set(uint32_t key, void *value);
 
 /* ---- tests ---- */
 
-/* Defines a fiber and a plain function name_test(void **state), which runs the fiber on a fresh
- * runtime with the test clock, as edo_test() of edo/test.h does:
+/* Defines a fiber, and a plain function name_test(void **state). The function runs the fiber on a
+ * fresh runtime with the test clock, as edo_test() of edo/test.h does:
  *     edo_fiber_test(nap) { ... return 0; } */
 #define edo_fiber_test(name)                                                                       \
     static int64_t name(void *edo_unused_);                                                        \

@@ -104,8 +104,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_fi
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_file_from_fd(edo_fd fd, edo_file **ret_file);
 
-/* The file's stream. The stream and the file are one object: edo_close() of the stream closes the
- * file, and so does edo_finish(). A file has no write side that could be shut down (-ENOTSUP). */
+/* The file's stream. The stream and the file are one object, so edo_close() or edo_finish() of the
+ * stream also closes the file. A file has no write side that could be shut down (-ENOTSUP). */
 EDO_API edo_io *edo_file_io(edo_file *file);
 
 /* The descriptor, which still belongs to the file. */
@@ -142,8 +142,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);
 
-/* These calls read or write several buffers, in their order, at an offset. slices and buffers must
- * outlive the operation.
+/* These calls read or write several buffers, in their order, at an offset. `slices` and the buffers
+ * must outlive the operation.
  * count: 1 to 1024.
  * Result: bytes moved by one call of the system, perhaps fewer than all; -EINVAL.
  * Cancel: prompt until it begins. */

@@ -133,7 +133,8 @@ EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
-/* Aborts a future: makes the second request to end, from which no shield protects.
+/* Aborts a future. An abort is a stronger request to end than a cancellation: no shield protects
+ * from it.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_abort(edo_future *future);
 

@@ -46,8 +46,8 @@ typedef struct edo_inherited {
  * Thread: while no other thread uses the environment; usually at the beginning of main(). */
 EDO_API EDO_MUST_USE int edo_listeners_from_env(edo_inherited *ret_sockets, size_t capacity);
 
-/* Makes listeners inheritable, and writes the value of EDO_LISTENERS for a new process. Uses
- * `listener` (if NULL: `fd`) and `name` of each element.
+/* Makes listeners inheritable, and writes the value of EDO_LISTENERS for a new process. Uses the
+ * members `listener` and `name` of each element. If `listener` is NULL, uses `fd` instead.
  * Returns: the length; -EINVAL for a name with a ':' or a '='; -ENOSPC for a buffer that is too
  * small; -EBADF. On failure some descriptors may be inheritable. Thread: the holder. */
 EDO_API EDO_MUST_USE int edo_listeners_to_env(const edo_inherited *sockets, size_t count,

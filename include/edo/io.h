@@ -43,7 +43,8 @@ typedef struct edo_io edo_io;
 EDO_API EDO_MUST_USE edo_op edo_read(edo_io *io, void *buffer, size_t size);
 
 /* Reads exactly size bytes.
- * Result: size; -EDO_EOF if the input ends earlier. edo_op_progress() is the number of bytes read.
+ * Result: size; -EDO_EOF if the input ends earlier. After an error, edo_op_progress() is the number
+ * of bytes read.
  * Cancel: waits; the bytes read so far are in the buffer. */
 EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size);
 
@@ -88,9 +89,9 @@ EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int 
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
 EDO_API EDO_MUST_USE edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count);
 
-/* These plain functions move bytes without waiting, on streams that have a descriptor.
- * Returns: as the operations; -EAGAIN instead of a wait; -EBUSY while an operation uses the side;
- * -ENOTSUP for a stream without a descriptor. Thread: any. */
+/* These plain functions read or write without waiting, on streams that have a descriptor.
+ * Returns: as the operations; -EAGAIN if the call would have to wait; -EBUSY while an operation
+ * uses the side; -ENOTSUP for a stream without a descriptor. Thread: any. */
 EDO_API EDO_MUST_USE int64_t edo_try_read(edo_io *io, void *buffer, size_t size);
 EDO_API EDO_MUST_USE int64_t edo_try_readv(edo_io *io, const edo_slice *slices, int count);
 EDO_API EDO_MUST_USE int64_t edo_try_write(edo_io *io, const void *data, size_t size);
