@@ -14,8 +14,8 @@
  * An edo_buffer is written at its back and read at its front, and grows as needed.
  * edo_buffer_freeze() turns the buffer into an edo_bytes. edo_buffer_split() divides the buffer
  * into two buffers that share a block. These two calls copy no bytes. Before a buffer grows, it
- * reuses the memory of the bytes that were read, unless a slice shares its block. An all-zero
- * edo_buffer or edo_bytes is empty.
+ * reuses the memory of bytes that were already read, if no slice shares the buffer's block. An
+ * all-zero edo_buffer or edo_bytes is empty.
  *
  * An edo_chain is a sequence of slices that is read like a single slice. edo_write_chain() of
  * edo/buffered.h writes a chain with few system calls.

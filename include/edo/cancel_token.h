@@ -48,7 +48,8 @@ EDO_API bool edo_cancel_token_is_cancelled(const edo_cancel_token *token);
 
 /* Waits until the token is cancelled. The caller must hold a reference until the operation is
  * ready.
- * Result: 0. Cancel: prompt. If the token was cancelled before the wait was, the result is 0. */
+ * Result: 0. Cancel: prompt. If the token was cancelled before the wait was cancelled, the result
+ * is 0. */
 static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
 {
     return edo__op(&edo__cancel_token_wait_ops, token, NULL, 0, 0);

@@ -27,16 +27,16 @@
  * granted to this reservation pass to the next request.
  *
  * edo_await_send() and edo_await_recv() are the short form for async functions. They first try
- * without waiting, and await the operation only if it would have to wait. The value must be in
- * memory that outlives the await: the frame, the heap or static memory. If the value is a local
- * variable and the operation waits, the process aborts. In debug builds, a local variable always
- * aborts. The macros evaluate their arguments twice. The operations (edo_send(), ...) are for
- * limits, combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
+ * without waiting. If the try fails, they await the operation. The value must be in memory that
+ * outlives the await: the frame, the heap or static memory. If the value is a local variable and
+ * the operation waits, the process aborts. In debug builds, a local variable always aborts. The
+ * macros evaluate their arguments twice. The operations (edo_send(), ...) are for limits,
+ * combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
  *
  * Threads. The ends of a channel may be used on any thread, inside and outside of runtimes. Several
  * threads may use a sender or an mpmc receiver at the same time. Only one task or thread at a time
- * may use the receiver of an mpsc channel. If a receive of that receiver waits, and a second
- * receive would have to wait too, the second receive aborts.
+ * may use the receiver of an mpsc channel. While one receive of such a receiver waits, no other
+ * receive may wait: the second one aborts the process.
  */
 #pragma once
 

@@ -26,11 +26,11 @@
  * Memory. A buffer grows as bytes arrive. No memory is allocated for bytes that a peer has only
  * announced, and none for a single frame. Each codec has a bound, which limits the buffer.
  *
- * Errors. An error of the I/O is answered once, and the next answer is the end; after -ECANCELED,
- * -EBUSY and -ENOMEM the stream continues. After an error of a decoder the stream continues if the
- * decoder can find the next frame; otherwise the next answer is the end. Each codec documents its
- * errors. If the input ends inside a frame, the answer is -EDO_EOF, then the end. If an error was
- * answered for that frame before, only the end follows. edo_frames_rest() returns the remaining
+ * Errors. After an -ECANCELED, -EBUSY or -ENOMEM of the I/O, the stream continues. After any other
+ * error of the I/O, the next answer is the end. After an error of a decoder the stream continues if
+ * the decoder can find the next frame; otherwise the next answer is the end. Each codec documents
+ * its errors. If the input ends inside a frame, the answer is -EDO_EOF, then the end. If an error
+ * was answered for that frame before, only the end follows. edo_frames_rest() returns the remaining
  * bytes. A decoder that answers a frame or an error without taking a byte would repeat that answer
  * for ever. So the answer is -EPROTO instead, then the end.
  *

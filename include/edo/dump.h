@@ -26,10 +26,10 @@
  * of that list are missing, and the call returns -ENOMEM. The tasks that the workers run are always
  * shown.
  *
- * Dumps without a call: with edo_config.dump_on_quit, SIGQUIT dumps the runtime to the log, and the
- * program continues. With EDO_DUMP_ON_ABORT=1 in the environment, an abort for misuse first dumps
- * all runtimes to stderr. tools/gdb/edo.py prints the same dump in a debugger, also from a core
- * file.
+ * Dumps can also be made without a call. With edo_config.dump_on_quit, SIGQUIT dumps the runtime to
+ * the log, and the program continues. With EDO_DUMP_ON_ABORT=1 in the environment, an abort for
+ * misuse first dumps all runtimes to stderr. tools/gdb/edo.py prints the same dump in a debugger,
+ * also from a core file.
  */
 #pragma once
 

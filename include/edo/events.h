@@ -221,7 +221,7 @@ static inline bool edo_once_is_done(const edo_once *once)
     return edo__load_seen(&once->word) & EDO__ONCE_DONE;
 }
 
-/* Waits until the initialisation is done, or until the caller is the maker.
+/* Waits until the initialisation is done, or until the caller becomes the maker.
  * Result: 0 if the initialisation is done; 1 if the caller is the maker. The maker must call
  * edo_once_done() or edo_once_fail(). If the maker enters again before that, in the same function
  * or in a callee, it waits for itself for ever.

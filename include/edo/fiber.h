@@ -138,8 +138,8 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 #endif
 
 /* Starts a fiber that runs fn(arg): edo_fiber_spawn(&task, &options, echo, conn). fn is a function
- * such as int64_t echo(void *arg). Its result is the task's result. Pass the handle to edo_join()
- * or edo_detach(). options may be NULL. ret_task may be NULL for a detached fiber.
+ * such as int64_t echo(void *arg). The result of fn is the task's result. Pass the handle to
+ * edo_join() or edo_detach(). options may be NULL. ret_task may be NULL for a detached fiber.
  * Returns: as edo_spawn_with(); -ENOMEM also if there is no memory for a stack (the log has the
  * reason); -EINVAL for a stack that is too small; -ENOTSUP if shadow stacks are enabled. On
  * failure the caller still owns arg. Thread: as edo_spawn_with(). */
@@ -245,10 +245,10 @@ EDO_API void edo_fiber_shield(void);
 /* Free bytes of the stack, without the guard. */
 EDO_API size_t edo_fiber_stack_room(void);
 
-/* Aborts, with a line that names the fiber, when fewer than `bytes` of the calling fiber's stack
- * are free. Useful in recursions, and before a call of a function whose frame is larger than the
- * guard, because such a frame may skip the guard. Outside of fibers the call does nothing. Thread:
- * any. */
+/* If fewer than `bytes` bytes of the calling fiber's stack are free, the process aborts, with a
+ * line that names the fiber. Useful in recursions, and before a call of a function whose frame is
+ * larger than the guard, because such a function can write past the guard. Outside of fibers the
+ * call does nothing. Thread: any. */
 EDO_API void edo_fiber_probe(size_t bytes);
 
 /* Greatest depth of the stack since the last edo_fiber_trim(), in bytes. The depth is counted in
@@ -321,15 +321,16 @@ EDO_API void edo__fiber_end_op(edo_op *op);
          edo_once_##place; edo_once_##place = NULL)
 
 /* Declares a scope for the rest of the block, and opens it as edo_scope_open() does. Before the end
- * of the block, wait for its members: edo_wait(edo_scope_join(&name)). If the block is left while
- * the scope has members, the process aborts, with a line that names the members. */
+ * of the block, wait for the members of the scope: edo_wait(edo_scope_join(&name)). If the block is
+ * left while the scope has members, the process aborts, with a line that names the members. */
 #define edo_fiber_scope(name, flags)                                                               \
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
 
 /* Attribute for a variable that holds an operation, as in: edo_op a EDO_ENDS = edo_read(...).
- * edo_wait_any() may leave the operation running. If it is still running when the block is left, it
- * is cancelled, and the block's exit waits for its end. */
+ * edo_wait_any() may leave the operation running. If the operation is still running when the block
+ * is left, the operation is cancelled, and the program continues behind the block only when the
+ * operation has ended. */
 #define EDO_ENDS __attribute__((cleanup(edo__fiber_end_op)))
 
 /* ---- fiber-local values ---- */

@@ -336,8 +336,9 @@ EDO_API EDO_MUST_USE edo_op edo_file_write_whole(const char *path, const void *d
  * old file or the whole new file. The call writes a temporary file in the same directory, syncs it,
  * renames it, and syncs the directory. A symlink is replaced, not followed. The new file gets the
  * permissions of the old file, and also its user and its group, as far as the system permits this.
- * If the user differs, the new file is not set-user-id. If the group differs, it is not
- * set-group-id. If there was no old file, the new file has 0666 without the umask's bits.
+ * If the new file has another user than the old file, it is not set-user-id. If it has another
+ * group, it is not set-group-id. If there was no old file, the new file has 0666 without the
+ * umask's bits.
  * Result: 0; the first error. After an error the old file is unchanged, except if the sync of the
  * directory has failed. In that case the new file is in place, but may be lost in a crash.
  * Cancel: prompt until it begins. */
