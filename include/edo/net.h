@@ -62,14 +62,14 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen
  * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
 EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
 
-/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure.
- * The shortage is logged once, and the accept is retried after a pause. The pauses grow from 10 ms
- * to 1 s (edo_listener_set_pauses() changes these times). Connections that broke before they were
- * accepted are skipped. Several accepts of one runtime may wait on one listener, and each takes one
+/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure:
+ * it is logged once, and the accept is retried after a pause. The pauses grow from 10 ms to 1 s
+ * (edo_listener_set_pauses() changes these times). Connections that broke before they were accepted
+ * are skipped. Several accepts of one runtime may wait on one listener, and each takes one
  * connection.
- * Result: 0 with *ret_conn; -EXDEV if no connection is pending and accepts of another runtime wait
- * on this listener; -ENOMEM if the connection was accepted, but there is no memory for its stream:
- * the connection was reset, and the listener can be used as before.
+ * Result: 0 with *ret_conn. -EXDEV if no connection is pending, and accepts of another runtime wait
+ * on this listener. -ENOMEM if there is no memory for the stream of an accepted connection: this
+ * connection was reset, and the listener can be used as before.
  * Cancel: waits; no connection is lost. */
 EDO_API EDO_MUST_USE edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
@@ -90,17 +90,18 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
 
 /* Connects to an address. The text must outlive the operation.
  *
- * A name is treated according to RFC 8305 ("happy eyeballs"): the name's addresses are tried in the
- * order of the look-up, with alternating families. An attempt begins 250 ms after the previous
+ * For a name, the operation follows RFC 8305 ("happy eyeballs"): the name's addresses are tried in
+ * the order of the look-up, with alternating families. An attempt begins 250 ms after the previous
  * attempt, or at once when an attempt fails. Earlier attempts continue meanwhile. The first attempt
  * that connects wins. All other attempts have ended when the operation is ready.
  *
- * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
- * for a socket that connected to itself, on a free port of this machine), -ETIMEDOUT, ... If all
- * addresses of a name fail, the result is a shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) if there
- * was one. Otherwise it is the first error, but a missing route (-ENETUNREACH, -EHOSTUNREACH,
- * -EADDRNOTAVAIL, -EAFNOSUPPORT) only if there was no other error. If the name cannot be looked up,
- * the result is the error of edo_lookup().
+ * Result: 0 with *ret_conn. -EINVAL for an address that is bad or has no host. -ECONNREFUSED,
+ * -ETIMEDOUT, ... The result is also -ECONNREFUSED if the socket has connected to itself, which can
+ * happen on a free port of this machine. If the name cannot be looked up, the result is the error
+ * of edo_lookup(). If all addresses of a name fail, the result is the first error of this kind:
+ * - a shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM), if there was one;
+ * - otherwise an error other than a missing route, if there was one;
+ * - otherwise a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT).
  * Cancel: prompt during the look-up, else waits; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
@@ -127,12 +128,12 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 typedef struct edo_addresses edo_addresses;
 
 /* Looks up an address. The text has a form that the calls above accept, and must outlive the
- * operation. For a numeric address the operation is ready at once, without a thread.
- * Result: 0 with *ret_addresses, which are all addresses in the order of getaddrinfo(3), to be
- * freed by edo_addresses_destroy(). Otherwise one of
+ * operation. For a numeric address the operation is ready at once, and uses no thread.
+ * Result: 0 with *ret_addresses: all addresses in the order of getaddrinfo(3). The caller frees
+ * them by edo_addresses_destroy(). Otherwise one of
  *     -EINVAL       not an address, or an unknown service
  *     -ENOENT       there is no such host, or it has no address   (EAI_NONAME, EAI_NODATA)
- *     -EAGAIN       no name server has answered; perhaps later    (EAI_AGAIN)
+ *     -EAGAIN       no name server has answered; try again later  (EAI_AGAIN)
  *     -EIO          a name server has answered with a failure     (EAI_FAIL)
  *     -ENAMETOOLONG                                               (EAI_OVERFLOW)
  *     -ENOMEM; -EMFILE and other errors of the system's look-up   (EAI_SYSTEM, EAI_MEMORY)
