@@ -39,9 +39,9 @@ typedef enum edo_histogram_scale {
                           // is constant
 } edo_histogram_scale;
 
-/* The first bucket also counts smaller values, and the last bucket also counts greater ones. A
- * histogram has at most 65536 buckets, each of 8 bytes per worker. A zeroed struct turns the
- * histogram off. */
+/* The first bucket also counts smaller values, and the last bucket also counts greater values. A
+ * histogram has at most 65536 buckets; each bucket takes 8 bytes per worker. A zeroed struct turns
+ * the histogram off. */
 typedef struct edo_histogram_config {
     edo_histogram_scale scale;
     uint32_t buckets; // linear: number of buckets; 0: 10. log: greatest number; 0: any

@@ -45,9 +45,9 @@ EDO_API EDO_MUST_USE int edo_mock_wait(edo_mock *mock, int64_t duration);
 /* Number of steps that are not done yet. */
 EDO_API size_t edo_mock_left(edo_mock *mock);
 
-/* Releases the handle, and completes the script. After the last step, reads then answer 0, and a
- * write ends the process as an unexpected one. Without this call, reads and writes wait after the
- * last step for further steps. NULL is ignored. */
+/* Releases the handle, and completes the script. From the end of the script on, reads answer 0, and
+ * a write ends the process as an unexpected one. Without this call, reads and writes at the end of
+ * the script wait for further steps. NULL is ignored. */
 EDO_API void edo_mock_destroy(edo_mock *mock);
 
 /* ---- a slow link ---- */

@@ -42,8 +42,8 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_
                                                 edo_listener **ret_listener);
 
 /* Makes `count` listeners on one address (SO_REUSEPORT), usually one per worker. The kernel divides
- * the connections among the listeners, so accepts of different workers do not share a queue. With
- * port 0 all listeners have the same port.
+ * the connections among the listeners, so accepts of different workers do not share a queue. If the
+ * port is 0, the system chooses one port for all listeners.
  *
  *     for (i = 0; i < workers; i++)
  *         rc = edo_spawn_on(&task, i, serve, .listener = self->listeners[i]);
@@ -98,10 +98,10 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
  * Result: 0 with *ret_conn. -EINVAL for an address that is bad or has no host. -ECONNREFUSED,
  * -ETIMEDOUT, ... The result is also -ECONNREFUSED if the socket has connected to itself, which can
  * happen on a free port of this machine. If the name cannot be looked up, the result is the error
- * of edo_lookup(). If all addresses of a name fail, the result is the first error of this kind:
- * - a shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM), if there was one;
- * - otherwise an error other than a missing route, if there was one;
- * - otherwise a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT).
+ * of edo_lookup(). If all addresses of a name fail, one of their errors is the result:
+ * - the first shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM), if there was one;
+ * - otherwise the first error that is not a missing route, if there was one;
+ * - otherwise the first missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT).
  * Cancel: prompt during the look-up, else waits; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
@@ -178,9 +178,9 @@ EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
 EDO_API int edo_tcp_keepalive(const edo_io *conn,
                               edo_keepalive *ret_times); // ret_times may be NULL
 
-/* SO_LINGER: treatment of unsent data by edo_close(). -1 (the default): the kernel sends the data
- * in the background. 0: the data is dropped, and the connection is reset. Above 0: the kernel tries
- * to send for this number of seconds. */
+/* SO_LINGER: what edo_close() does with unsent data. -1 (the default): the kernel sends the data in
+ * the background. 0: the data is dropped, and the connection is reset. Above 0: the kernel tries to
+ * send for this number of seconds. */
 EDO_API int edo_tcp_set_linger(edo_io *conn, int seconds);
 EDO_API int edo_tcp_linger(const edo_io *conn, int *ret_seconds);
 
@@ -191,9 +191,9 @@ EDO_API int edo_tcp_send_buffer(const edo_io *conn);
 EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
-/* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. On a socket
- * for both families, a setter sets the option for both families, and a getter returns the value for
- * the peer's family. */
+/* Time to live (hop limit), 1 to 255. Type of service (traffic class), 0 to 255. On a socket for
+ * both families, a setter sets the option for both families, and a getter returns the value for the
+ * family of the peer. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);
 EDO_API int edo_tcp_set_tos(edo_io *conn, int tos);

@@ -199,8 +199,9 @@ EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
 EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
                                              edo_exit *ret_exit);
 
-/* These calls send a signal to the child, or to the process group that the child leads. The signal
- * never reaches another process to which the system has given the pid later.
+/* These calls send a signal to the child, or to the process group that the child leads. After the
+ * child's end, the system may give its pid to another process. The signal never reaches that
+ * process.
  * Returns: 0; -ESRCH: the child has ended and its status was taken; -EINVAL; -EPERM.
  * Thread: any. */
 EDO_API int edo_process_kill(edo_process *process, int signal);
@@ -258,7 +259,7 @@ EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output 
 /* As edo_command_output(), for processes that were spawned before. The operation writes the input
  * of the first process, reads the outputs of the last process, and waits for the ends of all
  * processes. It uses the pipes that were not taken. The processes remain the caller's, and must
- * stay open until the operation has ended. (If one is closed before its end, the operation answers
+ * stay open until the operation has ended. (If a process is closed too early, the operation answers
  * -ECANCELED.)
  * Result: that of the last process. Cancel: waits, briefly; another call with the same `output`
  * continues. */

@@ -109,9 +109,9 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
  *     edo_hedge_init(&self->hedge, edo_ms(20), &self->ask[0].base, sizeof self->ask[0], 2);
  *     edo_await_on(rc, &self->hedge.base);
  *
- * An attempt owns its arguments, and must release them. So every attempt is polled, even after
- * another attempt has won or the hedge was cancelled: an attempt that begins then is cancelled from
- * its first poll on.
+ * An attempt owns its arguments, and must be polled to release them. So all attempts are polled,
+ * even those that begin after another attempt has won, or after the hedge was cancelled. Such a
+ * late attempt is cancelled from its first poll on.
  * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. */
 typedef struct edo_hedge {
     edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private

@@ -117,9 +117,9 @@ typedef struct edo_config {
     uint32_t event_interval;   // greatest number of polls between two turns of the driver; 0: 61
     uint32_t budget;           // operations per poll of a task; 0: 128
     int64_t time_slice;        // nanoseconds per poll of a task, checked by operations; 0: 10 ms
-    int64_t timer_slack;       // nanoseconds; least sleep for a timer: timers close together then
-                               // fire at once; 0: 250 us while more than 32 fire in that time,
-                               // else almost none; 1: almost none
+    int64_t timer_slack;       // nanoseconds; least length of a sleep for a timer, so that timers
+                               // close together fire at once; 0: 250 us while more than 32 timers
+                               // fire in 250 us, else almost none; 1: almost none
     int64_t drain_limit;       // nanoseconds from the cancellation until tasks are aborted; 0: 10 s
     int64_t abort_limit;       // nanoseconds from the abort until tasks are given up; 0: 1 s
     uint64_t seed;             // seeds edo_select()'s choices, and the order of workers under a

@@ -69,8 +69,8 @@ struct edo_stream {
     uint32_t size;      // bytes of an item
     bool has_ended;
     bool is_free;       // the last answer was an item from memory, and used no budget
-    uint8_t free_count; // used by the kind: number of items from memory (modulo 256), or whether
-                        // the last answer came without a wait
+    uint8_t free_count; // for the kind's own use: number of items from memory (modulo 256), or
+                        // whether the last answer came without a wait
     uint8_t reserved[1];
 };
 

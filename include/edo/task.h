@@ -37,9 +37,9 @@ EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 /* Waits for a task's end and gives the handle back.
  * Result: the task's result, after the task's function has ended and the frame is no longer in use.
  * -ESHUTDOWN if the task could not be ended with its runtime; -EINVAL for NULL; -EDEADLK for a task
- * that joins itself. edo_op_progress() is 1 if the handle was given back, and 0 otherwise. The
- * result -ECANCELED has two meanings: with 1 the task has ended with this result, and with 0 the
- * join was cancelled.
+ * that joins itself. edo_op_progress() is 1 if the handle was given back, and 0 otherwise. So
+ * edo_op_progress() shows what -ECANCELED means: 1: it is the result of the task; 0: the join was
+ * cancelled.
  * Cancel: prompt; the task continues, and the handle still belongs to the caller. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
 {

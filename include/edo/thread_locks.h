@@ -15,7 +15,7 @@
  * Order of service. There is no queue. The first thread that tries to take a free lock gets it,
  * even a thread that has just arrived. In the readers-writer lock writers have priority: a reader
  * waits while a writer waits. So a thread that holds the lock for reading must not lock it for
- * reading again: it would wait for a writer that waits for this thread.
+ * reading again: it could wait for a writer that waits for this thread.
  *
  * Limits. The _until variants wait at most until a deadline: a time of the monotonic clock in
  * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER means no limit. A free lock is

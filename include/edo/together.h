@@ -191,8 +191,8 @@ EDO_END_DECLS
 /* Gives the items of any number of streams, in the order in which the items arrive. Ready streams
  * take turns. Each stream has a key. The cost of an item does not depend on the number of streams.
  * Streams are inserted and removed at any time, also between two edo_next() of a loop. A stream
- * that ends is removed. When a map has no streams, it ends, or, if is_open is set, waits for the
- * next insertion. */
+ * that ends is removed. A map without streams waits for the next insertion if is_open is set, and
+ * ends otherwise. */
 #define edo_stream_map_of(T) edo__kind_of(T, edo__set)
 #define edo_stream_map_init(s, is_open)                                                            \
     edo__set_init(&(s)->edo_impl, edo__item_size(s), (is_open), &self->base, cx)

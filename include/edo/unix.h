@@ -107,9 +107,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect_with(const char *address,
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
 EDO_API EDO_MUST_USE int edo_unix_pair_of(edo_unix_type type, edo_io **ret_end, edo_io **ret_other);
 
-/* These calls write an address of a connection as text: the local address, or the peer's address.
- * The text is "unix:" for a socket without a name, as most clients have. The address of a listener
- * is read by edo_listener_address().
+/* These calls write an address of a connection as text: the local address, or the peer's address. A
+ * socket without a name, as most clients have, is written as "unix:". For the address of a
+ * listener, use edo_listener_address().
  * buffer: of EDO_ADDRESS_TEXT_SIZE. Returns: the length; -ENOSPC for a buffer that is too small;
  * -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_local_address(const edo_io *conn, char *buffer, size_t size);
@@ -212,9 +212,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
  * count: 1 to 253. Returns: 0; -EINVAL; -ENOSPC for a control without room. */
 EDO_API int edo_control_add_fds(edo_control *control, const edo_fd *fds, size_t count);
 
-/* Takes the descriptors out of a received message. The descriptors then belong to the caller.
- * Descriptors for which `room` is too small are closed. Without this call, the descriptors of a
- * message stay open.
+/* Takes the descriptors out of a received message. The descriptors then belong to the caller. If
+ * there are more than `room`, the others are closed. If the program does not make this call, the
+ * descriptors of the message stay open.
  * Returns: the number of descriptors, at most `room`. */
 EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_t room);
 

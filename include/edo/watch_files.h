@@ -82,7 +82,7 @@ EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
  * - -EINVAL.
  * On failure nothing is watched. If a directory appears in the tree later and cannot be added,
  * EDO_FILES_LOST is reported.
- * Cancel: prompt until it begins. */
+ * Cancel: prompt until it begins (see edo/file.h). */
 EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags);
 
 /* Ends a watch. Events that the library had already read from the system may still be reported.
