@@ -219,8 +219,8 @@ typedef struct edo_output {
     const void *input; // bytes to write to the child's input pipe, which is then closed
     size_t input_size;
     size_t limit;    // greatest number of bytes kept of each output; 0: 16 MiB
-    int64_t grace;   // ns from the child's end until open outputs are given up; 0: 1 s. A process
-                     // that the child has started may keep an output open.
+    int64_t grace;   // ns from the child's end until outputs that are still open are given up; 0:
+                     // 1 s. A process that the child has started may keep an output open.
     edo_exit *exits; // receives the status of each process; may be NULL
 
     /* Results. The buffers are the caller's: edo_buffer_deinit(). */

@@ -83,8 +83,8 @@ enum { EDO_WORKERS_AUTO = -1 };
 
 /* Reaction of the runtime to a failed task. A task has failed if its result is negative, except for
  * the -ECANCELED of a cancelled task. The reaction applies to tasks that have no handle at their
- * end, because nobody takes their results. It does not apply to members of scopes, for which flags
- * of the scope choose the reaction (EDO_SCOPE_IGNORE, EDO_SCOPE_LOG, EDO_SCOPE_FAIL_FAST,
+ * end, because nobody takes their results. For members of scopes, flags of the scope choose the
+ * reaction instead (EDO_SCOPE_IGNORE, EDO_SCOPE_LOG, EDO_SCOPE_FAIL_FAST,
  * EDO_SCOPE_END_RUNTIME). */
 typedef enum edo_on_failure {
     EDO_FAILURE_IGNORE, // the result is dropped

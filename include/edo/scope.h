@@ -60,8 +60,8 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
                                               const edo_spawn_options *options,
                                               const edo_site *site, const void *args);
 
-/* Opens an empty scope in the frame of the calling function. Aborts if EDO_SCOPE_IGNORE is combined
- * with EDO_SCOPE_FAIL_FAST or EDO_SCOPE_END_RUNTIME, which contradict it. Also aborts for
+/* Opens an empty scope in the frame of the calling function. Aborts if flags contradict each other:
+ * EDO_SCOPE_IGNORE with EDO_SCOPE_FAIL_FAST or with EDO_SCOPE_END_RUNTIME. Also aborts for
  * EDO_SCOPE_IN_ORDER without EDO_SCOPE_RESULTS. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 

@@ -132,7 +132,7 @@ EDO_END_DECLS
 
 /* ---- pulling ---- */
 
-/* Takes the next item. ret_item points to memory for the item, which must be valid until the
+/* Takes the next item. ret_item points to memory for the item. This memory must be valid until the
  * operation has ended.
  * Result: 1 with *ret_item; 0: the end; a negative errno of the stream. If there is no item,
  * *ret_item is unspecified.
@@ -201,9 +201,9 @@ static inline EDO_MUST_USE edo_op edo__each(const edo_future_ops *ops, edo_strea
 
 enum { EDO__FOLD, EDO__ALL, EDO__ANY };
 
-/* Calls fn(context, item) with each item; `item` is a pointer to memory for one item. In a fold,
- * the context is the accumulator.
- * Result: 0 at the end; the value other than 0 that fn returned; a negative errno of the stream.
+/* Calls fn(context, item) with each item. item: a pointer to memory for one item. In a fold, the
+ * context is the accumulator.
+ * Result: 0 at the end; a value other than 0 that fn returned; a negative errno of the stream.
  * edo_op_progress() is the number of items taken.
  * Cancel: waits; edo_op_progress() items were taken, and given to fn. */
 #define edo_fold(in, item, fn, context)                                                            \
@@ -288,8 +288,8 @@ EDO_END_DECLS
 #define edo_array_of(T) edo__kind_of(T, edo__array)
 #define edo_range       edo__kind_of(int64_t, edo__range)
 
-/* Gives the items of an array, which must outlive the stream. A pointer to one item and the count 1
- * make a stream of one item. A count of 0 makes an empty stream. */
+/* Gives the items of an array. The array must outlive the stream. A pointer to one item and the
+ * count 1 make a stream of one item. A count of 0 makes an empty stream. */
 #define edo_array_init(s, items, count)                                                            \
     (edo__check_type(s, items),                                                                    \
      edo__array_init(&(s)->edo_impl, (items), (count), edo__item_size(s)))

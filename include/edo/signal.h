@@ -55,9 +55,9 @@ typedef struct edo_signal_event {
 enum { EDO_SIGNAL_QUEUE = 256 }; // number of events that a stream of a real-time signal holds
 
 /* Opens a stream of one signal.
- * Returns: 0; -EINVAL for a number that is no signal, that cannot be caught (SIGKILL, SIGSTOP),
- * that reports a fault of the running instruction (SIGSEGV, SIGBUS, SIGFPE, SIGILL), or that the C
- * library uses; -ENOMEM; -EMFILE; -ENFILE. Thread: any. */
+ * Returns: 0; -ENOMEM; -EMFILE; -ENFILE; -EINVAL for a number that is no signal, and for a signal
+ * that cannot be caught (SIGKILL, SIGSTOP), that reports a fault of the running instruction
+ * (SIGSEGV, SIGBUS, SIGFPE, SIGILL), or that the C library uses. Thread: any. */
 EDO_API EDO_MUST_USE int edo_signal_open(int number, edo_signal **ret_signal);
 
 /* Closes a stream. Waiting operations answer -ECANCELED; events not taken are dropped. NULL is

@@ -43,7 +43,8 @@ typedef struct edo_sink_ops {
     int64_t (*flush)(edo_sink *sink, edo_cx *cx);
 
     /* As `put`, with up to `count` items (> 0), in order, as long as there is room. Returns: number
-     * of items taken, > 0; a negative errno of the first item. NULL: `put` is called instead. */
+     * of items taken, > 0; a negative errno if the first item was refused. NULL: `put` is called
+     * instead. */
     int64_t (*put_many)(edo_sink *sink, const void *items, size_t count);
 
     /* Flushes, and releases the sink's resources. NULL: `flush` is called instead. */
@@ -96,7 +97,8 @@ EDO_END_DECLS
 
 /* ---- operations ---- */
 
-/* Sends an item. `item` points to the item, which must be valid until the operation has ended.
+/* Sends an item. `item` points to the item, whose memory must be valid until the operation has
+ * ended.
  * Result: 0; a negative errno of the sink, -EBUSY. If the result is not 0, the item is still the
  * caller's. Cancel: waits; the item was not taken. */
 #define edo_sink_send(out, item)                                                                   \

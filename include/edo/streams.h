@@ -70,8 +70,8 @@ typedef struct edo_rate {
     uint64_t burst; // greatest number of bytes at once after a pause, up to 1 GiB; 0: `bytes` / 10
 } edo_rate;
 
-/* Limits the rates of reads and of writes, by the runtime's clock. Bytes that edo_finish() drops
- * are not limited.
+/* Limits the rates of reads and of writes, by the runtime's clock. The limit does not apply to
+ * bytes that edo_finish() drops.
  * Returns: also -EINVAL for a burst that is too large. */
 EDO_API EDO_MUST_USE int edo_io_rate(edo_io *io, edo_rate reads, edo_rate writes, edo_io **ret_io);
 

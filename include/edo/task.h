@@ -63,8 +63,8 @@ EDO_API void edo_task_abort(edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API bool edo_task_is_done(const edo_task *task);
 
-/* Takes a counted reference to the waker of a task. The task's memory is not freed before
- * edo_waker_unref().
+/* Takes a counted reference to the waker of a task. The task's memory remains until
+ * edo_waker_unref() gives the reference back.
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 

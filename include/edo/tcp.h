@@ -52,8 +52,8 @@ EDO_API int edo_tcp_congestion(const edo_io *conn, char *buffer, size_t size);
  * privileged processes. */
 EDO_API int edo_tcp_set_congestion(edo_io *conn, const char *name);
 
-/* TCP_QUICKACK: received data is acknowledged at once. The setting is not permanent: the system may
- * return to delayed acknowledgements at any time. */
+/* TCP_QUICKACK: the system acknowledges received data at once. The setting is not permanent: the
+ * system may delay acknowledgements again at any time. */
 EDO_API int edo_tcp_set_quick_ack(edo_io *conn, bool on);
 EDO_API int edo_tcp_quick_ack(const edo_io *conn);
 

@@ -287,7 +287,8 @@ EDO_END_DECLS
  *
  *     while (!queue->count) edo_thread_cond_wait(&queue->filled, &queue->mutex);
  *
- * No notification is lost between test and wait if the condition changes only under the mutex.
+ * If the condition changes only under the mutex, no notification between the test and the wait is
+ * lost.
  * Thread: the holder of the mutex. */
 #define edo_thread_cond_wait(cond, mutex)                                                          \
     ((void)edo__thread_cond_wait((cond), (mutex), EDO_NEVER,                                       \

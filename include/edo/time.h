@@ -73,9 +73,9 @@ static inline EDO_MUST_USE edo_op edo_sleep(int64_t duration)
 
 /* edo_clock_pause() pauses the clock of the current runtime (edo_current_runtime()) for all tasks
  * of the runtime. edo_clock_resume() makes the clock continue from the paused moment.
- * Returns: 0; -EALREADY when the clock is already paused, or already runs; -EINVAL without a
- * current runtime.
- * Thread: inside a task of that runtime, or a thread that has entered it. */
+ * Returns: 0; -EALREADY if the clock is already paused (edo_clock_pause) or already runs
+ * (edo_clock_resume); -EINVAL without a current runtime.
+ * Thread: inside a task of that runtime, or a thread that has entered the runtime. */
 EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 

@@ -117,8 +117,8 @@ EDO_API int edo_unix_peer_address(const edo_io *conn, char *buffer, size_t size)
 
 /* ---- the peer ---- */
 
-/* The process that called connect(), listen() or socketpair(), with its ids at that time. Another
- * process may have the descriptor by now. */
+/* The process that called connect(), listen() or socketpair(), with its ids at the time of that
+ * call. By now, another process may hold the descriptor. */
 typedef struct edo_unix_peer {
     int32_t pid; // pid in this process's namespace; 0: not visible there
     uint32_t uid, gid;

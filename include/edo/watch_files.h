@@ -68,7 +68,7 @@ enum {
 };
 
 /* Makes a watcher. One watcher is enough for many watches: the system allows few watchers per user.
- * Returns: 0; -EMFILE: the limit fs.inotify.max_user_instances or that of descriptors is reached;
+ * Returns: 0; -EMFILE: fs.inotify.max_user_instances or the limit of descriptors is reached;
  * -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
 
