@@ -20,9 +20,10 @@
  * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); this call aborts inside a task.
  *
  * The end. Call _deinit() before the memory of a lock is freed. _deinit() aborts if the lock is
- * held or waited for. An unlock on another thread that has let the caller in may still use the
- * lock; _deinit() waits for the end of that call. So the last user may unlock the lock, call
- * _deinit() and free the memory. Without _deinit(), make sure that all calls have returned.
+ * held or waited for. When a lock call returns, the unlock that has admitted the caller may still
+ * be running on another thread, and may still use the lock. _deinit() waits until that unlock has
+ * ended. So the last user may unlock the lock, call _deinit() and free the memory. Without
+ * _deinit(), make sure that all calls on the lock have returned before the memory is freed.
  *
  * Order of service. A semaphore and a readers-writer lock serve requests first in, first out. No
  * request is overtaken, not even a request for many permits. Adjacent readers in the queue are
@@ -30,21 +31,21 @@
  * a waiter that would first have to be scheduled. This happens only once per waiter, because the
  * next unlock hands the mutex to that waiter. So no request starves.
  *
- * Deadlocks. Holders and waiters of every lock can be recorded, with the line of each hold. The
- * records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the environment
- * when the first runtime is made. (With ThreadSanitizer the records are off by default.
+ * Deadlocks. The holders and waiters of every lock can be recorded, with the line at which each of
+ * them called. The records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the
+ * environment when the first runtime is made. (With ThreadSanitizer the records are off by default.
  * EDO_LOCK_TRACE=0 always turns them off.) edo_dump() shows the records. Four mistakes are found:
- * - A cycle of waiting tasks, or of plain threads in edo_wait(). The request that closes the cycle
- *   logs it with backtraces, if each task of the cycle waits for nothing else.
+ * - A cycle of waiting tasks, or of plain threads in edo_wait(). The cycle is found only if each of
+ *   its tasks waits for nothing but its lock. The request that closes the cycle logs the cycle,
+ *   with backtraces.
  * - A task that ends while it holds a mutex or a readers-writer lock. This is logged.
  * - A waiter that was woken, but was not polled for one second. This is logged. If EDO_LOCK_TRACE
- *   is a number above 1, the limit is that number of milliseconds.
+ *   is a number above 1, the time is that number of milliseconds instead.
  * - An unlock of a mutex or a write lock by a task other than its holder. This aborts.
- * Without records the checks cost a load and a branch per lock.
+ * While the records are off, each lock and each unlock pays a load and a branch for them.
  *
- * Cancellation. A cancelled request holds nothing, and leaves the queue. If the lock was granted
- * to the request at the same moment, the grant passes to the next request.
- */
+ * Cancellation. A cancelled request leaves the queue, and holds nothing. If the request was granted
+ * at the same moment, the grant passes to the next request. */
 #pragma once
 
 #include <edo/task.h>
@@ -197,7 +198,7 @@ static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
     return 0;
 }
 
-/* Takes permits, all or none, without waiting.
+/* Takes permits without waiting: all of them, or none.
  * Returns: 0; -EAGAIN: too few permits, or other requests wait; -EPIPE: the semaphore was
  * closed.
  * Thread: any. */
@@ -213,7 +214,8 @@ static inline int edo_semaphore_try_acquire(edo_semaphore *semaphore, uint32_t p
     return 0;
 }
 
-/* Takes permits, all at once. A request for 0 permits only waits for its turn in the queue.
+/* Takes permits, all at the same moment. A request for 0 permits takes none, and only waits for its
+ * turn in the queue.
  * Result: 0; -EPIPE: the semaphore was closed; -EINVAL for more than EDO_SEMAPHORE_MAX.
  * Cancel: prompt; no permit is held. */
 static inline edo_op edo_semaphore_acquire(edo_semaphore *semaphore, uint32_t permits)
@@ -221,7 +223,8 @@ static inline edo_op edo_semaphore_acquire(edo_semaphore *semaphore, uint32_t pe
     return edo__op(&edo__semaphore_acquire_ops, semaphore, NULL, permits, 0);
 }
 
-/* Releases permits, or adds new ones; aborts beyond EDO_SEMAPHORE_MAX.
+/* Releases permits, or adds new ones. Aborts if the semaphore would then have more than
+ * EDO_SEMAPHORE_MAX permits.
  * Thread: any. */
 static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t permits)
 {
@@ -236,10 +239,10 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
 }
 
 /* Declares that another task will release permits that the caller has taken. For instance, an
- * accept loop takes a permit for each connection, and the connection's task releases it. The
- * records of holders then no longer name the caller, and its wait for the next permit is not
- * reported as a deadlock. The permits do not change. Call this before the other task can release
- * the permits.
+ * accept loop takes a permit for each connection, and the connection's task releases the permit.
+ * Only the records of holders change, not the permits: the records no longer name the caller as a
+ * holder. So the caller's wait for the next permit is not reported as a deadlock. Call this before
+ * the other task can release the permits.
  * Thread: the one that took the permits, in the same task. */
 static inline void edo_semaphore_pass_on(edo_semaphore *semaphore, uint32_t permits)
 {
@@ -288,9 +291,10 @@ EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether an unlock for reading needs the slow path: the last reader unlocks while requests wait,
- * or the lock is not held for reading, which the slow path reports as misuse. word: the word before
- * the unlock. */
+/* Whether an unlock for reading needs the slow path. word: the word before the unlock. The slow
+ * path is needed in two cases:
+ * - The last reader unlocks while requests wait.
+ * - The lock is not held for reading. The slow path reports this misuse. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;
@@ -322,8 +326,8 @@ static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
 /* edo_rwlock_read() locks for reading: several readers may hold the lock at a time.
  * edo_rwlock_write() locks for writing: the writer holds the lock alone.
  * Result: 0. Cancel: prompt; not locked.
- * A task that holds the lock for reading must not lock it for reading again: if a writer waits,
- * this is a deadlock. */
+ * A task that holds the lock for reading must not request it for reading again. If a writer waits,
+ * the new request waits behind the writer, and the writer waits for the task: a deadlock. */
 static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
 {
     return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
@@ -369,9 +373,9 @@ EDO_END_DECLS
  *
  * The attempt to lock uses no budget, because it costs no more than a computation. */
 
-/* Evaluates the attempt, an expression, and awaits the operation only if the attempt is -EAGAIN. In
- * a function that was asked to end, or that runs under a limit or a shield, no attempt is made,
- * because the operation applies the rules for these cases. */
+/* `attempt` is an expression that tries to lock. The macro awaits the operation only if the
+ * expression is -EAGAIN. If the function was asked to end, or runs under a limit or a shield, the
+ * expression is not evaluated, because only the operation applies the rules for these cases. */
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
         edo__note_line();                                                                          \

@@ -1,8 +1,8 @@
 /* Messages of sockets: buffers, an address and ancillary data.
  *
- * An edo_message describes one datagram, or one part of a stream that has ancillary data. The
- * message is in the caller's frame. The message and its buffers belong to the operation until the
- * operation is ready. Unused members must be zero.
+ * An edo_message describes one datagram, one record, or some bytes of a stream, together with
+ * ancillary data. The message is in the caller's frame. The message and its buffers belong to the
+ * operation until the operation is ready. Unused members must be zero.
  *
  * Ancillary data are records that accompany the bytes. A program writes records into an edo_control
  * before a send, and reads records from an edo_control after a receive. edo/udp.h has the records
@@ -14,8 +14,8 @@
 
 EDO_BEGIN_DECLS
 
-/* Memory for ancillary data. data: aligned to 8 bytes. capacity: number of bytes. size: number of
- * bytes in use, set by a receive and by the calls that add records. */
+/* Memory for ancillary data. data: aligned to 8 bytes. capacity: size of the memory, in bytes.
+ * size: number of bytes in use. A receive sets `size`, and so do the calls that add records. */
 typedef struct edo_control {
     void *data;
     size_t capacity, size;

@@ -5,16 +5,17 @@
  *         printf("%" PRIu64 " tasks, busy for %" PRIu64 " ns\n", m.alive_tasks, m.busy);
  *
  * The counters are always on. Each worker counts in plain words of its own, at one or two
- * instructions per event, and publishes these counts once per turn. Reading costs the workers
- * nothing. Counts only grow, until their runtime ends. Counts of a worker may lag by the polls of
- * one turn (at most edo_config.event_interval), and times of a worker by one turn. The numbers of
- * one reading do not belong to one instant: events may happen while the numbers are read.
+ * instructions per event. Once per turn the worker publishes its counts. A reading costs the
+ * workers nothing. Until the runtime ends, counts only grow. A reading may miss the last events of
+ * a worker: at most the polls of one turn (edo_config.event_interval), and the time of one turn.
+ * The numbers of one reading do not belong to one instant, because events may happen during the
+ * reading.
  *
- * Two measurements cost more and are off unless edo_config.metrics enables them. A histogram reads
- * the clock twice per poll (about 50 ns together). Counts of a task cost 48 to 96 bytes per task,
- * and also read the clock twice per poll. A histogram of schedule latency needs the counts of all
- * tasks, and reads the clock once more per wake. A task without counts pays one branch per wake and
- * one per poll.
+ * Two measurements cost more, and are off unless edo_config.metrics turns them on. A histogram
+ * reads the clock twice per poll (about 50 ns together). Counts of a task cost 48 to 96 bytes per
+ * task, and also two readings of the clock per poll. A histogram of schedule latency turns on the
+ * counts of all tasks, and reads the clock once more per wake. A task without counts pays one
+ * branch per wake and one per poll.
  *
  * All durations are nanoseconds of the real clock, even under a test clock.
  */
@@ -34,13 +35,13 @@ typedef enum edo_histogram {
 typedef enum edo_histogram_scale {
     EDO_HISTOGRAM_OFF,
     EDO_HISTOGRAM_LINEAR, // buckets of the same width
-    EDO_HISTOGRAM_LOG,    // buckets that grow with their values, so that the relative error is
-                          // constant
+    EDO_HISTOGRAM_LOG,    // buckets whose width grows with their values, so that the relative error
+                          // is constant
 } edo_histogram_scale;
 
-/* The first bucket also counts smaller values, and the last bucket also counts greater ones. A
- * histogram has at most 65536 buckets, each of 8 bytes per worker. A zeroed struct turns the
- * histogram off. */
+/* The first bucket also counts smaller values, and the last bucket also counts greater values. A
+ * histogram has at most 65536 buckets; each bucket takes 8 bytes per worker. A zeroed struct turns
+ * the histogram off. */
 typedef struct edo_histogram_config {
     edo_histogram_scale scale;
     uint32_t buckets; // linear: number of buckets; 0: 10. log: greatest number; 0: any
@@ -51,8 +52,8 @@ typedef struct edo_histogram_config {
     void *reserved[2];
 } edo_histogram_config;
 
-/* Type of edo_config.metrics. Only edo_runtime_create() reads the struct, and returns -EINVAL for
- * impossible buckets. */
+/* Type of edo_config.metrics. The struct is read only by edo_runtime_create(), which returns
+ * -EINVAL for impossible buckets. */
 typedef struct edo_metrics_config {
     edo_histogram_config poll_time, schedule_latency;
     bool tasks; // counts all tasks, not only those spawned with `metrics`
@@ -131,7 +132,7 @@ EDO_API int edo_histogram_range(const edo_runtime *runtime, edo_histogram histog
 enum { EDO_ALL_WORKERS = -1 };
 
 /* Reads the number of values in each bucket, for one worker or for EDO_ALL_WORKERS.
- * ret_counts: array of `count` elements; elements beyond the histogram's last bucket are set to 0.
+ * ret_counts: array of `count` elements. Elements beyond the number of buckets are set to 0.
  * Returns: 0; -ENODATA: the histogram is off; -EINVAL: no such worker; -ESTALE after fork().
  * Thread: as edo_metrics_read(). */
 EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogram, int worker,
@@ -139,8 +140,8 @@ EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogr
 
 /* ---- tasks ---- */
 
-/* Metrics of a task that was spawned with edo_spawn_options.metrics, or in a runtime with
- * edo_metrics_config.tasks. */
+/* Metrics of a task. A task is counted if it was spawned with edo_spawn_options.metrics, or if its
+ * runtime was made with edo_metrics_config.tasks. */
 typedef struct edo_task_metrics {
     uint64_t polls;       // including the running one
     uint64_t wakes;       // including wakes of an already woken task, excluding yields

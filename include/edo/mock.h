@@ -11,8 +11,8 @@
  *     ... the code under test, with self->io ...
  *
  * A read waits while the next step is a write, and a write waits while the next step is a read.
- * Unexpected bytes, and a close before the end of the script, end the process with a line that
- * names the mock.
+ * The process ends, with a line that names the mock, if the program writes unexpected bytes, or
+ * closes the stream before the end of the script.
  *
  * Mocks and links use the clock of the runtime that uses them. So under a test clock their waits
  * take no time.
@@ -45,8 +45,9 @@ EDO_API EDO_MUST_USE int edo_mock_wait(edo_mock *mock, int64_t duration);
 /* Number of steps that are not done yet. */
 EDO_API size_t edo_mock_left(edo_mock *mock);
 
-/* Releases the handle, and completes the script: after the last step reads answer 0, and a write is
- * unexpected. Without this call, reads and writes wait after the last step. NULL is ignored. */
+/* Releases the handle, and completes the script. From the end of the script on, reads answer 0, and
+ * a write ends the process as an unexpected one. Without this call, reads and writes at the end of
+ * the script wait for further steps. NULL is ignored. */
 EDO_API void edo_mock_destroy(edo_mock *mock);
 
 /* ---- a slow link ---- */
@@ -66,10 +67,11 @@ typedef struct edo_test_link_config {
     void *reserved[2]; // zero
 } edo_test_link_config;
 
-/* Makes the two ends of a connection with these properties. No byte is lost: a lost packet
- * arrives later, and so do all packets behind it. After a reset both ends answer -ECONNRESET.
+/* Makes the two ends of a connection with these properties. No byte is lost: a lost packet arrives
+ * later, and so do all packets behind it. After a reset both ends answer -ECONNRESET.
  * config: NULL for a zeroed struct.
- * Returns: 0; -ENOMEM; -EINVAL for NULL or a duration below 0. Writes may answer -ENOMEM. */
+ * Returns: 0; -ENOMEM; -EINVAL if ret_end or ret_other is NULL, or if a duration is below 0. Writes
+ * may answer -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_test_link(const edo_test_link_config *config, edo_io **ret_end,
                                        edo_io **ret_other);
 

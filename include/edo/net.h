@@ -42,8 +42,8 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_
                                                 edo_listener **ret_listener);
 
 /* Makes `count` listeners on one address (SO_REUSEPORT), usually one per worker. The kernel divides
- * the connections among the listeners, so accepts of different workers do not share a queue. With
- * port 0 all listeners have the same port.
+ * the connections among the listeners, so accepts of different workers do not share a queue. If the
+ * port is 0, the system chooses one port for all listeners.
  *
  *     for (i = 0; i < workers; i++)
  *         rc = edo_spawn_on(&task, i, serve, .listener = self->listeners[i]);
@@ -62,14 +62,14 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen
  * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
 EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
 
-/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure.
- * The shortage is logged once, and the accept is retried after a pause. The pauses grow from 10 ms
- * to 1 s (edo_listener_set_pauses() changes these times). Connections that broke before they were
- * accepted are skipped. Several accepts of one runtime may wait on one listener, and each takes one
+/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is not a failure:
+ * it is logged once, and the accept is retried after a pause. The pauses grow from 10 ms to 1 s
+ * (edo_listener_set_pauses() changes these times). Connections that broke before they were accepted
+ * are skipped. Several accepts of one runtime may wait on one listener, and each takes one
  * connection.
- * Result: 0 with *ret_conn; -EXDEV if no connection is pending and accepts of another runtime wait
- * on this listener; -ENOMEM if the connection was accepted, but there is no memory for its stream:
- * the connection was reset, and the listener can be used as before.
+ * Result: 0 with *ret_conn. -EXDEV if no connection is pending, and accepts of another runtime wait
+ * on this listener. -ENOMEM if there is no memory for the stream of an accepted connection: this
+ * connection was reset, and the listener can be used as before.
  * Cancel: waits; no connection is lost. */
 EDO_API EDO_MUST_USE edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
@@ -90,17 +90,18 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
 
 /* Connects to an address. The text must outlive the operation.
  *
- * A name is treated according to RFC 8305 ("happy eyeballs"): the name's addresses are tried in the
- * order of the look-up, with alternating families. An attempt begins 250 ms after the previous
+ * For a name, the operation follows RFC 8305 ("happy eyeballs"): the name's addresses are tried in
+ * the order of the look-up, with alternating families. An attempt begins 250 ms after the previous
  * attempt, or at once when an attempt fails. Earlier attempts continue meanwhile. The first attempt
  * that connects wins. All other attempts have ended when the operation is ready.
  *
- * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
- * for a socket that connected to itself, on a free port of this machine), -ETIMEDOUT, ... If all
- * addresses of a name fail, the result is a shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) if there
- * was one. Otherwise it is the first error, but a missing route (-ENETUNREACH, -EHOSTUNREACH,
- * -EADDRNOTAVAIL, -EAFNOSUPPORT) only if there was no other error. If the name cannot be looked up,
- * the result is the error of edo_lookup().
+ * Result: 0 with *ret_conn. -EINVAL for an address that is bad or has no host. -ECONNREFUSED,
+ * -ETIMEDOUT, ... The result is also -ECONNREFUSED if the socket has connected to itself, which can
+ * happen on a free port of this machine. If the name cannot be looked up, the result is the error
+ * of edo_lookup(). If all addresses of a name fail, one of their errors is the result:
+ * - the first shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM), if there was one;
+ * - otherwise the first error that is not a missing route, if there was one;
+ * - otherwise the first missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT).
  * Cancel: prompt during the look-up, else waits; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
@@ -127,12 +128,12 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 typedef struct edo_addresses edo_addresses;
 
 /* Looks up an address. The text has a form that the calls above accept, and must outlive the
- * operation. For a numeric address the operation is ready at once, without a thread.
- * Result: 0 with *ret_addresses, which are all addresses in the order of getaddrinfo(3), to be
- * freed by edo_addresses_destroy(). Otherwise one of
+ * operation. For a numeric address the operation is ready at once, and uses no thread.
+ * Result: 0 with *ret_addresses: all addresses in the order of getaddrinfo(3). The caller frees
+ * them by edo_addresses_destroy(). Otherwise one of
  *     -EINVAL       not an address, or an unknown service
  *     -ENOENT       there is no such host, or it has no address   (EAI_NONAME, EAI_NODATA)
- *     -EAGAIN       no name server has answered; perhaps later    (EAI_AGAIN)
+ *     -EAGAIN       no name server has answered; try again later  (EAI_AGAIN)
  *     -EIO          a name server has answered with a failure     (EAI_FAIL)
  *     -ENAMETOOLONG                                               (EAI_OVERFLOW)
  *     -ENOMEM; -EMFILE and other errors of the system's look-up   (EAI_SYSTEM, EAI_MEMORY)
@@ -177,9 +178,9 @@ EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
 EDO_API int edo_tcp_keepalive(const edo_io *conn,
                               edo_keepalive *ret_times); // ret_times may be NULL
 
-/* SO_LINGER: treatment of unsent data by edo_close(). -1 (the default): the kernel sends the data
- * in the background. 0: the data is dropped, and the connection is reset. Above 0: the kernel tries
- * to send for this number of seconds. */
+/* SO_LINGER: what edo_close() does with unsent data. -1 (the default): the kernel sends the data in
+ * the background. 0: the data is dropped, and the connection is reset. Above 0: the kernel tries to
+ * send for this number of seconds. */
 EDO_API int edo_tcp_set_linger(edo_io *conn, int seconds);
 EDO_API int edo_tcp_linger(const edo_io *conn, int *ret_seconds);
 
@@ -190,9 +191,9 @@ EDO_API int edo_tcp_send_buffer(const edo_io *conn);
 EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
-/* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. On a socket
- * for both families, a setter sets the option for both families, and a getter returns the value for
- * the peer's family. */
+/* Time to live (hop limit), 1 to 255. Type of service (traffic class), 0 to 255. On a socket for
+ * both families, a setter sets the option for both families, and a getter returns the value for the
+ * family of the peer. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);
 EDO_API int edo_tcp_set_tos(edo_io *conn, int tos);

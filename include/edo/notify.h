@@ -6,25 +6,25 @@
  *     edo_await(rc, edo_notified(&self->ready));        // one task
  *     edo_notify_one(&self->ready);                     // another
  *
- * edo_notify_waiters() notifies all operations that were made before the call, including those that
- * were not polled yet. The call does not notify operations that are made later, and stores no
- * permit.
+ * edo_notify_waiters() notifies all operations that were made before the call, even those that were
+ * not polled yet. The call stores no permit, so operations made later are not notified.
  *
- * Conditions. To miss no edo_notify_waiters(), a task first makes the operation, then tests its
- * condition, then awaits the operation. If several tasks wait for edo_notify_one(), this order is
- * not enough: of all calls made between the tests and the awaits, only one is stored. So each task
- * begins its wait before its test:
+ * Conditions. A task that waits for a condition must not miss a notification that comes between its
+ * test and its wait. For edo_notify_waiters(), the task first makes the operation, then tests the
+ * condition, then awaits the operation. For edo_notify_one(), this order is enough if only one task
+ * waits, because the notification is stored as the permit. With several tasks it is not enough:
+ * while all of them are between test and wait, several notifications leave only one permit. So each
+ * task begins its wait before its test:
  *
  *     self->notified = edo_notified(&self->ready);
  *     self->now = edo_sleep(0);
  *     edo_any(which, &self->notified.base, &self->now.base);   // waits from here on
  *     if (!test(self)) edo_await_on(rc, &self->notified.base);
  *
- * Cancellation. A waiter may be cancelled after a notification has chosen it, and before its next
- * poll. The notification then passes on: that of edo_notify_one() to the first of the other
- * waiters, that of edo_notify_last() to the last of them. Without another waiter the permit is
- * stored.
- */
+ * Cancellation. A waiter may be cancelled between the notification that has chosen it and its next
+ * poll. The notification then passes to another waiter: that of edo_notify_one() to the first
+ * waiter, that of edo_notify_last() to the last waiter. If there is no other waiter, the permit is
+ * stored. */
 #pragma once
 
 #include <edo/locks.h>

@@ -6,18 +6,18 @@
  *     rc = edo_oneshot_create(&self->request.reply, &self->reply);     // the sender is passed on
  *     edo_await_oneshot(rc, &self->reply, &self->answer);              // 1; 0: there will be none
  *
- * A send never waits, and closes the sender, whatever the send returns. A receive that answers 1 or
- * 0 closes the receiver. Another receive then answers 0. Each end that is still open must be
- * closed.
+ * A send never waits. A send always closes the sender, whatever the send returns. A receive that
+ * answers 1 or 0 closes the receiver; another receive then answers 0. The program must close each
+ * end that is still open.
  *
  * Even if a send returns 0, the value may never be received, because the receiver may be closed
- * afterwards. Such a value is dropped, by the function that was given to edo_oneshot_create_with()
- * if there is one.
+ * afterwards. The value is then dropped. If edo_oneshot_create_with() was given a function, that
+ * function is called with the value.
  *
  * Cancellation. A cancelled receive has taken nothing. The value is still in the oneshot.
  *
- * Threads. The two ends may be used on any threads, in any runtimes and outside of them. Each
- * end is used by one task or thread at a time. */
+ * Threads. The two ends may be used on any threads, in any runtimes and outside of runtimes. Only
+ * one task or thread at a time may use an end. */
 #pragma once
 
 #include <edo/ends.h>
@@ -92,14 +92,14 @@ EDO_END_DECLS
 #define edo_oneshot_sender_close(tx)                                                               \
     (edo__oneshot_sender_close((tx)->edo_oneshot_tx), (void)((tx)->edo_core = NULL))
 
-/* Waits until the receiver is closed. The sender must not be used until the operation has ended.
- * The wait does not close the sender.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the close answers 0. */
+/* Waits until the receiver is closed. The sender must not be used while the operation is in flight.
+ * The operation does not close the sender.
+ * Result: 0. Cancel: prompt; if the receiver was closed during the wait, the result is still 0. */
 #define edo_oneshot_closed(tx)    edo__oneshot_closed((tx)->edo_oneshot_tx)
 #define edo_oneshot_is_closed(tx) edo__oneshot_is_closed((tx)->edo_oneshot_tx)
 
 /* Waits for the value.
- * Result: 1 with *ret_value; 0: the sender was closed without a value. Either result closes the
+ * Result: 1 with *ret_value; 0: the sender was closed without a value. Both results close the
  * receiver.
  * Cancel: prompt; nothing was taken. */
 #define edo_oneshot_recv(rx, ret_value)                                                            \

@@ -11,20 +11,19 @@
  *     edo_await(rc, edo_process_wait(self->process, &self->exit));
  *     edo_process_close(self->process);
  *
- * The child. The child is made without a copy of the parent's memory, and the call returns when the
- * child has executed the program. So a program that cannot be executed is an error of the call, and
- * edo_command.failed names the step. The child has only the descriptors that the command names.
- * Signals have their default actions and are not blocked. Signals that the process ignores remain
- * ignored, except SIGPIPE. No fork handler of the program is called. The child inherits the
- * priority and the processor affinity of the calling thread, even if that is a worker bound to one
- * processor.
+ * The child. The child is made without a copy of the parent's memory. The call that spawns returns
+ * only when the child has loaded the program. So a program that cannot be executed is an error of
+ * this call, and edo_command.failed names the step that failed. The child has only the descriptors
+ * that the command names. Signals have their default actions and are not blocked. Signals that the
+ * process ignores remain ignored, except SIGPIPE. No fork handler of the program is called. The
+ * child inherits the priority and the processor affinity of the calling thread, even if that thread
+ * is a worker bound to one processor.
  *
  * The end of a child. Several tasks may wait for one child. The library waits for each of its own
- * children by pid, and never for other children. It installs no handler for SIGCHLD where the
- * kernel has pidfds. If another part of the program waits for all children (waitpid(-1)), or
- * ignores SIGCHLD, the status is lost: the wait answers -ECHILD. If the handle is closed before the
- * child ends, a thread of the library takes the status later. No zombie remains.
- */
+ * children by pid, and never for other children. Where the kernel has pidfds, the library installs
+ * no handler for SIGCHLD. If another part of the program waits for all children (waitpid(-1)), or
+ * ignores SIGCHLD, the status is lost, and the wait answers -ECHILD. If the handle is closed before
+ * the child ends, a thread of the library takes the status later, so no zombie remains. */
 #pragma once
 
 #include <edo/bytes.h>
@@ -146,9 +145,9 @@ enum { EDO_EXIT_SIGNAL = 256 }; // added to the signal in the result of a wait
 
 /* ---- spawning ---- */
 
-/* Starts a program. Without a slash in its name (and without NO_SEARCH), the program is searched
- * for in the PATH of the child's environment. A relative path is relative to the child's directory.
- * If another process has the program open for writing (ETXTBSY), the start is tried again for about
+/* Starts a program. A name without a slash is searched for in the PATH of the child's environment,
+ * unless EDO_COMMAND_NO_SEARCH is set. A relative path is relative to the child's directory. If
+ * another process has the program open for writing (ETXTBSY), the start is tried again for about
  * 100 ms.
  * Returns: 0, or a negative errno. After an error, command->failed is the step that failed, and no
  * process remains. The errors are -EINVAL for a command without a program, or with a target that is
@@ -157,7 +156,8 @@ enum { EDO_EXIT_SIGNAL = 256 }; // added to the signal in the result of a wait
 EDO_API EDO_MUST_USE int edo_command_spawn(edo_command *command, edo_process **ret_process);
 
 /* As edo_command_spawn(), on the runtime's pool "user", for programs on slow disks.
- * Cancel: as edo_blocking(): prompt until the spawn begins; then waits, and answers its result. */
+ * Cancel: as edo_blocking(): prompt until the spawn begins; afterwards waits, and answers the
+ * result of the spawn. */
 EDO_API EDO_MUST_USE edo_op edo_command_start(edo_command *command, edo_process **ret_process);
 
 /* Starts several commands. The output of each command is the input of the next. `in` of the first
@@ -174,9 +174,11 @@ EDO_API const char *edo_spawn_step_name(edo_spawn_step step);
 
 EDO_API int edo_process_pid(const edo_process *process);
 
-/* Takes the stream of a pipe: 0 for in, 1 for out, 2 for err. The stream is the caller's from then
- * on. Streams that were not taken are closed with the handle; `in` is closed by the first wait.
- * Returns: NULL if there is no pipe, or if the stream was taken. Thread: any. */
+/* Takes the stream of a pipe. which: 0 for in, 1 for out, 2 for err. From then on the stream is the
+ * caller's. If `in` was not taken, the first wait closes it. The close of the handle closes the
+ * other streams that were not taken.
+ * Returns: the stream; NULL if there is no pipe, or if its stream was already taken. Thread:
+ * any. */
 EDO_API edo_io *edo_process_take(edo_process *process, int which);
 
 /* Waits until the child has ended.
@@ -197,15 +199,16 @@ EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
 EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
                                              edo_exit *ret_exit);
 
-/* These calls send a signal to the child, or to the process group that the child leads. The signal
- * never reaches another process to which the system has given the pid later.
+/* These calls send a signal to the child, or to the process group that the child leads. After the
+ * child's end, the system may give its pid to another process. The signal never reaches that
+ * process.
  * Returns: 0; -ESRCH: the child has ended and its status was taken; -EINVAL; -EPERM.
  * Thread: any. */
 EDO_API int edo_process_kill(edo_process *process, int signal);
 EDO_API int edo_process_kill_group(edo_process *process, int signal);
 
-/* Closes the handle. edo_command.on_close is the fate of a child that still runs. The status of
- * that child is taken in the background. Waiting operations answer -ECANCELED. NULL is ignored.
+/* Closes the handle. If the child still runs, edo_command.on_close decides its fate, and its status
+ * is taken in the background. Waiting operations answer -ECANCELED. NULL is ignored.
  * Thread: any. */
 EDO_API void edo_process_close(edo_process *process);
 
@@ -216,8 +219,8 @@ typedef struct edo_output {
     const void *input; // bytes to write to the child's input pipe, which is then closed
     size_t input_size;
     size_t limit;    // greatest number of bytes kept of each output; 0: 16 MiB
-    int64_t grace;   // ns from the child's end until open outputs are given up; 0: 1 s. A process
-                     // that the child has started may keep an output open.
+    int64_t grace;   // ns from the child's end until outputs that are still open are given up; 0:
+                     // 1 s. A process that the child has started may keep an output open.
     edo_exit *exits; // receives the status of each process; may be NULL
 
     /* Results. The buffers are the caller's: edo_buffer_deinit(). */
@@ -241,20 +244,23 @@ typedef struct edo_output {
     const edo_op *user;
 } edo_output;
 
-/* Runs a command to its end: writes the input and reads both outputs at the same time. `out` and
- * `err` are pipes unless the command sets them. Unless the command sets `in`, it is a pipe if there
- * is input, otherwise the null device. A child that does not read all of its input is not an error.
- * The spawn is a job of the pool "user", as that of edo_command_start().
+/* Runs a command to its end: writes the input, and reads both outputs at the same time. If the
+ * command does not set `out` or `err`, that output is a pipe. If the command does not set `in`,
+ * `in` is a pipe if there are bytes to write, and the null device otherwise. A child that does not
+ * read all of its input is not an error. The spawn is a job of the pool "user", as that of
+ * edo_command_start().
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM.
- * Cancel: waits, briefly. After a cancellation, also by a limit, the call closes the handle, and
- * edo_command.on_close is the fate of the child. By default the child continues to run, without a
- * reader of its outputs; EDO_PROCESS_KILL ends it. The bytes that were read are in the buffers. */
+ * Cancel: waits, briefly. After a cancellation, also by a limit, the operation closes the handle,
+ * so edo_command.on_close decides the fate of the child. By default the child continues to run, and
+ * nobody reads its outputs; EDO_PROCESS_KILL ends the child. The bytes that were read are in the
+ * buffers. */
 EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
 
-/* As edo_command_output(), for processes that were spawned. The operation writes the input of the
- * first process, reads the outputs of the last process, and waits for the ends of all processes.
- * Uses the pipes that were not taken. The processes remain the caller's, and stay open until the
- * operation has ended. (The close of a process for which it waits ends it with -ECANCELED.)
+/* As edo_command_output(), for processes that were spawned before. The operation writes the input
+ * of the first process, reads the outputs of the last process, and waits for the ends of all
+ * processes. It uses the pipes that were not taken. The processes remain the caller's, and must
+ * stay open until the operation has ended. (If a process is closed too early, the operation answers
+ * -ECANCELED.)
  * Result: that of the last process. Cancel: waits, briefly; another call with the same `output`
  * continues. */
 EDO_API EDO_MUST_USE edo_op edo_process_output(edo_process *const *processes, size_t count,
@@ -267,8 +273,8 @@ typedef struct edo_pty {
     edo_fd child; // the terminal, for EDO_STDIO_FD and edo_command.terminal; -1 once closed
 } edo_pty;
 
-/* Opens a pair of pseudo-terminals. After the spawn, close `child` (edo_pty_close_child). Only then
- * does a read of `io` answer 0 after the child process has exited.
+/* Opens a pair of pseudo-terminals. Close `child` after the spawn (edo_pty_close_child), because
+ * while it is open, a read of `io` does not answer 0, even after the child process has exited.
  * rows, columns: 0 for a size that is not set. Returns: 0; -ENOMEM; -ENOSPC and others of the
  * system. */
 EDO_API EDO_MUST_USE int edo_pty_open(edo_pty *ret_pty, unsigned rows, unsigned columns);

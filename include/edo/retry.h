@@ -54,8 +54,11 @@ EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
  * before that attempt. The pauses grow at random, so that callers that failed together do not try
  * again together. Each pause lasts between `least` and three times the previous pause, and at most
  * `most` (decorrelated jitter).
- * Result: 1: the pause is over, so try again. 0, without a pause: `result` is final, because it is
- * not a failure (>= 0) or not worth another attempt, or because no attempt, time or budget is left.
+ * Result: 1: the pause is over, so try again. 0: `result` is final, and there was no pause. This is
+ * so in three cases:
+ * - `result` is not a failure (>= 0).
+ * - `result` is not worth another attempt.
+ * - No attempt, time or budget is left.
  * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
 
@@ -79,8 +82,9 @@ EDO_API bool edo_is_transient(int64_t result);
 /* ---- budgets ---- */
 
 /* A budget bounds the retries of all its callers, so that retries do not multiply the load of a
- * service that fails. Each call adds `percent` / 100 of a retry, when its edo_retry gets the first
- * result. Each retry takes one. The budget begins with `most` retries, and never has more.
+ * service that fails. Each call adds `percent` / 100 of a retry to the budget, when its edo_retry
+ * gets the first result. Each retry takes one retry from the budget. The budget begins with `most`
+ * retries, and never has more.
  * All members are private. */
 struct edo_retry_budget {
     int64_t left; // hundredths of a retry; atomic
@@ -96,17 +100,18 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
 
 /* ---- hedged calls ---- */
 
-/* A hedged call makes several attempts at one call. The next attempt begins when no earlier attempt
- * has answered within `delay`, or when all earlier attempts have failed. The first result >= 0
- * wins. The other attempts are cancelled, and have ended when the hedge answers.
+/* A hedged call makes several attempts at one call. The next attempt begins `delay` after the
+ * previous one, or as soon as all earlier attempts have failed. The first result >= 0 wins. The
+ * other attempts are cancelled, and have ended when the hedge answers.
  *
  *     edo_init(&self->ask[0], ask, .server = a);
  *     edo_init(&self->ask[1], ask, .server = b);
  *     edo_hedge_init(&self->hedge, edo_ms(20), &self->ask[0].base, sizeof self->ask[0], 2);
  *     edo_await_on(rc, &self->hedge.base);
  *
- * Every attempt is polled, because it owns its arguments. An attempt that begins after another one
- * has won, or after the hedge was cancelled, is cancelled from its first poll on.
+ * An attempt owns its arguments, and must be polled to release them. So all attempts are polled,
+ * even those that begin after another attempt has won, or after the hedge was cancelled. Such a
+ * late attempt is cancelled from its first poll on.
  * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. */
 typedef struct edo_hedge {
     edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private
@@ -120,8 +125,8 @@ typedef struct edo_hedge {
     int64_t failure;
 } edo_hedge;
 
-/* The attempts are `count` frames in an array: `first` is the base of the first one, `stride` the
- * size of a frame. A count of 0 aborts. */
+/* The attempts are `count` frames in an array. first: the base of the first frame. stride: the size
+ * of a frame. A count of 0 aborts. */
 EDO_API void edo_hedge_init(edo_hedge *hedge, int64_t delay, edo_future *first, size_t stride,
                             uint32_t count);
 

@@ -60,16 +60,16 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
                                               const edo_spawn_options *options,
                                               const edo_site *site, const void *args);
 
-/* Opens an empty scope in the frame of the calling function. Aborts if EDO_SCOPE_IGNORE is combined
- * with EDO_SCOPE_FAIL_FAST or EDO_SCOPE_END_RUNTIME, which contradict it. Also aborts for
+/* Opens an empty scope in the frame of the calling function. Aborts if flags contradict each other:
+ * EDO_SCOPE_IGNORE with EDO_SCOPE_FAIL_FAST or with EDO_SCOPE_END_RUNTIME. Also aborts for
  * EDO_SCOPE_IN_ORDER without EDO_SCOPE_RESULTS. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
  * Returns: as edo_spawn(); -ECANCELED if the scope was cancelled; -ESHUTDOWN if the scope was
  * closed. On failure the arguments still belong to the caller.
- * Thread: inside the owner's task, or inside a task of the scope's runtime that the owner waits
- * for. The owner's function must not return during the call. */
+ * Thread: inside the owner's task; or inside another task of the scope's runtime, if the owner
+ * waits for that task. The owner's function must not return during the call. */
 #define edo_scope_spawn(scope, ...)                                                                \
     edo__scope_spawn((scope), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 #define edo_scope_spawn_with(scope, options, ...)                                                  \
@@ -77,7 +77,7 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
 
 /* Starts a member, and stores its edo_task_id() in *ret_id, for edo_scope_cancel_member(). An id is
  * never used again, so the caller may keep the id after the member's end. *ret_id is written before
- * this call returns, but the member may run even earlier. */
+ * this call returns, but the member may already run before that. */
 #define edo_scope_spawn_member(ret_id, scope, ...)                                                 \
     edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(__VA_ARGS__, ),                  \
                             edo__args_of(__VA_ARGS__, ))
@@ -90,16 +90,16 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
  * replaced member. The scope ignores a failure of a replaced member, but a join still waits for
  * that member's end. Cost: a walk through the members, under the scope's lock.
  * Returns: as edo_scope_spawn(); -EINVAL for the key 0. After a failure no member has been
- * replaced, with one exception: if the runtime refuses the new member (-ESHUTDOWN because it is
- * ending, -ESTALE after fork()), an earlier member has already been replaced. */
+ * replaced, with one exception: when the runtime refuses the new member (-ESHUTDOWN because the
+ * runtime is ending, -ESTALE after fork()), the earlier member has already been replaced. */
 #define edo_scope_spawn_key(scope, key, ...)                                                       \
     edo__scope_spawn_key((scope), (void *)(uintptr_t)(key), NULL, edo__site_of(__VA_ARGS__, ),     \
                          edo__args_of(__VA_ARGS__, ))
 
 /* Waits until no member is left.
- * Result: 0, or the first failure of a member since the scope was opened (with EDO_SCOPE_IGNORE:
- * 0). -ECANCELED of a cancelled member is not a failure. -EBUSY: another join or next already waits
- * on the scope.
+ * Result: 0, or the first failure of a member since the scope was opened. With EDO_SCOPE_IGNORE
+ * failures do not count, and the result is 0. -ECANCELED of a cancelled member is not a failure.
+ * -EBUSY: another join or next already waits on the scope.
  * Cancel: waits; cancels the members, and answers -ECANCELED (or an earlier failure) after they
  * have ended. */
 EDO_API EDO_MUST_USE edo_op edo_scope_join(edo_scope *scope);
@@ -135,8 +135,8 @@ EDO_API size_t edo__scope_count_key(edo_scope *scope, const void *key);
 #define edo_scope_count_key(scope, key)                                                            \
     edo__scope_count_key((scope), (const void *)(uintptr_t)(key))
 
-/* Closes the scope to new members. Present members continue. When a join answers after this call,
- * there is no member, and there will be none.
+/* Closes the scope to new members. Present members continue. When a later join answers, the scope
+ * is empty for good.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_close(edo_scope *scope);
 

@@ -14,24 +14,25 @@
  * every edo_next() answers 0.
  *
  * Streams are plain structs in a frame; neither a stream nor an item is allocated. A stream begins
- * with an edo_stream, knows the size of its items, and carries their type: the macros compare types
- * at compile time. Items are copied by size, as by memcpy(). A stream must not move after its
- * initialisation. A function takes a stream of any kind as a pointer: edo_stream_of(int) *in, made
- * by edo_as_stream().
+ * with an edo_stream, which has the size of the items. The type of a stream carries the type of its
+ * items, and the macros compare these types at compile time. Items are copied by size, as by
+ * memcpy(). A stream must not move after its initialisation. A function that accepts streams of any
+ * kind takes a pointer of type edo_stream_of(int) *, and its caller makes this pointer by
+ * edo_as_stream().
  *
  * Cancellation. A cancelled edo_next() gives no item and loses none, at any depth of combinators.
- * If a combinator has already taken an item from its input, the item stays in the combinator, and
- * the next edo_next() continues with that item. When edo_next() has answered, nothing of the stream
- * is in flight, so the stream may be dropped at any time. The exceptions are the streams of
- * edo/together.h, which finish by themselves when their function returns.
+ * If a combinator has already taken an item from its input, the combinator keeps the item, and the
+ * next edo_next() continues with it. When edo_next() has answered, nothing of the stream is in
+ * flight, so the stream may be dropped at any time. The exceptions are the streams of
+ * edo/together.h. They keep operations in flight, which end when the function of the stream
+ * returns.
  *
  * Owner. A stream belongs to one task at a time, and has one operation in flight (-EBUSY for a
  * second one). A stream borrows the object that it reads: the receiver, the listener, the array.
  *
- * Your own kinds. A kind of stream is a struct that begins with an edo_stream, initialised by
- * EDO_STREAM_INIT(), and a table of type edo_stream_ops. A combinator pulls its input by
- * edo_pull().
- */
+ * Your own kinds. A kind of stream has two parts: a struct that begins with an edo_stream, and a
+ * table of type edo_stream_ops. EDO_STREAM_INIT() is the initial value of the edo_stream. A
+ * combinator pulls its input by edo_pull(). */
 #pragma once
 
 #include <edo/ends.h>
@@ -49,9 +50,9 @@ typedef struct edo_stream_ops {
 
     /* Makes one step towards the next item. Called in a poll of the stream's task.
      * Returns: 1 with *ret_item; 0 at the end; a negative errno; EDO_NEXT_WAITS after arranging a
-     * wake. After EDO_NEXT_WAITS, further calls pass the same ret_item until there is another
-     * answer. When edo_cx_fate() is no longer EDO_LIVE, an answer must come soon: the item, or
-     * -ECANCELED if there is none. After any answer nothing is in flight. */
+     * wake. After EDO_NEXT_WAITS, `next` is called again with the same ret_item, until it returns
+     * something else: an answer. When edo_cx_fate() is no longer EDO_LIVE, an answer must come
+     * soon: the item, or -ECANCELED if there is none. After an answer nothing is in flight. */
     int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
 
     /* As `next`, but may also write further items that are already in memory. Writes at most `most`
@@ -68,8 +69,8 @@ struct edo_stream {
     uint32_t size;      // bytes of an item
     bool has_ended;
     bool is_free;       // the last answer was an item from memory, and used no budget
-    uint8_t free_count; // used by the kind: number of items from memory (modulo 256), or whether
-                        // the last answer came without a wait
+    uint8_t free_count; // for the kind's own use: number of items from memory (modulo 256), or
+                        // whether the last answer came without a wait
     uint8_t reserved[1];
 };
 
@@ -131,7 +132,7 @@ EDO_END_DECLS
 
 /* ---- pulling ---- */
 
-/* Takes the next item. ret_item points to memory for the item, which must be valid until the
+/* Takes the next item. ret_item points to memory for the item. This memory must be valid until the
  * operation has ended.
  * Result: 1 with *ret_item; 0: the end; a negative errno of the stream. If there is no item,
  * *ret_item is unspecified.
@@ -146,8 +147,8 @@ EDO_END_DECLS
         edo_next(in, ret_item))
 
 /* Takes the items that are in memory already, at most `max`, into an array. Waits only for the
- * first one. Only some kinds of streams, such as streams of frames (edo/codec.h), give more than
- * one item in this way. All frames of one call are valid until the next pull.
+ * first item. Only some kinds of streams, such as streams of frames (edo/codec.h), give more than
+ * one item per call. All frames of one call are valid until the next pull.
  * Result: number of items, > 0; 0: the end; -EINVAL: max is 0; a negative errno of the stream.
  * Cancel: waits; nothing was taken. */
 #define edo_next_many(in, ret_items, max)                                                          \
@@ -200,9 +201,9 @@ static inline EDO_MUST_USE edo_op edo__each(const edo_future_ops *ops, edo_strea
 
 enum { EDO__FOLD, EDO__ALL, EDO__ANY };
 
-/* Calls fn(context, item) with each item; `item` is a pointer to memory for one item. In a fold,
- * the context is the accumulator.
- * Result: 0 at the end; the value other than 0 that fn returned; a negative errno of the stream.
+/* Calls fn(context, item) with each item. item: a pointer to memory for one item. In a fold, the
+ * context is the accumulator.
+ * Result: 0 at the end; a value other than 0 that fn returned; a negative errno of the stream.
  * edo_op_progress() is the number of items taken.
  * Cancel: waits; edo_op_progress() items were taken, and given to fn. */
 #define edo_fold(in, item, fn, context)                                                            \
@@ -210,7 +211,7 @@ enum { EDO__FOLD, EDO__ALL, EDO__ANY };
      edo__each(&edo__each_ops, &(in)->stream, (item), (fn), (context), EDO__FOLD))
 
 /* Checks whether fn returns a value above 0 for all items (edo_all_items), or for at least one item
- * (edo_any_item). The loop ends with the item that decides.
+ * (edo_any_item). The loop ends as soon as the answer is certain.
  * Result: 1 or 0; a negative errno of fn or of the stream. Cancel: as edo_fold(). */
 #define edo_all_items(in, item, fn, context)                                                       \
     (edo__check_type(in, item),                                                                    \
@@ -226,9 +227,9 @@ enum { EDO__FOLD, EDO__ALL, EDO__ANY };
      edo__each(&edo__each_ops, &(in)->stream, (item), NULL, NULL, EDO__FOLD))
 
 /* Collects at most `max` items into an array.
- * Result: number of items, fewer than `max` only at the end; a negative errno of the stream, and
- * then edo_op_progress() items are in the array.
- * Cancel: waits; edo_op_progress() items are in the array. */
+ * Result: number of items, fewer than `max` only at the end; or a negative errno of the stream.
+ * After an error or a cancellation, edo_op_progress() items are in the array.
+ * Cancel: waits. */
 #define edo_collect(in, ret_items, max)                                                            \
     (edo__check_type(in, ret_items),                                                               \
      edo__op(&edo__gather_ops, &(in)->stream, (ret_items), (max), 0))
@@ -287,8 +288,8 @@ EDO_END_DECLS
 #define edo_array_of(T) edo__kind_of(T, edo__array)
 #define edo_range       edo__kind_of(int64_t, edo__range)
 
-/* Gives the items of an array, which must outlive the stream. A pointer to one item and the count 1
- * make a stream of one item. A count of 0 makes an empty stream. */
+/* Gives the items of an array. The array must outlive the stream. A pointer to one item and the
+ * count 1 make a stream of one item. A count of 0 makes an empty stream. */
 #define edo_array_init(s, items, count)                                                            \
     (edo__check_type(s, items),                                                                    \
      edo__array_init(&(s)->edo_impl, (items), (count), edo__item_size(s)))
@@ -311,9 +312,10 @@ EDO_END_DECLS
 #define edo_function_init(s, fn, context)                                                          \
     edo__function_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
 
-/* Gives the results of a repeated operation. fn(context, ret_item) makes the operation. The
+/* Repeats an operation, and gives its items. fn(context, ret_item) makes the operation. The
  * operation answers 1 after writing an item to ret_item, 0 at the end, or a negative errno. So
- * every operation of that form can be a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
+ * every operation with such answers can be a stream: edo_scope_next(), edo_read_line(),
+ * edo_peek(). */
 #define edo_op_source_of(T) edo__kind_of(T, edo__op_source)
 #define edo_op_source_init(s, fn, context)                                                         \
     edo__op_source_init(&(s)->edo_impl, (fn), NULL, (context), edo__item_size(s))

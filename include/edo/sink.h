@@ -6,9 +6,9 @@
  *     edo_await(rc, edo_sink_send(&self->jobs, &self->job));
  *     edo_await(rc, edo_sink_flush(&self->jobs));
  *
- * A send waits until the sink has room, and then takes the item. So back-pressure reaches the
- * sender. An item that was not taken, because of a cancellation or an error, is still the caller's.
- * A flush waits until all items that were taken have been passed on.
+ * A send waits until the sink has room, and then takes the item. So a slow sink slows its sender
+ * down (back-pressure). If an item was not taken, because of a cancellation or an error, the item
+ * is still the caller's. A flush waits until all items that were taken have been passed on.
  *
  * Sinks are plain structs in a frame, typed as streams are (edo/sequence.h), and belong to one task
  * at a time. When an operation has answered, nothing of the sink is in flight.
@@ -28,10 +28,10 @@ EDO_BEGIN_DECLS
 typedef struct edo_sink edo_sink;
 
 /* A kind of sink. The functions are called in a poll of the sink's task. `ready`, `flush` and
- * `close` return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. When edo_cx_fate()
- * is no longer EDO_LIVE, an answer must come soon, and is -ECANCELED if the work is not done. After
- * one of these three functions has returned EDO_NEXT_WAITS, the next call of any of the three
- * continues the same work. */
+ * `close` return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. After
+ * EDO_NEXT_WAITS of one of these three functions, the next call of any of the three continues the
+ * same work. When edo_cx_fate() is no longer EDO_LIVE, an answer must come soon, and is -ECANCELED
+ * if the work is not done. */
 typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
@@ -43,7 +43,8 @@ typedef struct edo_sink_ops {
     int64_t (*flush)(edo_sink *sink, edo_cx *cx);
 
     /* As `put`, with up to `count` items (> 0), in order, as long as there is room. Returns: number
-     * of items taken, > 0; a negative errno of the first item. NULL: `put` is called instead. */
+     * of items taken, > 0; a negative errno if the first item was refused. NULL: `put` is called
+     * instead. */
     int64_t (*put_many)(edo_sink *sink, const void *items, size_t count);
 
     /* Flushes, and releases the sink's resources. NULL: `flush` is called instead. */
@@ -96,7 +97,8 @@ EDO_END_DECLS
 
 /* ---- operations ---- */
 
-/* Sends an item. `item` points to the item, which must be valid until the operation has ended.
+/* Sends an item. `item` points to the item, whose memory must be valid until the operation has
+ * ended.
  * Result: 0; a negative errno of the sink, -EBUSY. If the result is not 0, the item is still the
  * caller's. Cancel: waits; the item was not taken. */
 #define edo_sink_send(out, item)                                                                   \
@@ -109,7 +111,7 @@ EDO_END_DECLS
                        (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))), \
                        edo_sink_send(out, item))
 
-/* Sends items of an array, in order, as long as the sink has room. Waits only for the first one.
+/* Sends items of an array, in order, as long as the sink has room. Waits only for the first item.
  * Result: number of items sent, > 0; -EINVAL: count is 0; a negative errno of the sink for the
  * first item. The items that were not sent are still the caller's.
  * Cancel: waits; nothing was sent. */
@@ -199,7 +201,8 @@ EDO_END_DECLS
 #if EDO_HAS_SYNC
 /* A sink that sends to a channel. The sink borrows the sender. A sink of a bounded channel reserves
  * a place in the channel before it is ready for an item, and keeps that place until its next item
- * or its close. A forward to an mpmc sender shares a stream among several receivers. */
+ * or its close. To share a stream among several receivers, forward it to the sink of an mpmc
+ * sender. */
 #define edo_sender_sink_of(T) edo__sink_kind_of(T, edo__sender_sink)
 #define edo_sender_sink_init(s, tx)                                                                \
     (edo__check_end(s, tx), edo__sender_sink_init(&(s)->edo_impl, (tx)->edo_tx, edo__item_size(s)))
@@ -220,8 +223,8 @@ typedef struct edo__forward {
 
 EDO_END_DECLS
 
-/* Sends all items of a stream to a sink. The struct holds an item while the sink has no room. So no
- * item is lost by a cancellation or an error, and another edo_forward() continues. */
+/* Sends all items of a stream to a sink. While the sink has no room, the struct holds an item. So a
+ * cancellation or an error loses no item, and another edo_forward() continues with that item. */
 #define edo_forward_of(T)                                                                          \
     struct {                                                                                       \
         edo__forward edo_impl;                                                                     \

@@ -2,8 +2,8 @@
  *
  * edo_socket() makes a socket of any family: AF_VSOCK, AF_PACKET, AF_CAN, raw sockets. The socket
  * is an edo_io, with all operations of an edo_io. On a socket of messages, one edo_write() sends
- * one message to the connected or bound peer, and one edo_read() receives one message, cut to the
- * buffer. A read of an empty message answers 0, as at the end of a stream.
+ * one message to the connected or bound peer. One edo_read() receives one message, and cuts it if
+ * the buffer is too small. A read of an empty message answers 0, as at the end of a stream.
  *
  *     struct sockaddr_vm host = { .svm_family = AF_VSOCK, .svm_cid = 2, .svm_port = 1234 };
  *     ...
@@ -29,14 +29,14 @@ EDO_API EDO_MUST_USE int edo_socket(int family, int type, int protocol, edo_io *
  * holder. */
 EDO_API EDO_MUST_USE int edo_socket_bind(edo_io *io, const void *address, size_t size);
 
-/* Connects a socket to an address, which must outlive the operation. Occupies the write side.
+/* Connects a socket to an address. The address must outlive the operation. Occupies the write side.
  * Result: 0; the errors of connect(2); -ENOTSUP for a stream that is not a socket.
  * Cancel: waits; afterwards the socket may still be connecting, and can only be closed. */
 EDO_API EDO_MUST_USE edo_op edo_socket_connect(edo_io *io, const void *address, size_t size);
 
 /* These calls set and get an option of any socket, as setsockopt(2) and getsockopt(2).
- * Returns: 0; for edo_socket_option() the size of the value; a negative errno; -ENOTSUP for a
- * stream that is not a socket. Thread: the holder. */
+ * Returns: 0 from a setter, and the size of the value from a getter; a negative errno; -ENOTSUP for
+ * a stream that is not a socket. Thread: the holder. */
 EDO_API int edo_socket_set_option(edo_io *io, int level, int name, const void *value, size_t size);
 EDO_API int edo_socket_option(const edo_io *io, int level, int name, void *buffer, size_t size);
 EDO_API int edo_listener_set_option(edo_listener *listener, int level, int name, const void *value,

@@ -6,9 +6,9 @@
  *     edo_receiver_stream(&self->jobs, &self->rx);
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
- * Each stream repeats one operation, and borrows the object of that operation. The owner closes the
- * receiver, the listener or the directory after the last use of the stream, even if the stream was
- * dropped before its end.
+ * Each stream repeats one operation, and borrows the object of that operation: the receiver, the
+ * listener or the directory. The owner of the object closes it after the last use of the stream,
+ * even if the stream was dropped before its end.
  *
  * Thread: that of the task.
  */
@@ -192,7 +192,7 @@ static inline int64_t edo__answer_datagram(void *context, int64_t result, void *
 }
 
 /* Stream of the datagrams of a UDP socket, as from edo_udp_recv_from(), without end. An error does
- * not end the stream; -EMSGSIZE is the answer for a datagram that is longer than the memory. */
+ * not end the stream. If a datagram is longer than the memory, the answer is -EMSGSIZE. */
 #define edo_datagram_stream(s, inlet)                                                              \
     edo__source_of(s, edo_datagram, edo__make_datagram, edo__answer_datagram, edo_datagram_inlet,  \
                    inlet)

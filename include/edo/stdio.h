@@ -3,19 +3,19 @@
  * The streams work with anything that a shell may connect to these descriptors: a terminal, a pipe,
  * a FIFO, a socket, a file, /dev/null. The open files behind the descriptors are shared with the
  * shell and with other programs of a pipeline, so edo does not set their flag O_NONBLOCK. Terminals
- * and pipes are opened once more, for edo alone. Sockets, devices and files do not need the flag.
- * (After a change of its user, for instance, a process may not be permitted to open the terminal.
- * Then edo sets the flag, and clears it when the stream is closed or the process exits.) printf(3)
- * and child processes use the descriptors as before.
+ * and pipes are opened once more, for edo alone. Sockets, devices and files need neither the flag
+ * nor another open file. (The system may refuse to open the terminal, for instance after the
+ * process has changed its user. Then edo does set the flag, and clears it when the stream is closed
+ * or the process exits.) printf(3) and child processes use the descriptors as before.
  *
- * The streams are not buffered. When a write is ready, the system has the bytes, so an exit loses
- * none. For many small writes, put an edo_writer around the stream, and flush the writer. A read
- * takes the bytes that are available, from a terminal at most a line. A cancelled read has taken no
- * bytes.
+ * The streams are not buffered. When a write is ready, the system has the bytes, so an exit of the
+ * process loses none of them. For many small writes, put an edo_writer around the stream, and flush
+ * the writer. A read takes the bytes that are available, from a terminal at most a line. A
+ * cancelled read has taken no bytes.
  *
- * A read that waits holds no thread, and does not delay the end of the runtime. Files are read
- * at once if the system has their pages in memory. Other reads of files, and writes to files, are
- * made by the ring or on threads of the pool "files".
+ * A read that waits holds no thread, and does not delay the end of the runtime. Files are read at
+ * once if the system has their pages in memory. Other reads of files, and writes to files, are made
+ * by io_uring or on threads of the pool "files".
  *
  * Each call makes a new stream, which the caller closes. The descriptors 0, 1 and 2 stay open. A
  * stream has at most one operation per side in flight (-EBUSY for a second one). A stream of a file

@@ -24,9 +24,9 @@ EDO_END_DECLS
  * slices are skipped. If the stream gives an error, one read ends with that error, and the next
  * read pulls the stream again. Writes answer -EBADF.
  *
- * The edo_io borrows the stream. Nobody else may take items from the stream, and the stream must
- * exist until the edo_io was closed and its last read has ended. Reads are operations of the task
- * to which the stream belongs.
+ * The edo_io borrows the stream. Nobody else may take items from the stream. The stream must exist
+ * until the edo_io is closed and its last read has ended. Reads are operations of the task to which
+ * the stream belongs.
  * Returns: 0; -ENOMEM; -EINVAL for NULL. Thread: that of the task. */
 #define edo_io_from_stream(s, ret_io)                                                              \
     (edo__check_type(s, (edo_slice *)0), edo__io_from_stream(&(s)->stream, (ret_io)))

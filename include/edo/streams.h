@@ -1,9 +1,9 @@
 /* Streams without a descriptor: in memory, and around other streams.
  *
- * Each call makes an edo_io for all operations of edo/io.h. The rules for claims, cancellation and
- * ends are those of streams with a descriptor. The new stream owns the streams passed to the call,
- * and closes them when it is closed. On failure the caller still owns them, and nothing has
- * changed.
+ * Each call makes an edo_io, which has all operations of edo/io.h. The rules for claims,
+ * cancellation and ends are those of streams with a descriptor. If the call gets other streams, the
+ * new stream owns them, and closes them when it is closed. On failure the caller still owns them,
+ * and nothing has changed.
  *
  *     rc = edo_duplex(4096, &self->client, &self->server);       // in place of a connection
  *     rc = edo_io_limit(self->body, length, 0, &self->body);     // reads at most `length` bytes
@@ -54,8 +54,8 @@ EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **re
 EDO_API EDO_MUST_USE int edo_io_limit(edo_io *io, uint64_t reads, uint64_t writes, edo_io **ret_io);
 
 /* Makes a stream that reads from `io`, and writes the bytes to `copy` before a read returns them.
- * If a write to `copy` fails, the read answers that error. The bytes are kept, and the next read
- * tries to write them again. Writes go to `io` alone. */
+ * If a write to `copy` fails, the read answers the error of that write. The bytes are kept, and the
+ * next read tries to write them again. Writes to the new stream go to `io` alone. */
 EDO_API EDO_MUST_USE int edo_io_tee(edo_io *io, edo_io *copy, edo_io **ret_io);
 
 /* Calls `inspect` with the bytes of each transfer, in order, before the operation answers. The call
@@ -70,8 +70,8 @@ typedef struct edo_rate {
     uint64_t burst; // greatest number of bytes at once after a pause, up to 1 GiB; 0: `bytes` / 10
 } edo_rate;
 
-/* Limits the rates of reads and of writes, by the runtime's clock. Bytes that edo_finish() drops
- * are not limited.
+/* Limits the rates of reads and of writes, by the runtime's clock. The limit does not apply to
+ * bytes that edo_finish() drops.
  * Returns: also -EINVAL for a burst that is too large. */
 EDO_API EDO_MUST_USE int edo_io_rate(edo_io *io, edo_rate reads, edo_rate writes, edo_io **ret_io);
 
@@ -80,9 +80,9 @@ EDO_API EDO_MUST_USE int edo_io_rate(edo_io *io, edo_rate reads, edo_rate writes
 /* Opens a FILE on a stream, for libraries that use stdio. Calls on the FILE block the thread as
  * edo_wait() does, so they must be made on plain threads: those of edo_blocking(), and those of the
  * program. Inside an async function such a call aborts. A fiber must not use a FILE, because a FILE
- * belongs to a thread during a call. fclose() writes buffered bytes and closes the stream. Errors
- * of the stream are in errno. To use both directions, split the stream and open two FILEs, because
- * a FILE has only one buffer.
+ * belongs to a thread during a call, and a fiber may continue on another thread. fclose() writes
+ * buffered bytes and closes the stream. Errors of the stream are in errno. A FILE has only one
+ * buffer. To use both directions, split the stream and open two FILEs.
  * mode: "r" or "w", perhaps with further letters of fopen(3), except '+'.
  * Returns: also -EINVAL for a bad mode. */
 EDO_API EDO_MUST_USE int edo_io_fopen(edo_io *io, const char *mode, FILE **ret_file);
@@ -91,7 +91,7 @@ EDO_API EDO_MUST_USE int edo_io_fopen(edo_io *io, const char *mode, FILE **ret_f
 
 /* Splits a stream into a half that reads and a half that writes. Different tasks may close the
  * halves, at different times. The close of the writing half shuts down the write side, as
- * edo_shutdown_write(). The stream closes when both halves are closed. */
+ * edo_shutdown_write() does. The stream closes when both halves are closed. */
 EDO_API EDO_MUST_USE int edo_io_split(edo_io *io, edo_io **ret_reader, edo_io **ret_writer);
 
 /* Restores the stream from its two halves, which must not be used afterwards.

@@ -37,8 +37,9 @@ EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 /* Waits for a task's end and gives the handle back.
  * Result: the task's result, after the task's function has ended and the frame is no longer in use.
  * -ESHUTDOWN if the task could not be ended with its runtime; -EINVAL for NULL; -EDEADLK for a task
- * that joins itself. edo_op_progress() is 1 if the handle was given back, and 0 otherwise. So after
- * -ECANCELED this value shows whether the task has ended or the join was cancelled.
+ * that joins itself. edo_op_progress() is 1 if the handle was given back, and 0 otherwise. So
+ * edo_op_progress() shows what -ECANCELED means: 1: it is the result of the task; 0: the join was
+ * cancelled.
  * Cancel: prompt; the task continues, and the handle still belongs to the caller. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
 {
@@ -49,7 +50,7 @@ static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
  * Thread: any. */
 EDO_API void edo_detach(edo_task *task);
 
-/* Asks a task to end: the task's function sees -ECANCELED at the next await. A second call, or a
+/* Asks a task to end: the task's function sees -ECANCELED at its next await. A second call, or a
  * call after the task's end, does nothing.
  * Thread: any that holds the handle. */
 EDO_API void edo_task_cancel(edo_task *task);
@@ -62,8 +63,8 @@ EDO_API void edo_task_abort(edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API bool edo_task_is_done(const edo_task *task);
 
-/* Takes a counted reference to the waker of a task. The task's memory is not freed before
- * edo_waker_unref().
+/* Takes a counted reference to the waker of a task. The task's memory remains until
+ * edo_waker_unref() gives the reference back.
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
@@ -89,8 +90,8 @@ static inline EDO_MUST_USE edo_op edo_yield(void)
 /* ---- inherited by spawned tasks ---- */
 
 /* Values of a context. A context is immutable and reference-counted, so any thread may hold a
- * reference. A task that another task spawns inherits that task's context, unless the options name
- * another context. */
+ * reference. If a task spawns another task, the new task inherits the context of the spawning task,
+ * unless the options name another context. */
 typedef struct edo_context_values {
     int64_t deadline; // time of edo_now()'s clock at which the task is cancelled; 0: none
     uint64_t trace[2];
@@ -117,8 +118,8 @@ EDO_API void edo_set_context(edo_context *context);
 
 /* Calls `visit` for every frame and operation in which the task waits, outermost first.
  * Returns: 0; -ESRCH if the task has ended; -EBUSY while the task is being polled or inspected: try
- * again. For a task that yields all the time, the first calls answer -EBUSY, except on the owner of
- * a current-thread runtime.
+ * again. If a task yields all the time, the first calls answer -EBUSY, except on the owner of a
+ * current-thread runtime.
  * Thread: any that holds the handle. The task cannot run meanwhile, so `visit` must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);

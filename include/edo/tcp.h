@@ -2,11 +2,10 @@
  *
  * Some options must be set before a socket listens or connects. They are members of an
  * edo_tcp_options, to which edo_listen_options.tcp and edo_connect_options.tcp point (edo/net.h).
- * Connections that a listener accepts inherit its options. The other calls are quick system calls
- * on a connection or a listener. Setters return 0 or a negative errno, and getters return the value
- * (>= 0) or a negative errno. The error is -EINVAL for NULL, and -ENOTSUP for a stream that is no
- * TCP connection.
- */
+ * Connections that a listener accepts inherit the listener's options. All other options are set and
+ * read by quick system calls on a connection or a listener. Setters return 0 or a negative errno,
+ * and getters return the value (>= 0) or a negative errno. The error is -EINVAL for NULL, and
+ * -ENOTSUP for a stream that is no TCP connection. */
 #pragma once
 
 #include <edo/io.h>
@@ -17,14 +16,14 @@ typedef struct edo_listener edo_listener;
 
 /* A zeroed struct is the default. A zero member keeps the system's value. The struct and its text
  * must outlive the operation. If the system refuses an option, the error is the result of the
- * operation. But without MPTCP in the system, the socket is a TCP socket, and without fast open,
- * the connection opens as usual. */
+ * operation. Two options are exceptions: if the system has no MPTCP, the socket is a TCP socket,
+ * and if it has no fast open, the connection opens as usual. */
 typedef struct edo_tcp_options {
     bool multipath; // MPTCP, if the system and the peer have it; see edo_tcp_is_multipath()
     bool nodelay;   // see edo_tcp_set_nodelay()
 
-    /* Fast open (RFC 7413). connect: the first write sends its data with the request to connect.
-     * The connect is then ready at once, and a refusal is the result of the first write. The peer
+    /* Fast open (RFC 7413). connect: the first write sends its data with the request to connect. So
+     * the connect is ready at once, and a refusal is the result of the first write. The peer
      * receives nothing before that write, so a client that reads first must not use this option. */
     bool fast_open;
     int fast_open_queue; // listen: number of connections that may have sent data before the
@@ -53,8 +52,8 @@ EDO_API int edo_tcp_congestion(const edo_io *conn, char *buffer, size_t size);
  * privileged processes. */
 EDO_API int edo_tcp_set_congestion(edo_io *conn, const char *name);
 
-/* TCP_QUICKACK: received data is acknowledged at once. The setting is not permanent: the system may
- * return to delayed acknowledgements at any time. */
+/* TCP_QUICKACK: the system acknowledges received data at once. The setting is not permanent: the
+ * system may delay acknowledgements again at any time. */
 EDO_API int edo_tcp_set_quick_ack(edo_io *conn, bool on);
 EDO_API int edo_tcp_quick_ack(const edo_io *conn);
 
@@ -62,7 +61,7 @@ EDO_API int edo_tcp_quick_ack(const edo_io *conn);
 EDO_API int edo_tcp_max_segment(const edo_io *conn);
 
 /* TCP_NOTSENT_LOWAT: number of bytes that may be unsent in the send buffer. While the buffer has
- * more unsent bytes, a write waits, so that the program can decide late which data to send. */
+ * more unsent bytes, a write waits. So the program can decide late which data to send. */
 EDO_API int edo_tcp_set_unsent_limit(edo_io *conn, int bytes);
 EDO_API int edo_tcp_unsent_limit(const edo_io *conn);
 
@@ -95,8 +94,8 @@ EDO_API int edo_tcp_get_info(const edo_io *conn, edo_tcp_info *ret_info);
 
 /* ---- urgent data ----
  *
- * Also called out-of-band data. One urgent byte at a time is received separately from the stream.
- * Reads stop at the byte's place in the stream, which is called the mark.
+ * Also called out-of-band data. An urgent byte is received separately from the stream, one urgent
+ * byte at a time. The place of the byte in the stream is called the mark, and reads stop there.
  * edo_wait_fd(edo_io_fd(conn), EDO_PRIORITY) waits for an urgent byte, even while a read of the
  * stream waits. */
 

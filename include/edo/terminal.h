@@ -9,10 +9,11 @@
  *     ...
  *     edo_terminal_leave(&self->mode);
  *
- * Uses of one terminal nest, and may be left in any order. The leave of the newest use restores the
- * modes from before that use. The leave of an older use takes effect when all newer uses are left.
- * When the process exits, the terminal's original modes are restored, even without a leave. With
- * EDO_TERMINAL_ON_SIGNALS, they are also restored before a signal ends the process.
+ * Each call of edo_terminal_enter() begins a use of the terminal. Uses of one terminal nest, but
+ * may be left in any order. The leave of the newest use restores the modes from before that use.
+ * The leave of an older use takes effect when all newer uses have been left. When the process
+ * exits, the terminal's original modes are restored, even without a leave. With
+ * EDO_TERMINAL_ON_SIGNALS, the original modes are also restored before a signal ends the process.
  *
  * A call with NULL in place of a stream or an output fails with -EINVAL. A call with a stream that
  * is not a terminal fails with -ENOTTY.
@@ -35,9 +36,9 @@ typedef enum edo_terminal_setting {
 
 enum {
     /* SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGABRT and SIGSEGV restore the terminal before they end
-     * the process, or before the program's own handler runs. A signal that edo_run() or another
-     * part of the library handles, or that the process ignores, does not end the process, and
-     * restores nothing. */
+     * the process, or before the program's own handler runs. Exceptions are signals that edo_run()
+     * or another part of the library handles, and signals that the process ignores. They do not end
+     * the process, and restore nothing. */
     EDO_TERMINAL_ON_SIGNALS = 1,
 };
 
@@ -50,17 +51,18 @@ typedef struct edo_terminal_mode {
     uint64_t before[8];
 } edo_terminal_mode;
 
-/* Changes the modes of a terminal immediately. Input that was typed ahead is kept. A process in the
- * background is not stopped. A process can use at most 8 terminals in this way at a time.
+/* Changes the modes of a terminal immediately. Input that was typed ahead is kept. The call also
+ * works in a background process, and does not stop it. A process can use at most 8 terminals in
+ * this way at a time.
  * mode: must keep its address until edo_terminal_leave(). flags: 0 or EDO_TERMINAL_ON_SIGNALS.
  * Returns: 0; -ENOTTY; -EBUSY for a mode that is already entered; -ENOSPC for too many terminals;
  * -EIO for a terminal that was hung up; -EMFILE; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io,
                                             edo_terminal_setting setting, int flags);
 
-/* Ends a use, and restores the modes from before the use. If the terminal has later uses, the modes
- * are restored only when these have ended. The stream may already be closed. Ignores NULL, a mode
- * that was already left, and a mode that was entered before fork().
+/* Ends a use, and restores the modes from before the use. If the terminal has newer uses, the modes
+ * are restored only when the newer uses have ended. The stream may already be closed. Ignores NULL,
+ * a mode that was already left, and a mode that was entered before fork().
  * Thread: any. */
 EDO_API void edo_terminal_leave(edo_terminal_mode *mode);
 
@@ -82,12 +84,12 @@ EDO_API int edo_terminal_set_size(edo_io *io, edo_terminal_size size);
 /* A sequence of the sizes of a terminal. */
 typedef struct edo_terminal_sizes edo_terminal_sizes;
 
-/* Begins to watch the size. The system reports changes only of the controlling terminal, to
- * processes in the terminal's foreground (SIGWINCH). The stream may be closed before the sequence.
+/* Begins to watch the size. The system reports changes (SIGWINCH) only to processes in the
+ * foreground of their controlling terminal. The stream may be closed before the sequence.
  * Returns: 0; -ENOTTY; -EMFILE; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_terminal_sizes_open(const edo_io *io, edo_terminal_sizes **ret_sizes);
 
-/* Takes the next size. The first call takes the present size. A later call waits for a size that
+/* Takes the next size. The first call takes the present size. A later call waits until the size
  * differs from the last size taken. Sizes in between are skipped.
  * Result: 1 with *ret_size; -EBUSY while another operation waits; -EIO if the terminal was hung up.
  * Cancel: waits (for the kernel); no size is lost. */

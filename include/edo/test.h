@@ -1,11 +1,11 @@
 /* Tests of async code.
  *
- * edo_test(name) defines the async function of struct name, as edo_async() does, and a plain
- * function name_test(void **state) that runs the async function on a fresh runtime with the test
- * clock (time.h). The signature of name_test is that of cmocka's tests, and suits other test
- * libraries. A result below 0, or a task that could not be ended, prints one line and aborts. With
- * EDO_TEST_WORKERS=N in the environment the runtime has N workers and no spare workers. Otherwise
- * it is a current-thread runtime.
+ * edo_test(name) defines the async function of struct name, as edo_async() does. It also defines a
+ * plain function name_test(void **state), which runs the async function on a fresh runtime with the
+ * test clock (time.h). The signature of name_test is that of cmocka's tests, and suits other test
+ * libraries. If the result is below 0, or if a task could not be ended, name_test prints one line
+ * and aborts. With EDO_TEST_WORKERS=N in the environment the runtime has N workers and no spare
+ * workers. Otherwise it is a current-thread runtime.
  *
  *     struct nap {
  *         edo_frame();
@@ -38,14 +38,14 @@ EDO_END_DECLS
     }                                                                                              \
     edo_async(name)
 
-/* As edo_test(), but also defines the test's frame, with the given members, if any:
+/* As edo_test(), but also defines the test's frame. The frame has the given members, if any:
  *
  *     edo_async_test(nap, int64_t began; int rounds;)
  *     {
  *         edo_body {
  *             ...
  *
- * The functions called by the test are named first, as in edo_frame():
+ * If the test calls async functions, they are named first, as in edo_frame():
  *
  *     edo_async_test(fetches_twice, edo_callees(struct fetch fetch;) int64_t sum;) */
 #define edo_async_test(name, ...)                                                                  \

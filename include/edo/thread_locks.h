@@ -10,16 +10,16 @@
  *     edo_thread_mutex_unlock(&table->mutex);
  *
  * An uncontended lock costs one atomic operation, inline. On a contended lock a thread first spins,
- * then sleeps. The length of the spins adapts to their success.
+ * then sleeps. How long it spins adapts to how often spinning has succeeded.
  *
  * Order of service. There is no queue. The first thread that tries to take a free lock gets it,
  * even a thread that has just arrived. In the readers-writer lock writers have priority: a reader
  * waits while a writer waits. So a thread that holds the lock for reading must not lock it for
- * reading again.
+ * reading again: it could wait for a writer that waits for this thread.
  *
  * Limits. The _until variants wait at most until a deadline: a time of the monotonic clock in
- * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER means no limit. Even if the
- * deadline has passed, a free lock is taken.
+ * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER means no limit. A free lock is
+ * taken even if the deadline has passed.
  *
  * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment at the first
  * call, each lock's holder and the place of the lock call are recorded. (The record is outside of
@@ -33,11 +33,11 @@
  *     debug builds).
  * An unlock of a free lock ends the process in every build.
  *
- * Forks. A child has only the forking thread, which unlocks its own locks there. Locks that other
- * threads of the parent held are locked in the child for ever. A once that another thread was
- * running is never done in the child. A program that forks while it has threads, and does not exec,
- * must at the fork hold the locks that the child needs (by pthread_atfork()). Locks cannot be
- * shared between processes.
+ * Forks. A child has only the forking thread, which can unlock its own locks there. Locks that
+ * other threads of the parent held stay locked in the child for ever. A once that another thread
+ * was running is never done in the child. Suppose that a program forks while it has threads, and
+ * that the child does not exec. Then the forking thread must, during the fork, hold the locks that
+ * the child needs (pthread_atfork()). Locks cannot be shared between processes.
  *
  * All functions: any thread; never in a signal handler.
  */
@@ -287,22 +287,23 @@ EDO_END_DECLS
  *
  *     while (!queue->count) edo_thread_cond_wait(&queue->filled, &queue->mutex);
  *
- * No notification is lost between test and wait if the condition changes only under the mutex.
+ * If the condition changes only under the mutex, no notification between the test and the wait is
+ * lost.
  * Thread: the holder of the mutex. */
 #define edo_thread_cond_wait(cond, mutex)                                                          \
     ((void)edo__thread_cond_wait((cond), (mutex), EDO_NEVER,                                       \
                                  EDO__THREAD_PLACE("edo_thread_cond_wait")))
 
-/* As edo_thread_cond_wait(), but with a time limit on the wait. After the wait, the mutex is locked
- * without a limit.
+/* As edo_thread_cond_wait(), but with a time limit. The limit applies to the wait for the
+ * notification only. Afterwards the mutex is locked again, which may take longer.
  * Returns: 0; -ETIMEDOUT: no notification before the deadline. The mutex is locked in both
  * cases. */
 #define edo_thread_cond_wait_until(cond, mutex, deadline)                                          \
     edo__thread_cond_wait((cond), (mutex), (deadline),                                             \
                           EDO__THREAD_PLACE("edo_thread_cond_wait_until"))
 
-/* These calls notify one waiting thread, or all waiting threads. Without a waiter the cost is one
- * load. The caller may hold the mutex, but need not. */
+/* These calls notify one waiting thread, or all waiting threads. If no thread waits, the cost is
+ * one load. The caller need not hold the mutex. */
 #define edo_thread_cond_notify_one(cond) edo__thread_cond_notify_fast((cond), false)
 #define edo_thread_cond_notify_all(cond) edo__thread_cond_notify_fast((cond), true)
 
@@ -327,8 +328,8 @@ EDO_END_DECLS
                              EDO__THREAD_PLACE("edo_thread_rwlock_write_until"))
 
 /* These calls lock without waiting.
- * Return: 0; -EAGAIN. -EAGAIN for reading: a writer holds the lock or waits. -EAGAIN for
- * writing: a thread holds the lock. */
+ * Return: 0; -EAGAIN for reading: a writer holds the lock or waits; -EAGAIN for writing: a thread
+ * holds the lock. */
 #define edo_thread_rwlock_try_read(rwlock)                                                         \
     edo__thread_rwlock_try_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_read"))
 #define edo_thread_rwlock_try_write(rwlock)                                                        \
@@ -347,7 +348,9 @@ EDO_END_DECLS
 
 /* ---- once ---- */
 
-/* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait until
+/* Calls init(context), unless an earlier call on any thread has succeeded. Other threads wait until
+ * init has returned, and then see the writes of init. If init fails with a negative errno, init is
+ * run again by the next call, or by a thread that has waited.
  * init has returned, and then see the writes of init. If init fails with a negative errno, init is
  * run again by the next call, or by a thread that has waited.
  * init: int (*)(void *), which must not call edo_thread_once_run() with this once.

@@ -1,17 +1,16 @@
 /* Clocks and durations.
  *
  * A moment is an int64_t, in nanoseconds of the monotonic clock. A duration is an int64_t, in
- * nanoseconds. Moments and durations saturate, so a deadline too far in the future is EDO_NEVER.
- * Timers never fire early, because the clock is read when a deadline is made. Timers fire late by
- * the delay of the kernel (about 50 us). When more than 32 timers become due within 250 us, they
- * fire later by a further 250 us at most (edo_config.timer_slack).
+ * nanoseconds. Moments and durations saturate, so a deadline too far in the future is EDO_NEVER. A
+ * deadline is computed from a new reading of the clock, so timers never fire early. Timers fire
+ * late by the delay of the kernel (about 50 us). When more than 32 timers become due within 250 us,
+ * they fire later by a further 250 us at most (edo_config.timer_slack).
  *
  * A runtime may have a test clock (edo_config, edo_test), which stands still until it is advanced.
  * When every task waits, the clock advances by itself to the next deadline
  * (edo_clock_auto_advance()). Under a paused clock workers run one at a time, in an order that
- * edo_config.seed determines. All workers must be idle before the clock advances, so all work after
- * one deadline is done before the next.
- */
+ * edo_config.seed determines. The clock advances only when all workers are idle. So all work after
+ * one deadline is done before the next deadline. */
 #pragma once
 
 #include <edo/future.h>
@@ -50,7 +49,7 @@ static inline int64_t edo_minutes(int64_t count)
 }
 
 /* The current moment, by the clock of the runtime that runs on this thread or that this thread has
- * entered. Without a runtime, this is a moment of the monotonic clock.
+ * entered. Without a runtime, by the monotonic clock.
  * Thread: any. */
 EDO_API int64_t edo_now(void);
 
@@ -74,16 +73,16 @@ static inline EDO_MUST_USE edo_op edo_sleep(int64_t duration)
 
 /* edo_clock_pause() pauses the clock of the current runtime (edo_current_runtime()) for all tasks
  * of the runtime. edo_clock_resume() makes the clock continue from the paused moment.
- * Returns: 0; -EALREADY when the clock is already paused, or already runs; -EINVAL without a
- * current runtime.
- * Thread: inside a task of that runtime, or a thread that has entered it. */
+ * Returns: 0; -EALREADY if the clock is already paused (edo_clock_pause) or already runs
+ * (edo_clock_resume); -EINVAL without a current runtime.
+ * Thread: inside a task of that runtime, or a thread that has entered the runtime. */
 EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
-/* Advances a paused clock, as soon as the task waits. The clock advances from deadline to deadline.
- * So timers fire in order, and when a timer fires, edo_now() is the timer's deadline. The durations
- * of several calls add up. Each worker has a turn between two deadlines. On a thread that has
- * entered the runtime the clock advances at once.
+/* Advances a paused clock. Inside a task, the clock advances when the task next waits. On a thread
+ * that has entered the runtime, the clock advances at once. The clock goes from deadline to
+ * deadline, so timers fire in order, and when a timer fires, edo_now() is the timer's deadline.
+ * Each worker has a turn between two deadlines. The durations of several calls add up.
  * Returns: 0; -EINVAL when the clock is not paused or duration < 0.
  * Thread: inside a task of that runtime, or a thread that has entered it. */
 EDO_API int edo_clock_advance(int64_t duration);

@@ -20,7 +20,7 @@ EDO_BEGIN_DECLS
 
 /* ---- intervals ---- */
 
-/* Treatment of missed ticks. A tick is missed if it is due already when the tick before it is
+/* Treatment of missed ticks. A tick is missed if it is already due when the previous tick is
  * taken. */
 typedef enum edo_missed {
     EDO_MISSED_BURST, // missed ticks follow at once, until none is missing
@@ -62,9 +62,9 @@ static inline EDO_MUST_USE edo_op edo_interval_next(edo_interval *interval, int6
 
 typedef struct edo_delay_queue edo_delay_queue;
 
-/* Links the user's own item into a queue, and identifies the item there: embed this struct in the
- * item. The struct must be all zero before its first use, and must not move while the item is
- * queued. */
+/* A struct in the user's own item, which links the item into a queue, and identifies it in the
+ * calls of the queue. The struct must be all zero before its first use, and must not move while the
+ * item is queued. */
 typedef struct edo_delay {
     int64_t when; // moment at which the item is due; the program only reads it
 
@@ -74,9 +74,9 @@ typedef struct edo_delay {
     edo_delay_queue *queue;
 } edo_delay;
 
-/* A queue of items, each of which becomes due at a moment of its own. A plain struct, all zero at
- * the start. Any number of threads and tasks may use it. Insert takes constant time; remove, reset
- * and next take logarithmic time (amortized). Nothing is allocated. */
+/* A queue of items. Each item becomes due at its own moment. The queue is a plain struct, all zero
+ * at the start. Any number of threads and tasks may use it. Insert takes constant time; remove,
+ * reset and next take logarithmic time (amortized). Nothing is allocated. */
 struct edo_delay_queue {
     uint32_t lock;
     uint32_t closed;
@@ -125,8 +125,8 @@ EDO_API edo_delay *edo_delay_queue_take(edo_delay_queue *queue);
 /* Number of items. Thread: any; a snapshot. */
 EDO_API size_t edo_delay_queue_count(edo_delay_queue *queue);
 
-/* Closes the queue, which then refuses further items. Items in the queue still become due. Thread:
- * any. */
+/* Closes the queue, which then refuses further items. Items in the queue still become due.
+ * Thread: any. */
 EDO_API void edo_delay_queue_close(edo_delay_queue *queue);
 
 /* Call this before the memory is freed; aborts if a task waits. Items in the queue are

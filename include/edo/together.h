@@ -10,17 +10,18 @@
  *
  * Between two edo_next() these streams keep operations in flight. So each stream belongs to the
  * async function in whose frame it lies, as a scope does, and is initialised in that function. The
- * stream continues at every await of the function, and no item is lost. When the function returns,
- * the operations in flight are cancelled, and the function ends after they have ended. Only the
- * function's task may pull such a stream; another task aborts.
+ * stream's operations continue at every await of the function, and no item is lost. When the
+ * function returns, the operations in flight are cancelled, and the function ends after they have
+ * ended. Only the function's task may pull such a stream; a pull by another task aborts.
  *
  * To initialise a stream again before the function returns, or to use its memory for another
  * purpose, first end the stream: edo_merge_end(), edo_zip_end(), edo_generator_end(),
  * edo_buffered_end().
  *
- * An item that the stream holds at the end, because it was never pulled, is dropped. The function
- * of edo_drop_items() is called with each such item, to close or free it. For buffered calls, these
- * items are results. A zip has no such function, because it holds items of two types.
+ * At its end, a stream may hold items that were never pulled. These items are dropped. If a
+ * function was set by edo_drop_items(), it is called with each of them, to close or free it. For
+ * buffered calls, the items are results. A zip has no such function, because it holds items of two
+ * types.
  *
  * Sizes in bytes with 8-byte pointers: edo_merge_of(T, n) has 176, plus 96 and an item for each
  * input. edo_stream_map_of(T) has 176, and each of its entries has 96 plus an item. edo_zip_of has
@@ -188,10 +189,10 @@ EDO_END_DECLS
 /* ---- maps of streams ---- */
 
 /* Gives the items of any number of streams, in the order in which the items arrive. Ready streams
- * take turns. Each stream has a key. An item costs the same with any number of streams. Streams are
- * inserted and removed at any time, also between two edo_next() of a loop. A stream that ends is
- * removed. A map without streams ends; if is_open is set, it waits for the next insertion
- * instead. */
+ * take turns. Each stream has a key. The cost of an item does not depend on the number of streams.
+ * Streams are inserted and removed at any time, also between two edo_next() of a loop. A stream
+ * that ends is removed. A map without streams waits for the next insertion if is_open is set, and
+ * ends otherwise. */
 #define edo_stream_map_of(T) edo__kind_of(T, edo__set)
 #define edo_stream_map_init(s, is_open)                                                            \
     edo__set_init(&(s)->edo_impl, edo__item_size(s), (is_open), &self->base, cx)
@@ -220,17 +221,17 @@ EDO_END_DECLS
 /* Key of the stream that gave the last answer. */
 #define edo_stream_map_key(s) ((s)->edo_impl.last_key)
 
-/* Whether a stream with that key is in the map, and the number of streams in the map. Both walk
- * through all streams. */
+/* Whether a stream with that key is in the map, and the number of streams in the map. Both calls
+ * walk through all streams. */
 #define edo_stream_map_has(s, key) edo__set_has(&(s)->edo_impl, (key))
 #define edo_stream_map_count(s)    edo__set_count(&(s)->edo_impl)
 
 /* ---- zip ---- */
 
-/* Pairs the items of two streams, which are pulled at the same time. For each pair,
- * fn(context, left, right, ret_item) returns > 0 with an item, 0 to leave the pair out, or a
- * negative errno. The zip ends when one of its streams ends. An item that was already taken from
- * the other stream is then dropped. */
+/* Pairs the items of two streams, which are pulled at the same time. For each pair, fn(context,
+ * left, right, ret_item) is called. It returns > 0 with an item, 0 to leave the pair out, or a
+ * negative errno. The zip ends when one of its streams ends. If an item was already taken from the
+ * other stream, that item is dropped. */
 #define edo_zip_of(Left, Right, Out)                                                               \
     struct {                                                                                       \
         edo__kind_of(Out, edo__zip);                                                               \
@@ -263,11 +264,11 @@ EDO_END_DECLS
  *     edo_generator_of(int, count) numbers;                      // in another frame
  *     edo_generator_init(&self->numbers, count, .end = 10);      // sets .out
  *
- * The function first runs at the first edo_next(), and waits in edo_emit() while no item is
+ * The function first runs at the first edo_next(), and waits in edo_emit() until its item is
  * pulled. If the result of the function is negative, it is the last answer before the end. A
  * cancelled edo_next() does not cancel the function. The owner of a generator is the function in
- * whose frame it lies. When the owner returns or is cancelled, the generator's function sees
- * -ECANCELED, and runs to its end. */
+ * whose frame the generator lies. When the owner returns or is cancelled, the generator's function
+ * sees -ECANCELED, and runs to its end. */
 #define edo_emitter_of(T)                                                                          \
     union {                                                                                        \
         edo__generator edo_impl;                                                                   \
@@ -296,14 +297,15 @@ EDO_END_DECLS
 /* ---- calls of an async function, for several items at the same time ---- */
 
 /* Calls an async function (edo_item_args) once for each item, with up to n calls in flight. Each
- * call is a task of its own, so the calls continue while no item is pulled. The results come in the
- * order of the items (edo_buffer_ordered_init) or in the order in which the calls end
- * (edo_buffer_unordered_init). A negative result of a call is answered in place of its item. An
- * error of the input is answered at its place in the order (edo_buffer_ordered_init), or at once
- * (edo_buffer_unordered_init). When the owner returns, the calls are cancelled.
+ * call is a task of its own, so the calls continue while no item is pulled. When the owner returns,
+ * the calls are cancelled. A negative result of a call is answered in place of its item.
+ * - edo_buffer_ordered_init: the results come in the order of the items. An error of the input is
+ *   answered at its place in this order.
+ * - edo_buffer_unordered_init: the results come in the order in which the calls end. An error of
+ *   the input is answered at once.
  *
- * For a loop over concurrent calls (for_each_concurrent), use edo_for_each() over an
- * edo_buffer_unordered_init(). */
+ * To process items concurrently in a loop (for_each_concurrent in other libraries), use
+ * edo_for_each() over an edo_buffer_unordered_init(). */
 #define edo_buffered_of(In, Out, n)                                                                \
     struct {                                                                                       \
         edo__kind_of(Out, edo__buffered);                                                          \

@@ -10,9 +10,9 @@
  *         edo_return(edo_failure());                             // that failure, or 0
  *     }
  *
- * The macros follow the usual pattern of C. While there is nothing to clean up, a failure returns
- * from the function. Later, a failure jumps to a label. Macros whose name ends in _or jump, the
- * other macros return. The failure is stored in the frame, so clean-up may await.
+ * The macros follow the usual pattern of C. As long as there is nothing to clean up, a failure
+ * returns from the function. Later, a failure jumps to a label. Macros whose name ends in _or jump,
+ * and the other macros return. The failure is stored in the frame, so the clean-up may await.
  *
  * The variable of edo_try is written on success only, so it may be unsigned.
  */
@@ -30,8 +30,8 @@
         if (edo_checked_ < 0) edo_return(edo_checked_);                                            \
     } while (0)
 
-/* As edo_check(), but a negative value jumps to a label of the function, where edo_failure() is
- * that value. */
+/* As edo_check(), but a negative value jumps to a label of the function. At the label,
+ * edo_failure() is this value. */
 #define edo_check_or(label, ...)                                                                   \
     do {                                                                                           \
         edo__checked(edo_checked_, __VA_ARGS__);                                                   \
@@ -50,8 +50,8 @@
 
 /* ---- awaits ---- */
 
-/* Waits for an operation: edo_try(op), or edo_try(lhs, op) for its result. A negative result is
- * returned from the function, and lhs is unchanged. */
+/* Waits for an operation: edo_try(op), or edo_try(lhs, op), which assigns the result to lhs. A
+ * negative result is returned from the function, and lhs is then unchanged. */
 #define edo_try(...)                                                                               \
     edo__by_count(__VA_ARGS__, edo__try_many, edo__try_many, edo__try_get, edo__try_op,            \
                   0)(__VA_ARGS__)

@@ -1,26 +1,26 @@
 /* UDP: datagram sockets.
  *
  * An edo_udp is a socket that sends and receives datagrams. Any number of operations may wait on
- * one socket at once, from any tasks of one runtime, and are served in the order in which they
- * began to wait. An operation of a second runtime answers -EXDEV while operations of the first
- * runtime wait. The holder of the pointer owns the socket and ends it by edo_udp_close().
+ * one socket at once, from any tasks of one runtime. They are served in the order in which they
+ * began to wait. While operations of one runtime wait, an operation of another runtime answers
+ * -EXDEV. The holder of the pointer owns the socket and ends it by edo_udp_close().
  *
  *     edo_check(edo_udp_bind_text("127.0.0.1:5300", NULL, &self->socket)); // a plain call
  *     edo_try(n, edo_udp_recv_from(self->socket, self->buffer, sizeof self->buffer, &self->from));
  *     edo_try(edo_udp_send_to(self->socket, self->buffer, (size_t)n, &self->from));
  *
  * A datagram arrives whole or not at all. A datagram may be empty; a receive of an empty datagram
- * answers 0. A datagram that is longer than the buffer is cut, and the rest is lost. edo_udp_recv()
- * and its variants then answer -EMSGSIZE, with the beginning in the buffer, and edo_op_progress()
- * is the true size. edo_udp_recv_message() answers the number of bytes in the buffer, and sets
+ * answers 0. If a datagram is longer than the buffer, the buffer gets the beginning, and the rest
+ * is lost. edo_udp_recv() and its variants then answer -EMSGSIZE, and edo_op_progress() is the true
+ * size of the datagram. edo_udp_recv_message() answers the number of bytes in the buffer, and sets
  * EDO_MESSAGE_TRUNCATED.
  *
- * Errors of the network. The answer to a datagram may be an error, such as "port unreachable",
- * which arrives later and belongs to no operation. On a connected socket the next operation reports
- * such an error once (-ECONNREFUSED, -EHOSTUNREACH, ...). A send that reports the error has sent
- * nothing, and the socket can be used as before. On a socket without a peer, a receive never
- * reports such an error, and a send reports only an error of the address that it sends to. With
- * EDO_UDP_ERRORS such errors are in the error queue (edo_udp_recv_error()).
+ * Errors of the network. The network may answer a datagram with an error, such as "port
+ * unreachable". The error arrives later and belongs to no operation. On a connected socket the next
+ * operation reports such an error once (-ECONNREFUSED, -EHOSTUNREACH, ...). A send that reports the
+ * error has sent nothing, and the socket can be used as before. On a socket without a peer, a
+ * receive never reports such an error, and a send reports only an error of the address that it
+ * sends to. With EDO_UDP_ERRORS such errors are in the error queue (edo_udp_recv_error()).
  *
  * Memory passed by pointer (buffers, addresses, messages) must outlive the operation. Errors, for
  * all calls here: -EINVAL for NULL in place of a socket or an output; -ECANCELED if the operation
@@ -41,7 +41,7 @@ typedef struct edo_udp edo_udp;
 
 /* A zeroed struct is the default. */
 typedef struct edo_udp_options {
-    bool reuse_address; // SO_REUSEADDR: several sockets may have the address; the last of them
+    bool reuse_address; // SO_REUSEADDR: several sockets may have the address; only the last socket
                         // receives
     bool reuse_port;    // SO_REUSEPORT: several sockets of one user share the datagrams
     bool only_v6;       // an IPv6 socket receives no IPv4 datagrams
@@ -80,7 +80,7 @@ EDO_API EDO_MUST_USE edo_fd edo_udp_into_fd(edo_udp *socket);
 EDO_API void edo_udp_close(edo_udp *socket);
 
 /* Connects to a peer: the socket then receives only the peer's datagrams, and edo_udp_send() sends
- * to the peer. May be called again with another peer. NULL: removes the peer. Nothing is sent. */
+ * to the peer. A later call may set another peer, and NULL removes the peer. Nothing is sent. */
 EDO_API int edo_udp_connect(edo_udp *socket, const edo_address *peer);
 
 /* These calls read the socket's own address, or the peer's address. Returns: 0; -ENOTCONN without a
@@ -93,8 +93,8 @@ EDO_API int edo_udp_take_error(edo_udp *socket);
 
 /* ---- datagrams ---- */
 
-/* Receives one datagram. ret_from: NULL, or the sender, also when the datagram was cut.
- * edo_udp_peek: leaves the datagram in the socket.
+/* Receives one datagram. ret_from: receives the sender, also if the datagram was cut; may be NULL.
+ * edo_udp_peek() leaves the datagram in the socket.
  * Result: bytes in the buffer, perhaps 0; -EMSGSIZE if the datagram was cut; -EOPNOTSUPP with
  * EDO_UDP_GRO.
  * Cancel: prompt; no datagram is lost. */
@@ -106,7 +106,7 @@ EDO_API EDO_MUST_USE edo_op edo_udp_peek(edo_udp *socket, void *buffer, size_t s
 
 /* Sends one datagram. edo_udp_send() sends to the peer of a connected socket.
  * Result: size; -EMSGSIZE for a datagram that is too long; -EDESTADDRREQ without a peer; -ENOBUFS
- * and others, which end this operation and not the socket.
+ * and other errors. An error ends this operation, but not the socket.
  * Cancel: prompt; the datagram was sent whole or not at all. */
 EDO_API EDO_MUST_USE edo_op edo_udp_send(edo_udp *socket, const void *data, size_t size);
 EDO_API EDO_MUST_USE edo_op edo_udp_send_to(edo_udp *socket, const void *data, size_t size,
@@ -124,7 +124,7 @@ EDO_API EDO_MUST_USE edo_op edo_udp_recv_message(edo_udp *socket, edo_message *m
 /* Sends the buffers of a message as one datagram. Result, Cancel: as edo_udp_send(). */
 EDO_API EDO_MUST_USE edo_op edo_udp_send_message(edo_udp *socket, edo_message *message);
 
-/* Receives up to `count` datagrams, and at most 64. Waits for the first datagram, and also takes
+/* Receives up to `count` datagrams, but at most 64. Waits for the first datagram, and also takes
  * further datagrams that have already arrived. The options of the messages must be zero.
  * Result: number of datagrams, from messages[0] on, in the order of their arrival; -EINVAL for a
  * count of 0.
@@ -133,9 +133,9 @@ EDO_API EDO_MUST_USE edo_op edo_udp_recv_many(edo_udp *socket, edo_message *mess
 
 /* Sends each message as one datagram, in the order of the array, and waits as needed. Consecutive
  * messages of the same size, to the same address and with one buffer each, cost much less, because
- * the kernel takes them in one call (GSO). The options of the first message apply to all. A message
- * that fails does not stop the messages after it. Its `error` is the reason; `error` is 0 for
- * messages that were sent.
+ * the kernel takes them in one call (GSO). The options of the first message apply to all messages.
+ * If a message fails, its `error` is the reason, and the messages after it are still sent. `error`
+ * is 0 for messages that were sent.
  * Result: number of datagrams sent; if none was sent, the error of the first message; -EINVAL for a
  * count of 0.
  * edo_op_progress() is the number of messages that were tried.
@@ -146,9 +146,9 @@ EDO_API EDO_MUST_USE edo_op edo_udp_send_many(edo_udp *socket, edo_message *mess
  * shorter. The kernel or the device cuts the buffer (GSO). If they refuse, edo cuts the buffer. The
  * message must have no ancillary data.
  * Result: bytes sent, which is the size of the buffer; -EINVAL for a segment of 0 or above 65507
- * bytes, and for a message without exactly one buffer. On failure message->size and
- * edo_op_progress() are the bytes that were sent.
- * Cancel: prompt; bytes sent as on failure. */
+ * bytes, and for a message without exactly one buffer. On failure and on cancellation,
+ * message->size and edo_op_progress() are the bytes that were sent.
+ * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_udp_send_segments(edo_udp *socket, edo_message *message,
                                                   size_t segment);
 
@@ -206,8 +206,8 @@ EDO_API int edo_udp_set(edo_udp *socket, edo_udp_option option, int value);
 EDO_API int edo_udp_get(const edo_udp *socket, edo_udp_option option);
 
 /* These calls join and leave a multicast group, for all sources or for one source. interface:
- * number from edo_interface_number(); 0: the system chooses by the routes. A socket receives only
- * datagrams of groups that the socket itself has joined.
+ * number from edo_interface_number(); 0: the system chooses by the routes. A socket receives the
+ * datagrams of a group only if this socket has joined the group.
  * Returns: 0; -EINVAL if `group` is not a multicast address; -EADDRINUSE, -EADDRNOTAVAIL, -ENODEV,
  * ... */
 EDO_API int edo_udp_join(edo_udp *socket, const edo_address *group, uint32_t interface);
@@ -245,19 +245,19 @@ typedef struct edo_datagram_info {
 /* Reads the records of a received message. */
 EDO_API void edo_datagram_info_read(const edo_control *control, edo_datagram_info *ret_info);
 
-/* Appends records for a send: local address and interface, TTL, TOS, segment size. Other members
- * are ignored. A server that is bound to all addresses can answer from the address to which the
- * request was sent. To do so, the server passes on the edo_datagram_info that it has read. to: the
- * destination.
+/* Appends records for a send: local address and interface, TTL, TOS, segment size. Other members of
+ * `info` are ignored. to: the destination. For instance, a server that is bound to all addresses
+ * can answer from the address to which the request was sent, if it passes on the edo_datagram_info
+ * that it has read.
  * Returns: 0; -ENOSPC without room; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_datagram_info_write(edo_control *control,
                                                  const edo_datagram_info *info,
                                                  const edo_address *to);
 
 /* Steps through the datagrams of a message with one buffer. With EDO_UDP_GRO a message may hold
- * several datagrams, all but the last of the same size. Without EDO_UDP_GRO, it holds one. The
- * buffer should have 65535 bytes. *offset is 0 before the first call. Returns: whether there was
- * another datagram. */
+ * several datagrams, which have the same size, except that the last one may be shorter. Without
+ * EDO_UDP_GRO a message holds one datagram. The buffer should have 65535 bytes. *offset is 0 before
+ * the first call. Returns: whether there was another datagram. */
 EDO_API bool edo_datagram_part(const edo_message *message, size_t *offset, edo_slice *ret_part);
 
 /* ---- the error queue ---- */
@@ -280,12 +280,12 @@ typedef struct edo_datagram_error {
     edo_address offender; // sender of the error, if known
 } edo_datagram_error;
 
-/* Waits until the error queue has a message, and takes the message. The buffers of `message` then
- * hold the datagram that was sent, or the beginning of that datagram, and message->address is the
- * datagram's destination. `message` needs memory for ancillary data, from which
- * edo_datagram_error_read() reads the error.
- * Result: bytes in the buffers; the socket's error, if the queue has no message about it; -EBUSY
- * while another such operation waits.
+/* Waits until the error queue has a message, and takes that message. The buffers of `message` then
+ * hold the datagram that was sent, or its beginning. message->address is the destination of the
+ * datagram. `message` needs memory for ancillary data, from which edo_datagram_error_read() reads
+ * the error.
+ * Result: bytes in the buffers; the socket's error, if the queue has no message about this error;
+ * -EBUSY while another such operation waits.
  * Cancel: waits; no message is lost. */
 EDO_API EDO_MUST_USE edo_op edo_udp_recv_error(edo_udp *socket, edo_message *message);
 EDO_API int64_t edo_udp_try_recv_error(edo_udp *socket, edo_message *message);

@@ -8,11 +8,11 @@
  *         edo_try(edo_sink_send(&self->out, &self->line));
  *     }
  *
- * A datagram has one frame or several, and each frame lies in one datagram. Datagrams are decoded
- * separately. Bytes at the end of a datagram that are no whole frame are answered with -EDO_EOF and
- * dropped. If the decoder cannot find the next frame in a datagram, the rest of that datagram is
- * dropped. In both cases the stream continues with the next datagram. A datagram without bytes has
- * no frame.
+ * A datagram has one frame or several, and no frame extends over two datagrams. Each datagram is
+ * decoded on its own. If the last bytes of a datagram are no whole frame, they are dropped, and the
+ * answer is -EDO_EOF. If the decoder cannot find the next frame in a datagram, the rest of that
+ * datagram is dropped. In both cases the stream continues with the next datagram. A datagram
+ * without bytes has no frame.
  *
  * For a codec of your own: between two datagrams the library resets only the head of the codec
  * (edo_codec). A decoder may use state in other members only while codec->skips is set.
@@ -69,7 +69,7 @@ EDO_END_DECLS
 #define edo_udp_frames_of(T) edo__kind_of(T, edo__udp_frames)
 
 /* Gives the frames of the datagrams that arrive on a socket, without end. An error of a receive is
- * an answer, not the end. Aborts for a codec whose items are not of the size of T.
+ * an answer, not the end. Aborts if the size of the codec's items is not the size of T.
  * most: greatest number of bytes of a datagram; 0: 65535. A longer datagram is dropped, and
  * answered with -EMSGSIZE. */
 #define edo_udp_frames_init(s, socket, codec, most)                                                \
@@ -84,11 +84,11 @@ EDO_END_DECLS
 
 #define edo_udp_frame_sink_of(T) edo__sink_kind_of(T, edo__udp_frame_sink)
 
-/* Sends each frame as one datagram. The destination is the socket's peer, until
- * edo_udp_frame_sink_to() sets another. edo_sink_send() encodes the frame. The next
- * edo_sink_send(), edo_sink_flush() or edo_sink_close() sends the datagram. An error of that send
- * is the result of the operation that makes it. The datagram is then dropped, unless the send was
- * cancelled. */
+/* Sends each frame as one datagram. The destination is the socket's peer, or the address last set
+ * by edo_udp_frame_sink_to(). edo_sink_send() only encodes its frame. The datagram is sent by the
+ * next operation: edo_sink_send(), edo_sink_flush() or edo_sink_close(). If the datagram cannot be
+ * sent, this next operation answers the error, and the datagram is dropped. If this next operation
+ * is cancelled, the datagram is kept. */
 #define edo_udp_frame_sink_init(s, socket, codec)                                                  \
     edo__udp_frame_sink_init(&(s)->edo_impl, (socket), (codec), edo__item_size(s))
 

@@ -1,15 +1,16 @@
 /* Unix sockets: streams, records and datagrams between processes of one machine, and descriptors
  * that they pass to each other.
  *
- * An address is text, in one of three forms. The first is a path ("/run/app.sock", "app.sock"),
- * used unchanged. The second is "@name", for a name in Linux's abstract namespace, which has no
- * file. The third is the form of edo/address.h: "unix:/run/app.sock" or "unix:@name". In the third
- * form, "\xNN" is the byte with that hexadecimal number, so an abstract name may contain any byte.
+ * An address is text, in one of three forms:
+ * - a path ("/run/app.sock", "app.sock"), used unchanged;
+ * - "@name", for a name in Linux's abstract namespace, which has no file;
+ * - the form of edo/address.h: "unix:/run/app.sock" or "unix:@name". In this form, "\xNN" is the
+ *   byte with that hexadecimal number, so an abstract name may contain any byte.
  * A path that begins with "@" or "unix:" is written with "./" before it. For a listen or a bind,
  * "unix:" alone lets the system choose an abstract name.
  *
- * A path has at most 108 bytes, and an abstract name at most 107. A longer path or name is refused
- * with -ENAMETOOLONG, and never cut. The calls that write an address use the form of edo/address.h.
+ * A path has at most 108 bytes, and an abstract name at most 107. A longer path or name is not cut,
+ * but refused with -ENAMETOOLONG. Calls that write an address use the form of edo/address.h.
  *
  * A listener is the edo_listener of edo/net.h: edo_accept(), edo_listener_close() and the other
  * calls work as with TCP. A connection is an edo_io.
@@ -48,15 +49,16 @@ typedef struct edo_unix_listen_options {
     /* Owner and group of the path, plus 1. 0: those of the process. */
     uint32_t owner_plus_1, group_plus_1;
 
-    /* The close of the listener removes the path, if the path still belongs to this socket (the
+    /* The close of the listener removes the path, if the file at the path is still this socket (the
      * same device and inode). A child made by fork() does not remove the path. */
     bool unlink_at_close;
 
-    /* If no process listens on the socket at the path, the socket is replaced. Without this option,
-     * or if the path is in use or is not a socket, the call fails with -EADDRINUSE. While the path
-     * is examined and bound, flock(2) on the path's directory excludes other users of this option.
-     * So if several processes begin at once, exactly one listens. A socket that a program has bound
-     * without this option is replaced, too, as long as the program has not called listen(2). */
+    /* If no process listens on the socket at the path, the socket is replaced. If the path is in
+     * use, or is not a socket, the call fails with -EADDRINUSE. (Without this option, the call
+     * fails with -EADDRINUSE if the path exists.) While the path is examined and bound, flock(2) on
+     * the path's directory excludes other users of this option. So if several processes begin at
+     * once, exactly one of them listens. A program that binds without this option can lose its
+     * socket: the socket is replaced if the program has not yet called listen(2). */
     bool replace_stale;
 
     bool reserved[5];
@@ -80,9 +82,9 @@ EDO_API void edo_unix_keep_path(edo_listener *listener);
 
 /* ---- connecting ---- */
 
-/* Connects to an address. The text must outlive the operation. While the listener's queue is full,
- * the operation tries again after pauses of 1 ms to 64 ms, because the system does not report when
- * the queue has room.
+/* Connects to an address. The text must outlive the operation. The system does not report when the
+ * listener's full queue has room. So while the queue is full, the operation tries again after
+ * pauses of 1 ms to 64 ms.
  * Result: 0 with *ret_conn; -EINVAL or -ENAMETOOLONG for a bad address; -ENOENT: no such path;
  * -ECONNREFUSED: no process listens, or the path is not a socket; -EACCES; -EPROTOTYPE: the path is
  * a socket of another type.
@@ -105,9 +107,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect_with(const char *address,
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
 EDO_API EDO_MUST_USE int edo_unix_pair_of(edo_unix_type type, edo_io **ret_end, edo_io **ret_other);
 
-/* These calls write an address of a connection as text: the local address, or the peer's address.
- * The text is "unix:" for a socket without a name, as most clients have. The address of a listener
- * is read by edo_listener_address().
+/* These calls write an address of a connection as text: the local address, or the peer's address. A
+ * socket without a name, as most clients have, is written as "unix:". For the address of a
+ * listener, use edo_listener_address().
  * buffer: of EDO_ADDRESS_TEXT_SIZE. Returns: the length; -ENOSPC for a buffer that is too small;
  * -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_local_address(const edo_io *conn, char *buffer, size_t size);
@@ -115,20 +117,20 @@ EDO_API int edo_unix_peer_address(const edo_io *conn, char *buffer, size_t size)
 
 /* ---- the peer ---- */
 
-/* The process that called connect(), listen() or socketpair(), with its ids at that time. Another
- * process may have the descriptor by now. */
+/* The process that called connect(), listen() or socketpair(), with its ids at the time of that
+ * call. By now, another process may hold the descriptor. */
 typedef struct edo_unix_peer {
     int32_t pid; // pid in this process's namespace; 0: not visible there
     uint32_t uid, gid;
 } edo_unix_peer;
 
 /* Reads the credentials of the peer, as the system has recorded them. After the peer's end another
- * process may get its pid; a descriptor from edo_unix_peer_pidfd() never means another process.
+ * process may get the same pid. To be sure of the process, use edo_unix_peer_pidfd().
  * Returns: 0; -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_peer_credentials(const edo_io *conn, edo_unix_peer *ret_peer);
 
-/* Opens a pidfd of the peer, close-on-exec. A pidfd is a handle of a process, valid also after the
- * process has ended.
+/* Opens a pidfd of the peer, close-on-exec. A pidfd is a handle of one process. It stays valid
+ * after the process has ended, and never means another process.
  * Returns: the descriptor, which belongs to the caller; -ESRCH: the peer has ended, and no handle
  * is available; -ENOTSUP: the system has no such call (before Linux 6.5), or `conn` is another kind
  * of stream; -EMFILE. */
@@ -136,8 +138,8 @@ EDO_API edo_fd edo_unix_peer_pidfd(const edo_io *conn);
 
 /* ---- datagrams ---- */
 
-/* Makes a socket for datagrams. address: the socket's name; NULL: no name, so that no process can
- * send to the socket; "unix:": the system chooses a name. mode: permissions of a path, as in
+/* Makes a socket for datagrams. address: the socket's name. NULL: the socket has no name, so no
+ * process can send to it. "unix:": the system chooses a name. mode: permissions of a path, as in
  * edo_unix_listen_options. The close does not remove the path.
  * Returns: 0; -EADDRINUSE and other errors, as for edo_unix_listen(). Thread: any. */
 EDO_API EDO_MUST_USE int edo_unix_datagram(const char *address, uint32_t mode, edo_io **ret_io);
@@ -151,8 +153,8 @@ EDO_API int edo_unix_datagram_connect(edo_io *io, const char *address);
  *
  * A message (edo/message.h) is one datagram, one record, or some bytes of a stream, together with
  * ancillary data: descriptors and credentials. edo_read() and edo_write() also move datagrams and
- * records, but cut those that are longer than the buffer, and do not distinguish an empty record
- * from the end. Like a read or a write, a message operation occupies one side of the stream.
+ * records. But a read cuts those that are longer than the buffer, and does not distinguish an empty
+ * record from the end. Like a read or a write, a message operation occupies one side of the stream.
  *
  *     _Alignas(8) char room[EDO_CONTROL_FDS_SIZE(1)];                    // all in the frame
  *     edo_control control;  edo_slice slice;  edo_message message;
@@ -170,12 +172,13 @@ EDO_API int edo_unix_datagram_connect(edo_io *io, const char *address);
  * is the sender of a datagram, if the sender has a name.
  *
  * On a stream, bytes are received up to the buffers' size. Descriptors are received together with
- * the first of the bytes with which they were sent. A receive with descriptors ends after these
- * bytes; the next receive takes the bytes that follow.
+ * the first of the bytes with which they were sent. A receive that gets descriptors ends after the
+ * bytes that were sent with them. The next receive takes the bytes that follow.
  *
- * The system closes descriptors for which the control has no room, or which the process may not
- * open because of its limit. EDO_MESSAGE_CONTROL_TRUNCATED is then set, and the bytes are received
- * nevertheless. Received descriptors are closed by exec. With EDO_MESSAGE_PEEK they are duplicates.
+ * A received descriptor is lost if the control has no room for it, or if the process has reached
+ * its limit of open descriptors. The system closes such a descriptor, and
+ * EDO_MESSAGE_CONTROL_TRUNCATED is set. The bytes are received nevertheless. Received descriptors
+ * are closed by exec. With EDO_MESSAGE_PEEK they are duplicates.
  * Result: 1; 0 at the end of a connection; -EINVAL for a stream if the buffers have no room for a
  * byte.
  * Cancel: prompt; no message and no descriptor is lost. */
@@ -185,23 +188,23 @@ EDO_API EDO_MUST_USE edo_op edo_unix_recv_message(edo_io *io, edo_message *messa
  * first byte. The descriptors still belong to the caller, and must stay open until the operation is
  * ready.
  *
- * If a datagram is sent to an address whose receiver has a full queue, the operation tries again
- * after pauses of 1 ms to 64 ms, because the system does not report when the queue has room. On a
+ * If a datagram is sent to an address, the receiver's queue may be full, and the system does not
+ * report when that queue has room. So the operation tries again after pauses of 1 ms to 64 ms. On a
  * socket with a peer (edo_unix_datagram_connect) the system reports the room, and the operation
  * needs no pauses.
  * Result: bytes sent; -EPIPE; -EMSGSIZE: a datagram or record is too long for the socket's buffer;
  * -EINVAL: on a stream, ancillary data need at least one byte of data; -ETOOMANYREFS: too many
  * descriptors in flight; -EPERM: credentials of others; other errors of sendmsg(2).
  * Cancel: prompt; a datagram or record was sent whole or not at all. On a stream, edo_op_progress()
- * bytes were sent, the slices have the rest, and control->size is 0 if the ancillary data were
- * sent. So the same call, made again, continues the send. */
+ * bytes were sent. The slices then have the bytes that were not sent, and control->size is 0 if the
+ * ancillary data were sent. So the same call, made again, continues the send. */
 EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *message);
 
 /* ---- descriptors ---- */
 
-/* Bytes of a control for `count` descriptors, at most 253. For an odd count, the system's rounding
- * leaves room for one more descriptor, which a peer may send. edo_control_take_fds() with room for
- * `count` closes that descriptor. */
+/* Bytes of a control for `count` descriptors, at most 253. If the count is odd, the system rounds
+ * up, and a peer may send one descriptor more than `count`. edo_control_take_fds() with room for
+ * `count` closes the additional descriptor. */
 #define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
 /* Adds descriptors, as one record, to a message that will be sent. A message may have one such
@@ -209,9 +212,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
  * count: 1 to 253. Returns: 0; -EINVAL; -ENOSPC for a control without room. */
 EDO_API int edo_control_add_fds(edo_control *control, const edo_fd *fds, size_t count);
 
-/* Takes the descriptors out of a received message. The descriptors then belong to the caller.
- * Descriptors for which `room` is too small are closed. Without this call, the descriptors of a
- * message stay open.
+/* Takes the descriptors out of a received message. The descriptors then belong to the caller. If
+ * there are more than `room`, the others are closed. If the program does not make this call, the
+ * descriptors of the message stay open.
  * Returns: the number of descriptors, at most `room`. */
 EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_t room);
 
@@ -225,10 +228,11 @@ EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_
  * have no credentials. The option `credentials` of edo_unix_listen_with() and
  * edo_unix_connect_with() is set early enough for all messages.
  *
- * On a connection of records the credentials are always on, and must not be switched off, because
- * they distinguish an empty record from the end. A control without room for them receives only the
- * other data. A socket that was made elsewhere (edo_io_from_fd(), edo_listener_from_fd()) needs
- * this call: before it, an empty record counts as the end.
+ * On a connection of records the credentials are on from the start, and must stay on, because they
+ * distinguish an empty record from the end. If a control has no room for the credentials, it
+ * receives only the other ancillary data. For a socket that was made elsewhere (edo_io_from_fd(),
+ * edo_listener_from_fd()), the program must make this call. Otherwise an empty record counts as the
+ * end.
  * Returns: 0; -ENOTSUP. */
 EDO_API int edo_unix_set_credentials(edo_io *io, bool on);
 

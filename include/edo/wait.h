@@ -6,8 +6,8 @@
  * thread, outside of tasks, a wait blocks the thread. In an async function a wait aborts: use
  * edo_await() there.
  *
- * Operations, frames of async functions, and memory to which they point may be on the stack,
- * because each call except edo_wait_any() returns only when all its futures have ended.
+ * The futures, and the memory to which they point, may be on the caller's stack, because a call
+ * returns only when all its futures have ended. The exception is edo_wait_any().
  *
  * A plain thread waits by the clock of edo_now() on this thread. If that is a paused test clock,
  * the thread's time nevertheless passes during the wait.
@@ -18,7 +18,7 @@
 
 EDO_BEGIN_DECLS
 
-/* Waits for one future, until a time of edo_now()'s clock (EDO_NEVER: without a limit).
+/* These functions wait for one future. deadline: a time of edo_now()'s clock; EDO_NEVER: no limit.
  * Returns: the future's result; the error of edo_runtime_create() if no runtime can be made for the
  * thread. Thread: any, but not inside an async function (aborts there). */
 EDO_API int64_t edo__wait(edo_future *future, const char *file, uint32_t line);
@@ -66,7 +66,7 @@ EDO_END_DECLS
     }))
 
 /* Calls an async function and waits for its end: rc = edo_wait_call(fetch, .url = url). The frame
- * is on the stack. edo_wait_call_for() has a time limit. */
+ * of the function is on the stack. edo_wait_call_for() has a time limit. */
 #define edo_wait_call(...) edo__wait_call(EDO_NEVER, __VA_ARGS__, )
 #define edo_wait_call_for(duration, ...)                                                           \
     edo__wait_call(edo__deadline_after(duration), __VA_ARGS__, )
@@ -89,22 +89,22 @@ EDO_END_DECLS
 /* Waits until one future is ready: the winner. The other futures are cancelled, and have ended when
  * the macro returns. edo_wait_select() chooses the future that it polls first at random.
  * edo_wait_select_biased() polls from left to right.
- * Returns: the winner's position from 0; without a winner, -ECANCELED if the fiber was cancelled,
- * -ETIMEDOUT if the limit of an edo_wait_within() had passed. */
+ * Returns: the winner's position, from 0. If there is no winner: -ECANCELED if the fiber was
+ * cancelled, -ETIMEDOUT if the limit of an edo_wait_within() had passed. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
-/* Waits until one future is ready: the winner. The other futures are kept: every wait of this fiber
- * polls them, too. They must end before the block of their variables is left: declare them with
- * EDO_ENDS (edo/fiber.h), or wait for them. If a fiber returns before its kept futures have ended,
- * the process aborts. On a plain thread the other futures are cancelled instead, and have ended
- * when the macro returns.
+/* Waits until one future is ready: the winner.
+ * In a fiber the other futures are kept: every wait of this fiber polls them, too. They must end
+ * before the block of their variables is left: declare them with EDO_ENDS (edo/fiber.h), or wait
+ * for them. If a fiber returns before its kept futures have ended, the process aborts.
+ * On a plain thread the other futures are cancelled, and have ended when the macro returns.
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
 
-/* As the macros above, for the first `count` elements of an array, which are frames or operations:
- * edo_wait_all_of(fetches, count). With a count of 0 the wait ends at once.
- * Returns: as above; -EINVAL if the count is 0 and a winner is to be chosen. */
+/* As the macros above, for the first `count` elements of an array. The elements are frames or
+ * operations: edo_wait_all_of(fetches, count). With a count of 0 the wait ends at once.
+ * Returns: as above; -EINVAL if the count is 0 and the macro would choose a winner. */
 #define edo_wait_all_of(array, count)     edo__wait_elements(EDO__WAIT_ALL, array, count)
 #define edo_wait_try_all_of(array, count) edo__wait_elements(EDO__WAIT_TRY_ALL, array, count)
 #define edo_wait_select_of(array, count)  edo__wait_elements(EDO__WAIT_SELECT, array, count)

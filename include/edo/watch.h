@@ -8,23 +8,23 @@
  *     edo_watch_send(&self->config, &self->read);                     // never waits
  *     edo_await_watch(rc, &self->watched, &self->now);                // 1: changed; 0: no more
  *
- * A value is stored even if there is no receiver, and a later subscriber gets it. Each receiver
- * remembers which value it has seen last. The value at the creation of a receiver counts as seen. A
- * slow receiver skips values, but always receives the last value before the end.
+ * A value is stored even if there is no receiver, and a later subscriber can read it. Each receiver
+ * remembers which value it has seen last. The value that is stored when a receiver is created
+ * counts as seen. A slow receiver skips values, but always receives the last value before the end.
  *
- * Values are copied in and out. No user code runs under the lock. To change a value that other
- * senders change too, read it with its version. Then store the new value only if that version is
- * still the current one:
+ * Values are copied in and out. No user code runs under the lock. If several senders change a value
+ * in steps, a sender must not overwrite the change of another sender. So it reads the value with
+ * its version, and stores the new value only if this version is still the current one:
  *
  *     do {
  *         version = edo_watch_read(&self->config, &self->next);
  *         self->next.level++;
  *     } while (edo_watch_send_if(&self->config, &self->next, version) == -EAGAIN);
  *
- * Cancellation. A cancelled receive has seen nothing: the change is still unseen.
+ * Cancellation. After a cancelled receive, the change still counts as not seen.
  *
  * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
- * threads may use a sender at a time, but only one thread at a time may use a receiver. */
+ * threads may use a sender at the same time, but only one thread at a time may use a receiver. */
 #pragma once
 
 #include <edo/ends.h>
@@ -106,9 +106,8 @@ EDO_END_DECLS
 #define edo_watch_send_if(tx, value, version)                                                      \
     (edo__check_type(tx, value), edo__watch_send_if((tx)->edo_watch_tx, (value), (version)))
 
-/* Stores *value, and then sets *value to the value that was stored before. Returns: as
- * edo_watch_send().
- * Thread: any. */
+/* Stores *value, and then sets *value to the value that was stored before.
+ * Returns: as edo_watch_send(). Thread: any. */
 #define edo_watch_exchange(tx, value)                                                              \
     (edo__check_type(tx, value), edo__watch_exchange((tx)->edo_watch_tx, (value)))
 
@@ -130,7 +129,7 @@ EDO_END_DECLS
     (edo__check_end(tx, ret_rx), edo__watch_subscribe((tx)->edo_watch_tx, &(ret_rx)->edo_watching))
 
 /* Waits until there is no receiver.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the last receiver was closed answers
+ * Result: 0. Cancel: prompt; if the last receiver was closed during the wait, the result is still
  * 0. */
 #define edo_watch_closed(tx) edo__watch_closed((tx)->edo_watch_tx)
 
@@ -140,7 +139,7 @@ EDO_END_DECLS
 
 /* ---- receivers ---- */
 
-/* Waits for a value that this receiver has not seen, and copies the last one.
+/* Waits until there is a value that this receiver has not seen, and copies the last value.
  * Result: 1 with *ret_value; 0: the last sender was closed, and the last value was seen.
  * Cancel: prompt; nothing was seen. */
 #define edo_watch_recv(rx, ret_value)                                                              \

@@ -9,30 +9,31 @@
  *     }
  *     edo_watcher_close(self->watcher);
  *
- * A file is watched by its name: the watch continues when the file is replaced by another one, as
- * editors do, and while no file has that name. A watched directory reports changes of its entries.
- * With EDO_WATCH_TREE, the watch also reports changes in all directories below, including
+ * A file is watched by its name. So the watch continues when the file is replaced by another one,
+ * as editors do, and also while no file has that name. A watched directory reports changes of its
+ * entries. With EDO_WATCH_TREE, the watch also reports changes in all directories below, including
  * directories that are made or moved in later.
  *
- * A watch ends when the watched directory, or the directory of the watched file, is removed or
- * renamed. EDO_FILE_REMOVED or EDO_FILE_MOVED_OUT of that directory reports the end, as the last
- * event of the watch. The system never reports the new path. If a directory has been renamed back
- * before the library reads the rename, its watch continues. If a directory further up is renamed,
- * the system reports nothing, and the watch continues with the old path.
+ * A watch ends when its directory is removed or renamed: the watched directory, or the directory of
+ * the watched file. The last event of the watch reports this: EDO_FILE_REMOVED or
+ * EDO_FILE_MOVED_OUT of that directory. The system never reports the new path. If the directory is
+ * renamed, and is renamed back before the library reads the first rename, the watch continues. If a
+ * directory further up is renamed, the system reports nothing, and the watch continues with the old
+ * path.
  *
  * The system merges equal consecutive events, so changes cannot be counted. A write is reported as
- * one or more EDO_FILE_CHANGED, and the close of the written file as one EDO_FILE_WRITTEN. If a
- * file is created while its new directory is being added, its EDO_FILE_CREATED may be reported
- * twice, but is never missed.
+ * one or more EDO_FILE_CHANGED. The close of a written file is reported as one EDO_FILE_WRITTEN. If
+ * a file is created in a new directory while that directory is being added, the EDO_FILE_CREATED of
+ * the file may be reported twice, but is never missed.
  *
- * The two halves of a rename are one event, EDO_FILE_RENAMED. If the other half is not watched, or
- * does not come within 50 ms, the event is EDO_FILE_MOVED_OUT or EDO_FILE_MOVED_IN.
+ * A rename is one event, EDO_FILE_RENAMED, although the system reports it in two halves. If one
+ * half is not watched, or does not come within 50 ms, the event is EDO_FILE_MOVED_OUT or
+ * EDO_FILE_MOVED_IN.
  *
  * When events come faster than they are taken, the system drops events and reports one
  * EDO_FILES_LOST. The program then has to scan the watched files itself; later changes are reported
- * again. If the end of a watch is among the dropped events, it is not reported. The watch then goes on
- * with the directory that is at its path, if there is one.
- */
+ * again. If the end of a watch is among the dropped events, this end is not reported. The watch
+ * then continues with the directory that is now at its path, if there is one. */
 #pragma once
 
 #include <edo/file.h>
@@ -67,18 +68,21 @@ enum {
 };
 
 /* Makes a watcher. One watcher is enough for many watches: the system allows few watchers per user.
- * Returns: 0; -EMFILE: the limit fs.inotify.max_user_instances or that of descriptors is reached;
+ * Returns: 0; -EMFILE: fs.inotify.max_user_instances or the limit of descriptors is reached;
  * -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
 
 /* Watches a file or a directory. Symlinks in the path are followed once, at this moment.
- * Result: a number > 0 for the watch; -ENOENT: the directory of the path does not exist; -ENOSPC:
- * fs.inotify.max_user_watches is reached, which is also logged; -ENAMETOOLONG: the path of a
- * directory in the tree has 4096 bytes or more, because the system adds directories by path only;
- * -EMFILE: one descriptor is used per level of the tree while it is added; -EINVAL. On failure
- * nothing is watched. A directory that appears later and cannot be added is reported as
- * EDO_FILES_LOST.
- * Cancel: prompt until it begins. */
+ * Result: a number > 0 for the watch, or one of
+ * - -ENOENT: the directory of the path does not exist.
+ * - -ENOSPC: fs.inotify.max_user_watches is reached, which is also logged.
+ * - -ENAMETOOLONG: a directory in the tree has a path of 4096 bytes or more. The system adds
+ *   directories only by their paths, and refuses such a path.
+ * - -EMFILE: the process has too few descriptors; the operation uses one per level of the tree.
+ * - -EINVAL.
+ * On failure nothing is watched. If a directory appears in the tree later and cannot be added,
+ * EDO_FILES_LOST is reported.
+ * Cancel: prompt until it begins (see edo/file.h). */
 EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags);
 
 /* Ends a watch. Events that the library had already read from the system may still be reported.
