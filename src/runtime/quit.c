@@ -16,8 +16,8 @@ static struct {
     edo_atomic(bool) stops;        // whether the thread must end; used without the lock
 } quit;
 
-/* Requests a dump. Called in a signal handler. The last user also calls this function, to wake the
- * thread. */
+/* Requests a dump. Called in a signal handler. edo__quit_leave() also calls this function, to wake
+ * the thread so that it ends. */
 static void request(void)
 {
     edo_add_acq_rel(&quit.requests, 1); // publishes `stops`; partner: the load in run
