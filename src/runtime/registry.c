@@ -28,9 +28,9 @@ static edo__shard *shard_of(const edo_task *task)
 /* ---- entering and leaving ---- */
 
 /* Adds a task to a worker's shard. After the close of the shard, the task is refused. If the task
- * is added before the close, the drain finds the task, so the runtime cannot end before the task. A
- * call may come after the runtime's end. It can still take the lock, because the caller's reference
- * to the runtime keeps the worker's memory. */
+ * is added before the close, the drain finds the task, so the runtime cannot end before the task.
+ * This function may also be called after the runtime's end. The lock can still be taken then,
+ * because the caller's reference to the runtime keeps the worker's memory. */
 static int enlist(edo__worker *worker, edo_task *task)
 {
     edo__shard *shard = &worker->shard;

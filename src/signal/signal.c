@@ -146,8 +146,8 @@ static void leave(edo_signal *signal, edo_op *op)
 }
 
 /* Polls the operation. The bell is cleared before the attempt to take an event. So an event that
- * comes after the attempt sets the bell again. Returns: the result; -EAGAIN if the operation
- * waits. */
+ * comes after the attempt sets the bell again, and the operation is polled again. Returns: the
+ * result; -EAGAIN if the operation waits. */
 static int64_t step(edo_signal *signal, edo_op *op, edo_cx *cx)
 {
     int rc = enter(signal, op, cx);

@@ -17,8 +17,8 @@ static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_si
 
 /* ---- a worker ---- */
 
-/* Reads the counters of a worker's driver. Takes the driver's lock, because another thread may be
- * closing the driver. */
+/* Reads the counters of a worker's driver. Takes driver_lock, because another thread may be closing
+ * the driver. */
 static edo__io_counters io_of(edo__worker *worker)
 {
     edo__io_counters io;

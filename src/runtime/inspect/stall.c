@@ -39,9 +39,9 @@ static void call_hooks(const edo__snapshot *s, int64_t duration)
 }
 
 /* Reports a stall. The worker's thread may not respond, for example because it waits for a
- * processor or for an uninterruptible system call. Each attempt then occupies the monitor for a
- * while. So the next attempt follows only after the poll has lasted twice as long. If the thread is
- * between two polls, the monitor tries again at its next inspection. */
+ * processor or for an uninterruptible system call. An attempt to reach such a thread occupies the
+ * monitor for a while. So the next attempt follows only after the poll has lasted twice as long. If
+ * the thread is between two polls, the monitor tries again at its next inspection. */
 int64_t edo__stall_report(edo__worker *worker, int64_t duration)
 {
     edo__snapshot s;

@@ -12,9 +12,9 @@
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
 /* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. Its
- * number of threads is still limited: if the server of a network file system hangs, all of them may
- * block, and each of them needs memory. "dns" has few threads, because a program makes few look-ups
- * at a time. */
+ * number of threads is still limited: if the server of a network file system hangs, all of these
+ * threads may block, and each thread needs memory. "dns" has few threads, because a program makes
+ * few look-ups at a time. */
 enum { USER, FILES, DNS };
 
 static const edo_pool_config usual_pools[] = {

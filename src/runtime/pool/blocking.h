@@ -82,6 +82,6 @@ void edo__detached_init(edo__detached *job, edo_blocking_fn run,
  * function in each of its polls. The call uses no budget. `pool` is a pool of the runtime, and must
  * be the same in all polls.
  * Returns: EDO_PENDING; or EDO_READY with the result in *ret_result. After EDO_READY the caller
- * frees *job. If the operation was cancelled before the job's end, the result is -ECANCELED. *job
- * is then NULL, and the pool releases the job. */
+ * frees *job, unless *job is NULL. *job is NULL if the operation was cancelled before the job's
+ * end. The result is then -ECANCELED, and the pool releases the job. */
 edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result);

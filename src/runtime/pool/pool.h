@@ -130,9 +130,9 @@ void edo__pool_unref(edo_pool *pool);
 int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker);
 
 /* Polls a submitted job, inside a poll. A cancelled job that has not begun is ready at once. A
- * cancelled detached job is ready at once even if it has begun. For a cancelled detached job, sets
- * *ret_gone to true: its result is -ECANCELED, the pool releases the job, and the caller must not
- * use the job.
+ * cancelled detached job is ready at once even if it has begun. For a detached job that is
+ * cancelled this way, *ret_gone is true: the result is -ECANCELED, the pool releases the job, and
+ * the caller must not use the job.
  * Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone);
 

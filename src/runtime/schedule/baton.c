@@ -6,9 +6,9 @@
 /* Number of quiet laps in a row that prove that all workers are idle; see baton.h. */
 enum { QUIET_LAPS = 2 };
 
-/* Length of a poll, in real time, after which the worker loses the baton. A poll may take long only
- * because its thread waits for a processor. Such a delay must not change the order of the turns, so
- * this length is large. */
+/* Length of a poll, in real time, after which the worker loses the baton. The length is large,
+ * because even a short poll takes long if its thread has to wait for a processor. Such a wait must
+ * not change the order of the turns. */
 #define PATIENCE edo_s(1)
 
 /* ---- the gate; called under the lock ---- */

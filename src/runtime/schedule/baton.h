@@ -10,7 +10,7 @@
  * io_uring operation on the thread that submitted the operation, when that thread turns its driver.
  * But the operation may belong to the ring of another worker, which may have had its turn in this
  * lap already. In one quiet lap, each thread turns its driver, so all such events are posted. The
- * second quiet lap proves that no event was posted this way.
+ * second lap finds them. If the second lap is quiet, too, there was no such event.
  *
  * If the clock cannot advance after two quiet laps, all workers sleep in their drivers. The first
  * worker that wakes up wakes the other workers. Each worker then waits at the *gate* for its turn.
@@ -21,7 +21,8 @@
  * edo__baton_patience(). While a stuck worker is outside the gate, the clock does not advance
  * automatically.
  *
- * The order is repeatable, because each lap depends only on the seed and on the earlier turns:
+ * The order is repeatable, because each lap depends only on the seed and on the earlier turns. Two
+ * rules ensure this:
  * - After a lap in which no task was ready, the state of the random numbers is restored. The number
  *   of such laps depends on the speed of the machine, so these laps must not change the order of
  *   later laps.
@@ -29,8 +30,8 @@
  *   a push within a lap has no effect.
  *
  * One lock guards all decisions. A push adds the task to a list of a worker. No push is lost,
- * because each worker has a turn in each lap. If the worker is asleep or about to sleep, the push
- * notifies it (`park`). */
+ * because this worker has a turn in each lap, and takes the task then. If the worker is asleep or
+ * about to sleep, the push notifies it (`park`). */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -62,8 +63,8 @@ bool edo__baton_admits(edo__worker *worker);
 /* Opens the gate after the clock was resumed. Thread: any. */
 void edo__baton_end(edo_runtime *runtime);
 
-/* Opens the gate for good after `is_stopping` was set, even if a worker holds the baton. That worker
- * may be stuck in its poll, and the others must be able to leave. Thread: any. */
+/* Opens the gate for good after `is_stopping` was set, even if a worker holds the baton. That
+ * worker may be stuck in its poll, and the others must be able to leave. Thread: any. */
 void edo__baton_stop(edo_runtime *runtime);
 
 /* Time (ns) for which a poll may hold the baton before the monitor marks the worker as stuck.

@@ -148,7 +148,7 @@ bool edo__idle_begin_search(edo__worker *worker)
 /* Ends a search. During a search, a push to the inject queue wakes no worker. So the end of the
  * search wakes a worker if the queue still has tasks. The lock orders this function and a push. If
  * the push comes first, this function sees its task. If the push comes later, it no longer counts
- * this worker as a searcher. */
+ * this worker as a searcher, and wakes a worker itself. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

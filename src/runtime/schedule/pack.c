@@ -26,8 +26,8 @@
 /* A worker with spare time has slept within this time. */
 #define LATELY edo_ms(1)
 
-/* Limit for two times: the time since the last turn of a target's driver, and the time that the
- * handed tasks take together. */
+/* Greatest time since the last turn of a target's driver. Also the greatest time that the tasks
+ * that are handed over take together. */
 #define BRIEF edo_us(100)
 
 /* Whether the worker has work of its own, has time for more, and soon takes what it is handed. */

@@ -13,12 +13,12 @@
  * observed polls then costs an unobserved poll only one test. Second, after a fiber has run, the
  * processor mispredicts each return up to the loop (docs/internals/fiber.md). */
 
-/* Cancels a task whose deadline has passed. The task's result -ECANCELED is not a failure:
- * failure.c and scope.c see this by the bit CANCELLED. The write of the bit is relaxed, because the
- * bit publishes no data, and is read where the poller ends the task. The write disturbs no
- * transition of the state: any thread may cancel a RUNNING task, and each transition changes only
- * its own bits. A later edo_task_cancel() finds the bit set, and does not wake the task. No wake is
- * needed, because this poll already passes the fate on. */
+/* Cancels a task whose deadline has passed. The bit CANCELLED tells failure.c and scope.c that the
+ * result -ECANCELED is not a failure. The write of the bit is relaxed, because the bit publishes no
+ * data, and is read where the poller ends the task. The write disturbs no transition of the state,
+ * because any thread may cancel a RUNNING task, and each transition changes only its own bits. A
+ * later edo_task_cancel() finds the bit set, and does not wake the task. No wake is needed, because
+ * this poll already passes the fate on. */
 static __attribute__((noinline, cold)) void cancel_late(edo_task *task)
 {
     edo_or_relaxed(&task->state, EDO__CANCELLED);

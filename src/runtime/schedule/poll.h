@@ -10,7 +10,7 @@
 void edo__poll_task(edo__worker *worker, edo_task *task);
 
 /* Polls at most worker->interval tasks. Stops early when a poll has used up its time slice, or when
- * the worker is hurried, because the driver and the timers have waited for long. Returns: whether a
+ * is_hurried is set, because the driver and the timers have waited for long. Returns: whether a
  * task has ended. The caller of the turn may be waiting for the end of that task. */
 bool edo__run_ready(edo__worker *worker);
 

@@ -73,8 +73,8 @@ static int64_t until_timers(const edo__worker *worker)
 }
 
 /* Time until the next inspection. While the watcher polls no tasks, the time doubles, up to
- * MAX_PERIOD. But the time is not longer than until the next timer of another worker. So timers are
- * served in time. An event of a socket that was quiet for long may be served late. The time is
+ * MAX_PERIOD. But it ends at the next timer of another worker (until_timers). So timers are served
+ * in time. The first event of a socket that was quiet for long may be served late. The time is
  * always finite, because the monitor relies on the watcher. */
 int64_t edo__watch_period(edo__worker *worker)
 {

@@ -62,7 +62,7 @@ static void push_ring(edo__worker *worker, edo_task *task)
 }
 
 /* Wakes another worker if the waiting tasks are worth the cost of a wake. A wake sets notify_at to
- * twice the number of the waiting tasks, until the end of the turn. So one long queue does not wake
+ * twice the number of the waiting tasks, for the rest of the turn. So one long queue does not wake
  * all other workers at once.
  *
  * The partner of the fence is the fence in edo__idle_enter. The tasks and keeps_ready were written

@@ -15,7 +15,7 @@
 #include "runtime/time/wheel.h"
 #include "sys/sys.h"
 
-/* Whether the owner is awake. Threads that wake the owner use this word.
+/* Values of edo__worker.park, the word by which other threads wake the owner.
  *
  *     AWAKE --- the owner is about to sleep: CAS --> PARKED
  *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
