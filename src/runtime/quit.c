@@ -97,7 +97,7 @@ int edo__quit_enter(void)
 }
 
 /* Removes a user. After the removal of the last user, ends the thread and joins it. The lock is not
- * held during the join, because the thread takes the lock too. */
+ * held during the join, because the thread also takes the lock. */
 void edo__quit_leave(void)
 {
     edo__runtimes_lock();

@@ -9,10 +9,10 @@
  * pools. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 
-/* Ends the pools of a runtime. All tasks of the runtime have ended or were given up. Joins the
- * pools' threads, except threads that are running a job. A thread that is running a job is
- * detached, and ends after the job. `keeps` says whether tasks that were given up may still run. If
- * so, the pools are not freed, and refuse jobs with -ESHUTDOWN. */
+/* Ends the pools of a runtime. Called after all tasks of the runtime have ended or were given up.
+ * Joins the pools' threads, except threads that are running a job. A thread that is running a job
+ * is detached, and ends after the job. `keeps` says whether tasks that were given up may still run.
+ * If so, the pools are not freed, and refuse jobs with -ESHUTDOWN. */
 void edo__blocking_close(edo_runtime *runtime, bool keeps);
 
 /* ---- operations as jobs ----

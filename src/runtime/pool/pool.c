@@ -108,7 +108,7 @@ static bool has_place(const edo_pool *pool)
 
 /* Moves waiting jobs into the queue, while the queue has places. An edo_pool_room() is not moved,
  * but ended. This function then stops, because the task of the edo_pool_room() will probably use
- * the place. The next call continues. */
+ * the place. The next call of this function continues with the remaining jobs. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
     bool found_room = false;

@@ -59,9 +59,9 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Prefetches the task in the slot with the index `at`, unless `at` is the tail. This is probably
- * the next task. The task itself is not read, because a thief may take it at any time. Thread: the
- * owner. */
+/* Prefetches the task in the slot with the index `at`, which is probably the next task. Does
+ * nothing if `at` is the tail. The task itself is not read, because a thief may take it at any
+ * time. Thread: the owner. */
 static inline void edo__queue_prefetch(const edo__queue *queue, uint64_t at, uint64_t tail)
 {
     if (at != tail) edo__task_prefetch(edo_load_figure(&queue->slots[at % EDO__QUEUE_SLOTS]));
