@@ -1,5 +1,5 @@
 /* The end of a runtime. First all tasks are cancelled. Tasks that have not ended after drain_limit
- * are aborted. Tasks that have still not ended after abort_limit are given up. */
+ * are aborted. Tasks that have still not ended after a further abort_limit are given up. */
 #include "base/duration.h"
 #include "runtime/drivers.h"
 #include "runtime/inspect/maker.h"
@@ -13,9 +13,9 @@
 #include "runtime/schedule/workers.h"
 #include "task/handle.h"
 
-/* Waits until a task ends on another thread, or until the deadline. `end_count` is read before the
- * registry. So if a task ends after the check of the registry, the count has changed, and this
- * thread does not sleep. */
+/* Waits until a task ends on another thread, or until the deadline. Each task that ends changes
+ * `end_count`. This function reads `end_count`, and then checks the registry. If a task ends after
+ * the check, `end_count` no longer has the value that was read, so the futex does not sleep. */
 static void wait_for_end(edo_runtime *runtime, int64_t deadline)
 {
     uint32_t count = edo_load_acquire(&runtime->end_count);
@@ -23,15 +23,14 @@ static void wait_for_end(edo_runtime *runtime, int64_t deadline)
         edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
 }
 
-/* Whether the only remaining task is the program's function, which edo_run() has already given
- * up. */
+/* Whether edo_run() has given up the root, and the root is the only remaining task. */
 static bool is_root_left_alone(const edo_runtime *runtime)
 {
     return runtime->is_root_lost && edo_runtime_task_count(runtime) == 1;
 }
 
-/* Runs the runtime until all tasks have ended, or for `limit` ns. The limit is in real time,
- * because nothing advances a test clock here. */
+/* Runs the runtime until all tasks have ended, but at most for `limit` ns. The limit is in real
+ * time, because a paused test clock may stand still. */
 static void drain_until(edo_runtime *runtime, int64_t limit)
 {
     int64_t deadline = edo__later(edo__sys_now(), limit);
@@ -65,9 +64,10 @@ static void release(edo_runtime *runtime)
 }
 
 /* Closes the copy of a runtime in the child of a fork. The tasks belong to the parent, so their
- * copies are not freed. A later wake of a copied task, for example by the close of a stream, must
- * not use a closed driver. So all workers are marked as notified: a notified worker is not
- * unparked. */
+ * copies are not freed. A copied task may still be woken later, for example by the close of a
+ * stream. Such a wake must not unpark a worker, because the worker's driver is closed here. So this
+ * function marks all workers as notified. A wake does not unpark a worker that is already
+ * notified. */
 static int destroy_inherited(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
@@ -82,7 +82,7 @@ static int destroy_inherited(edo_runtime *runtime)
 }
 
 /* Ends a runtime. If a task could not be ended, the runtime and its workers are not freed, because
- * the task may still use them. */
+ * that task may still use them. */
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;

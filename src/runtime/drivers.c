@@ -1,17 +1,19 @@
-/* The kind of driver of a runtime. edo_runtime_create() chooses the kind once, and all workers use
- * that kind, including workers that are made later.
+/* The kind of driver of a runtime. edo_runtime_create() chooses the kind, and all workers use that
+ * kind, including workers that are made later.
  *
- * The config or EDO_DRIVER names the kind. If the system refuses a driver to one of the first
- * workers, edo_runtime_create() changes to the fallback kind and makes all workers again, because
- * drivers of one kind cannot serve operations that are parked with another kind. Only
- * edo_runtime_create() changes the kind, before any thread of the runtime runs. A helper that is
- * made later gets the same kind of driver. If the system refuses this driver, the helper is not
- * made, and the monitor tries again at its next inspection.
+ * The config names the kind. If the config names none, EDO_DRIVER names the kind. The system may
+ * refuse a driver to one of the first workers. edo_runtime_create() then changes to the fallback
+ * kind and makes all workers again. It cannot keep the workers that were already made, because a
+ * driver of one kind cannot serve an operation that is parked with a driver of another kind. The
+ * kind changes only inside edo_runtime_create(), before any thread of the runtime runs. If the
+ * system later refuses a driver to a helper, the helper is not made, and the monitor tries again at
+ * its next inspection.
  *
- * edo_runtime_create() also opens and keeps the driver of the first helper, because the process may
- * have no free descriptor when a worker is stuck. Three parties write the runtime's members about
- * drivers, one after the other: edo_runtime_create(), the monitor's thread, and the release of the
- * runtime. The start and the join of the monitor's thread order these writes. */
+ * The first helper is needed when a worker is stuck, and the process may have no free descriptor at
+ * that time. So edo_runtime_create() opens the driver of the first helper and keeps it. Three
+ * parties write the runtime's members about drivers, one after the other: edo_runtime_create(), the
+ * monitor's thread, and the release of the runtime. The start and the join of the monitor's thread
+ * order these writes. */
 #include <string.h>
 
 #include "runtime/drivers.h"

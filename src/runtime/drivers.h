@@ -3,7 +3,7 @@
 
 #include "runtime/runtime.h"
 
-/* Chooses the kind of driver. `wanted` is the name from the environment, or NULL. The name is used
+/* Chooses the kind of driver. `wanted` is the name from the environment, or NULL. It is used only
  * if the config names no driver. Returns: 0; -EINVAL for an unknown name; -ENOMEM. */
 int edo__drivers_choose(edo_runtime *runtime, const char *wanted);
 
@@ -12,8 +12,8 @@ int edo__drivers_choose(edo_runtime *runtime, const char *wanted);
  * workers again; false if the driver was not the reason, or if there is no fallback. */
 bool edo__drivers_fall_back(edo_runtime *runtime);
 
-/* Opens a driver for a worker, or returns the kept driver. Called by the thread that makes
- * workers. Returns: 0 or a negative errno. */
+/* Gets a driver for a new worker: the kept driver if there is one, else a driver that is opened
+ * now. Called by the thread that makes workers. Returns: 0 or a negative errno. */
 int edo__drivers_open(edo_runtime *runtime, edo_driver **ret_driver);
 
 /* Opens and keeps the driver of the first helper, if the runtime may have helpers. Returns: 0 or a

@@ -14,10 +14,11 @@
 
 /* ---- edo_run ---- */
 
-/* State of edo_run(). The signals are subscribed before the root is spawned, because workers may
- * run the root at once. So a handler may run before `root` is set. The handler writes
- * `waiter.word`, and then reads `root`. The spawner writes `root`, and then reads `waiter.word`.
- * Both have a fence between the write and the read, so at least one of the two cancels the root. */
+/* State of edo_run(). Workers may run the root as soon as it is spawned, and the signals must be
+ * subscribed by then. So the signals are subscribed before the spawn, and a handler may run before
+ * `root` is set. The handler writes `waiter.word`, and then reads `root`. The spawner writes
+ * `root`, and then reads `waiter.word`. Both have a seq_cst fence between the write and the read.
+ * So at least one of the two sees the write of the other, and cancels the root. */
 typedef struct program {
     edo_atomic(edo_task *) root;
     edo__waiter waiter;        // waiter.word shows whether a signal has arrived
@@ -30,9 +31,11 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* Cancels the root. Called in a signal handler. If the root is already queued, no push wakes the
- * worker. The thread of a current-thread runtime could then sleep with a limit that it computed
- * before the cancellation (next_limit in run.c). So its worker is always notified. */
+/* Cancels the root. Called in a signal handler. If the root is already queued, it is not pushed
+ * again, so no push wakes the worker. The thread of a current-thread runtime could then sleep with
+ * a limit that it computed before the cancellation (next_limit in run.c). So this function always
+ * notifies the worker of a current-thread runtime. The worker's thread then does not sleep before
+ * it has computed the limit again. */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);
@@ -44,8 +47,8 @@ static void cancel_root(program *p)
 }
 
 /* Handles SIGINT and SIGTERM. The first signal cancels the root, and the second signal ends the
- * process. This function is not called while the program has a stream of the signal (edo/signal.h),
- * because the subscription has the flag EDO__SIGNAL_LAST. */
+ * process. While the program has a stream of the signal (edo/signal.h), this function is not
+ * called, because its subscription has the flag EDO__SIGNAL_LAST. */
 static edo__signal_answer interrupt(void *context, const edo_signal_event *event)
 {
     (void)event;
@@ -240,8 +243,9 @@ static int64_t block(const edo__waiting *waiting)
     return result;
 }
 
-/* Finds the fiber to park. Returns: NULL on a plain thread. If a fiber has forked, `parker` is also
- * set in the child. There, edo__in_task() is false, so this function returns NULL. */
+/* Finds the parker of the fiber that this thread runs. Returns: NULL on a plain thread. In the
+ * child of a fork that a fiber made, edo__self.parker is still set. But edo__in_task() is false
+ * there, so this function returns NULL. */
 static edo__parker *parker_here(void)
 {
     return edo__self.parker && edo__in_task() ? edo__self.parker : NULL;
@@ -258,13 +262,14 @@ static __attribute__((noinline)) int64_t block_for(edo_future *future)
     return block(&(edo__waiting){ .poll = edo__poll_one, .children = &future, .count = 1 });
 }
 
-/* Keeps a function that parks from being inlined, even by link-time optimisation. The fiber may run
- * on another thread after the wait, so the caller must not keep the address of a thread-local
- * variable across the wait. */
+/* Keeps a function that parks from being inlined, even by link-time optimisation. After the wait,
+ * the fiber may run on another thread. If the function were inlined, the compiler could compute the
+ * address of a thread-local variable before the wait and use it after the wait. */
 #define PARKS __attribute__((noinline))
 
-/* After a switch of stacks, the processor mispredicts each return. So this function makes only tail
- * calls, and a resumed fiber has one return less to make. */
+/* This function makes only tail calls, because a tail call needs no return. After a switch of
+ * stacks, the processor mispredicts each return, so each return that is saved speeds up the resumed
+ * fiber. */
 PARKS int64_t edo__wait(edo_future *future, const char *file, uint32_t line)
 {
     edo__parker *parker = parker_here();

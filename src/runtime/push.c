@@ -3,8 +3,8 @@
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/work.h"
 
-/* Pushes a task from a thread without a worker, or to another worker. In the child of a fork, the
- * push is dropped, because the child does not run the parent's tasks. */
+/* Pushes a task from a thread without a worker, or to another worker. In the child of a fork, a
+ * push to a runtime with threads is dropped, because the child does not have these threads. */
 static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);
@@ -29,9 +29,9 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task)
         push_from_afar(runtime, task);
 }
 
-/* Pushes to the inject stack of the worker to which the task is pinned, or else of the first
- * worker. A signal handler must not take the lock of the inject queue. The count of visitors keeps
- * the runtime in memory until the last access. */
+/* Pushes a task from a signal handler. A signal handler must not take the lock of the inject queue.
+ * So the task goes to the inject stack of a worker: the worker to which the task is pinned, or else
+ * the first worker. `visitors` keeps the runtime in memory until the last access of this push. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);

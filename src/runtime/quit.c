@@ -16,8 +16,8 @@ static struct {
     edo_atomic(bool) stops;        // whether the thread must end; used without the lock
 } quit;
 
-/* Requests a dump. Called in a signal handler. The last user also calls this function, to wake the
- * thread. */
+/* Requests a dump. Called in a signal handler. edo__quit_leave() also calls this function, to wake
+ * the thread so that it ends. */
 static void request(void)
 {
     edo_add_acq_rel(&quit.requests, 1); // publishes `stops`; partner: the load in run
@@ -97,7 +97,7 @@ int edo__quit_enter(void)
 }
 
 /* Removes a user. After the removal of the last user, ends the thread and joins it. The lock is not
- * held during the join, because the thread takes the lock too. */
+ * held during the join, because the thread also takes the lock. */
 void edo__quit_leave(void)
 {
     edo__runtimes_lock();

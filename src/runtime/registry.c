@@ -27,10 +27,10 @@ static edo__shard *shard_of(const edo_task *task)
 
 /* ---- entering and leaving ---- */
 
-/* Adds a task to a worker's shard. After the close of the shard, the task is refused. A task that
- * was added before the close is found by the drain, so the runtime cannot end before the task. A
- * late call can still take the lock, because a reference to the runtime keeps the worker's
- * memory. */
+/* Adds a task to a worker's shard. After the close of the shard, the task is refused. If the task
+ * is added before the close, the drain finds the task, so the runtime cannot end before the task.
+ * This function may also be called after the runtime's end. The lock can still be taken then,
+ * because the caller's reference to the runtime keeps the worker's memory. */
 static int enlist(edo__worker *worker, edo_task *task)
 {
     edo__shard *shard = &worker->shard;
@@ -57,9 +57,10 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
     return 0;
 }
 
-/* Removes an ended task. `closed` is set and read under the lock of the shard. So either the drain
- * no longer finds the task in the registry, or this function finds `closed` set and wakes the
- * drain. */
+/* Removes an ended task. Under the lock of the shard, this function removes the task, and then
+ * reads `closed`. The drain looks for tasks only after `closed` was set under the same lock. If
+ * this function comes before the close, the drain does not find the task. If it comes after the
+ * close, it finds `closed` set, and wakes the drain. */
 void edo__runtime_dismiss(edo_task *task)
 {
     edo_runtime *runtime = task->runtime;
@@ -125,8 +126,8 @@ static void close_shard(edo__shard *shard)
 
 /* Closes the shards of all workers, even of a worker that is added meanwhile. This function writes
  * `is_closed`, and then reads `worker_total`. edo__runtime_add_worker() writes `worker_total`, and
- * then reads `is_closed`. Both have a fence in between, so at least one of them closes the new
- * worker's shard. */
+ * then reads `is_closed`. Both have a seq_cst fence between the write and the read. So at least one
+ * of them sees the write of the other, and closes the new worker's shard. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
@@ -171,8 +172,8 @@ static void name_lost(edo_task *task)
              task->site->file, task->site->line, place);
 }
 
-/* Gives up the tasks of a shard. The tasks remain in the registry. A worker that is stuck in a task
- * may later run that task to its end, so the runtime is not freed. */
+/* Gives up the tasks of a shard. The tasks remain in the registry, and the runtime is not freed,
+ * because a worker that is stuck in a task may later run that task to its end. */
 static int64_t give_up_shard(edo__shard *shard)
 {
     int64_t count = 0;

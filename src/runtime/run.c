@@ -22,8 +22,8 @@ static int check_turn(const edo_runtime *runtime)
     return rc == 0 && runtime->has_threads ? -EOPNOTSUPP : rc;
 }
 
-/* Returns: the moment of the next timer, by the monotonic clock; EDO_NEVER under a paused test
- * clock. */
+/* Returns: the moment of the next timer, in the time of the monotonic clock; EDO_NEVER if there is
+ * no timer, or if a test clock is paused. */
 static int64_t next_timer_of_system(const edo_runtime *runtime)
 {
     int64_t next = edo__timers_next(runtime->workers[0]);
@@ -33,7 +33,8 @@ static int64_t next_timer_of_system(const edo_runtime *runtime)
 
 /* Prepares the runtime's descriptor for a foreign loop that sleeps on the descriptor between two
  * turns. This function marks the worker as parked, so that a wake makes the descriptor readable. If
- * tasks are already ready, this function makes the descriptor readable at once. */
+ * tasks are already ready, or a wake has come before the mark, this function makes the descriptor
+ * readable at once. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
     edo__worker *worker = runtime->workers[0];
@@ -81,18 +82,20 @@ edo_fd edo_runtime_fd(edo_runtime *runtime)
 
 /* ---- until a task has ended ---- */
 
-/* Requeues KEPT tasks at the end of a run. A KEPT task cannot be inspected, but between two turns
- * the owner may inspect any task. So no task may remain KEPT. */
+/* Requeues KEPT tasks at the end of a run. After the run, the owner may inspect any task, but a
+ * KEPT task cannot be inspected. So no task may remain KEPT. */
 static void requeue_kept(edo__worker *worker)
 {
     for (edo_task *task = worker->local.first; task; task = task->queue_next)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
 }
 
-/* Finds the limit of a wait, and aborts the task when drain_limit has passed after an interrupt.
- * The limits are in real time, as in a drain. `word` is a value read from waiter->word.
- * Returns: the moment until which the caller may wait for the task; EDO_NEVER if there was no
- * interrupt; 0 if the caller must give up the task. */
+/* Finds the moment until which the caller may wait for the task. Without an interrupt, there is no
+ * limit. After an interrupt, the task has drain_limit to end. When drain_limit has passed, this
+ * function aborts the task, and the task has a further abort_limit to end. The limits are in real
+ * time, as in a drain. `word` is a value read from waiter->word.
+ * Returns: the moment; EDO_NEVER if there was no interrupt; 0 if both limits have passed, and the
+ * caller must give up the task. */
 static int64_t next_limit(edo__waiter *waiter, uint32_t word, edo_task *task)
 {
     if (edo__likely(!(word & EDO__WAITER_INTERRUPTED))) return EDO_NEVER;
@@ -145,8 +148,8 @@ void edo__waiter_interrupt(edo__waiter *waiter)
     edo__sys_futex_wake(&waiter->word);
 }
 
-/* Sleeps until the task has ended. The word is read before the limit is computed. So an interrupt
- * between these two steps changes the word, and this thread does not sleep.
+/* Sleeps until the task has ended. The word is read before the limit is computed. An interrupt
+ * after the read changes the word, so the futex does not sleep, and the limit is computed again.
  * Returns: 0; -ETIMEDOUT when the limits have passed. */
 static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
 {
@@ -166,8 +169,8 @@ static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
 }
 
 /* Waits until the task has ended or the limits have passed. The waiter is on the caller's stack. So
- * this function returns only when the task's poller no longer uses the waiter, that is, when the
- * task is joinable or join_waker was taken back. */
+ * this function must not return while the task's poller may use the waiter. The poller no longer
+ * uses the waiter when the task is joinable, or when join_waker was taken back. */
 static int wait_for(edo_task *task, edo__waiter *waiter)
 {
     int rc = 0;

@@ -12,8 +12,8 @@ int edo__runtime_check_owner(const edo_runtime *runtime);
 int edo__turn_once(edo__worker *worker, int64_t timeout);
 
 /* State of a plain thread that waits for a task. In edo_run(), the task is the root, and a signal
- * handler may interrupt the wait. The thread then aborts the root after drain_limit, and gives it
- * up after a further abort_limit. */
+ * handler may interrupt the wait. After an interrupt, the root has drain_limit to end. The thread
+ * then aborts the root, and gives it up after a further abort_limit. */
 typedef struct edo__waiter {
     edo_user_wakeable base;
     edo_atomic(uint32_t) word; // EDO__WAITER_*; a futex
@@ -27,8 +27,8 @@ enum { EDO__WAITER_WOKEN = 1, EDO__WAITER_INTERRUPTED = 2 };
 void edo__waiter_interrupt(edo__waiter *waiter);
 
 /* Runs the runtime until a task has ended. In a current-thread runtime, this thread turns the
- * runtime. In a runtime with threads, this thread only waits. The caller keeps the task's handle,
- * and has zeroed `waiter`.
+ * runtime. In a runtime with threads, this thread only waits. The caller has the task's handle, and
+ * keeps it. The caller has zeroed `waiter`.
  * Returns: whether more tasks are ready; -ETIMEDOUT if the wait was interrupted and its limits have
  * passed. */
 int edo__run_until(edo_runtime *runtime, edo_task *task, edo__waiter *waiter);

@@ -12,8 +12,8 @@
 #include "task/task.h"
 
 /* The clock of a runtime. A paused clock shows the time `frozen`. This time advances from deadline
- * to deadline until it reaches `target`. The members change under the lock. Any thread may read
- * them without the lock. */
+ * to deadline until it reaches `target`. `paused`, `frozen` and `target` change only under the
+ * lock. Any thread may read all members without the lock. */
 typedef struct edo__clock {
     edo__lock lock;
     edo_atomic(bool) paused, auto_advance;
@@ -30,8 +30,8 @@ typedef struct edo__idle {
     edo_atomic(uint32_t) searching;
 } edo__idle;
 
-/* Kind of work that a turn has found. The work of several turns is the greatest of their values.
- * EDO__WORK_EVENTS means that the driver had events, but no task is ready. */
+/* Kind of work that a turn has found. EDO__WORK_EVENTS means that the driver had events, but no
+ * task is ready. The work of several turns is the greatest of their values. */
 typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
 
 /* Turns of workers under a test clock, see schedule/baton.h. The lock guards all members, unless a

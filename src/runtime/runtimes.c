@@ -2,9 +2,9 @@
 
 edo__runtimes_list edo__runtimes = { .list = { &edo__runtimes.list, &edo__runtimes.list } };
 
-/* Takes the lock of the list. In the child of a fork, the first call empties the list, because the
- * list still has the parent's runtimes, and a link may be half written. Returns: whether a runtime
- * exists. */
+/* Takes the lock of the list. The first call in the child of a fork empties the list, for two
+ * reasons: the list has the parent's runtimes, and the fork may have copied it in the middle of a
+ * change. Returns: whether a runtime exists. */
 bool edo__runtimes_lock(void)
 {
     uint32_t mine = edo__sys_fork_generation();

@@ -9,10 +9,12 @@
  *
  * A handler claims a position by a compare-and-swap of `tail`, writes the event, and stores `seq`
  * with release. The popper reads `seq` with acquire, so the popper reads a complete event. Then the
- * popper frees the cell by a store of `seq` with release. The next pusher of the cell reads that
- * value with acquire. A position that is claimed but not yet written looks empty to the popper. The
- * handler that has claimed the position rings the bell of the stream after the write, so the event
- * is not missed.
+ * popper frees the cell by a store of `seq` with release. The next handler that claims the cell
+ * reads that value with acquire, so it overwrites the event only after the popper has read it.
+ *
+ * A position that is claimed but not yet written looks empty to the popper. The event is still not
+ * missed, because the handler that has claimed the position rings the bell of the stream after it
+ * has written the event.
  *
  * A coalesced signal has at most one event in the queue. Its handler swaps 1 into `pending`, and
  * pushes only if the old value was 0. The popper frees the cell, then stores 0 in `pending` with

@@ -1,6 +1,6 @@
-/* Streams of signals. The handler adds an event to the queue of each stream (events.h), and sets
- * the bell, which is the stream's eventfd. Operations wait for the bell as for any descriptor. So
- * no thread is needed, and a waiting operation belongs to the runtime of its task. */
+/* Streams of signals. The signal handler adds an event to the queue of each stream (events.h), and
+ * sets the stream's bell. The bell is an eventfd, and operations wait for it as for any descriptor.
+ * So no thread is needed, and a waiting operation belongs to the runtime of its task. */
 #include <edo/signal.h>
 
 #include "io/io.h"
@@ -145,9 +145,9 @@ static void leave(edo_signal *signal, edo_op *op)
     op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
 }
 
-/* Polls the operation. The bell is cleared before the attempt to take an event. So if the attempt
- * finds no event, a later event sets the bell again. Returns: the result; -EAGAIN if the operation
- * waits. */
+/* Polls the operation. The bell is cleared before the attempt to take an event. So an event that
+ * comes after the attempt sets the bell again, and the operation is polled again. Returns: the
+ * result; -EAGAIN if the operation waits. */
 static int64_t step(edo_signal *signal, edo_op *op, edo_cx *cx)
 {
     int rc = enter(signal, op, cx);

@@ -3,9 +3,11 @@
  *
  * Each waiting operation sets its task's timer to the moment of the first item. An insertion that
  * changes the first item causes all waiting tasks to be polled again, so that they set their timers
- * to the new moment. The lock guards all state, and each poll of an operation takes the lock. So
- * when the last waiting operation has ended, no other thread still uses the queue on behalf of that
- * operation. */
+ * to the new moment.
+ *
+ * The lock guards all state. A thread that wakes the waiting tasks does so under the lock, and each
+ * poll of an operation takes the lock. So when the last waiting operation has ended, no other
+ * thread still uses the queue on behalf of that operation. */
 #include <edo/timers.h>
 
 #include "base/base.h"
@@ -38,8 +40,8 @@ static edo_delay *meld(edo_delay *a, edo_delay *b)
     return top;
 }
 
-/* Joins the heaps of a list. First joins pairs of heaps from left to right, and then joins the
- * pairs from right to left. */
+/* Joins the heaps of a list. First joins pairs of neighbouring heaps, from left to right. Then
+ * joins the resulting heaps to one, from right to left. */
 static edo_delay *meld_all(edo_delay *list)
 {
     edo_delay *pairs = NULL, *all = NULL;

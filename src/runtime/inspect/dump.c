@@ -4,9 +4,10 @@
  * without the lock (edo_task_trace), and reported after the inspection. So while the user's write
  * function runs, no lock is held, and no task is kept from running.
  *
- * First, each worker's thread reports the task that it runs. A running task that no thread has
- * reported may be KEPT (state.h). The dump marks the task as WANTED, and tries to inspect it for at
- * most PATIENCE. */
+ * A dump begins with the tasks that workers are running. Each worker's thread reports its own task.
+ * Another task may be KEPT (state.h): it looks as if it were running, but no thread has reported
+ * it. An inspection of a KEPT task fails. So the dump marks running tasks as WANTED, which makes
+ * their next yields requeue them, and tries to inspect them for at most PATIENCE. */
 #include <edo/dump.h>
 
 #include <stdio.h>
@@ -42,9 +43,10 @@ static size_t report_each(dump *d, edo_task **tasks, size_t count)
     return left;
 }
 
-/* Reports the tasks. After the deadline, only names the remaining tasks. A WANTED task can be
- * inspected only while it waits in its queue, often for only a few microseconds. So this thread
- * spins, and yields the processor only once per SPIN. */
+/* Reports the tasks. Tasks that could not be inspected before the deadline are only named. A WANTED
+ * task can be inspected only while it waits in its queue, and often it waits for only a few
+ * microseconds. So this thread repeats the inspections without a pause, and yields the processor
+ * only once per SPIN. */
 static void report_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = report_each(d, tasks, count);
@@ -79,8 +81,8 @@ static bool lock_shard(const dump *d, edo__shard *shard)
 }
 
 /* Takes a reference to a task. A running task may be KEPT, and a KEPT task cannot be inspected. So
- * a running task is marked WANTED until it is reported (report.c): its next yields requeue it.
- * Called under the lock. */
+ * a running task is marked as WANTED, and its next yields requeue it. A requeued task can be
+ * inspected. The mark remains until the task is reported (report.c). Called under the lock. */
 static edo_task *take(edo_task *task)
 {
     uint64_t before = edo_add_relaxed(&task->state, EDO__REF);
@@ -89,7 +91,7 @@ static edo_task *take(edo_task *task)
 }
 
 /* Takes references to all tasks of a shard. Called under the lock. Returns: the number of tasks; 0
- * if the list is too small. */
+ * if `tasks` has no room for all of them. */
 static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 {
     size_t count = 0;
@@ -158,8 +160,8 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
 
 edo_atomic(edo__dump_stacks_fn *) edo__dump_stacks;
 
-/* Writes the lines about stacks of fibers. Stacks belong to the process, so these lines follow the
- * last runtime. */
+/* Writes the lines about the stacks of fibers. The stacks belong to the process, not to a runtime,
+ * so these lines follow the lines of the last runtime. */
 static void report_stacks(edo_dump_fn *write, void *context)
 {
     edo__dump_stacks_fn *dump_stacks = edo_load_relaxed(&edo__dump_stacks);

@@ -8,11 +8,12 @@
 /* Number of kinds of histograms (edo_histogram). */
 enum { EDO__HISTOGRAMS = EDO_SCHEDULE_LATENCY + 1 };
 
-/* A scale. It is initialised once, and then constant. Thread: any.
+/* A scale of a histogram. It is initialised once, and then constant. Thread: any.
  *
- * The logarithmic scale is the scale of H2 histograms. Every power of two has 2^bits buckets of the
- * same width, so a bucket is never wider than 1/2^bits of the values in it. Each value below 2^bits
- * has its own bucket. Bucket 0 of the scale is the bucket of `min`. */
+ * The logarithmic scale is the scale of H2 histograms. Each value below 2^bits has its own bucket.
+ * Above 2^bits, the values from one power of two to the next are divided into 2^bits buckets of the
+ * same width. So the width of such a bucket is at most 1/2^bits of any value in it. Bucket 0 of the
+ * scale is the bucket that contains `min`. */
 typedef struct edo__scale {
     uint32_t buckets; // number of buckets; 0: off
     bool is_log;

@@ -1,5 +1,6 @@
 /* Makers of streams and listeners, and the quarantine of ended streams and listeners.
- * edo__runtimes_lock() guards all state of this file. The child of a fork can take this lock. */
+ * edo__runtimes_lock() guards all state of this file. The child of a fork can take this lock even
+ * if the parent held it at the fork (base/lock.h). */
 #include "runtime/inspect/maker.h"
 
 #include <string.h>
@@ -32,8 +33,9 @@ static uint32_t quarantine_next;
 
 static uint32_t generation; // fork generation of the process that filled the list and the ring
 
-/* Takes the lock. In the child of a fork, the first call empties the list and the quarantine,
- * because the fork may have copied them during a change. Returns: whether a runtime exists. */
+/* Takes the lock. The first call in the child of a fork empties the list and the quarantine,
+ * because the fork may have copied them in the middle of a change. Returns: whether a runtime
+ * exists. */
 static bool lock_makers(void)
 {
     bool is_any = edo__runtimes_lock();
@@ -45,8 +47,8 @@ static bool lock_makers(void)
     return is_any;
 }
 
-/* Finds the innermost async function in which the task waits. If a function awaits several futures,
- * the search ends at that function. */
+/* Finds the innermost async function in which the task waits. The search ends at a function that
+ * awaits several futures. */
 static const edo_future *innermost(const edo_future *future)
 {
     for (;;) {
@@ -86,8 +88,9 @@ void edo__maker_destroy(edo__maker *maker)
     edo__free(maker, sizeof *maker);
 }
 
-/* Copies the next leak, and marks the leak as reported. The copy is needed because the stream may
- * be closed as soon as the lock is released. Returns: false if there is no further leak. */
+/* Copies the maker of the next stream or listener that was not closed, and marks the maker as
+ * reported. The copy is needed because the stream may be closed as soon as the lock is released,
+ * and the maker is then freed. Returns: false if there is no such maker. */
 static bool take_leak(const edo_runtime *runtime, edo__maker *ret_maker)
 {
     bool found = false;
@@ -127,9 +130,11 @@ static void exchange(block *one, uint32_t place)
     *one = before;
 }
 
-/* Puts memory into the quarantine, and frees the oldest memory in the quarantine. A block that is
- * larger than EDO__CLOSED_SIZE is freed at once. If the process has no runtime, every block is
- * freed at once, because only the end of a runtime empties the quarantine. */
+/* Puts a block of memory into the quarantine. The block takes the place of the oldest block, which
+ * is freed. Two kinds of blocks are freed at once instead:
+ * - A block that is larger than EDO__CLOSED_SIZE.
+ * - Every block, if the process has no runtime, because only the end of a runtime empties the
+ *   quarantine. */
 void edo__free_closed_in(void *memory, size_t size, bool in_heap)
 {
     block one = { memory, size, in_heap };

@@ -1,14 +1,16 @@
 /* Makers of streams and listeners, for edo_config.report_leaks. A maker is the function and line
- * that made a stream or listener. Also the quarantine for the memory of closed streams and
- * listeners. Thread: any.
+ * that made a stream or listener. This file also has the quarantine, which keeps the memory of
+ * closed streams and listeners for a while. Thread: any.
  *
- * A stale pointer to a closed stream may point to memory of another stream, and a call would act on
- * that stream. So the memory of an ended stream, listener or handle stays in the quarantine until
- * EDO__CLOSED_BLOCKS further objects have ended. In this memory, the word with the claims
- * (edo__source.state) still shows that the stream was closed. The quarantine of a release build is
- * small enough for the first-level cache of a core. Sanitizer builds have no quarantine, because
- * the sanitizer checks freed memory itself, and the quarantine's lock would hide races from the
- * sanitizer. */
+ * Without the quarantine, the memory of a closed stream could soon be reused for another stream. A
+ * call with a stale pointer to the closed stream would then act on the other stream. So the memory
+ * of an ended stream, listener or handle stays in the quarantine until EDO__CLOSED_BLOCKS further
+ * objects have ended. A call with a stale pointer then finds the word with the claims
+ * (edo__source.state), which still shows that the stream was closed.
+ *
+ * In a release build, the quarantine has so few blocks that they usually fit into the first-level
+ * cache of a core. Sanitizer builds have no quarantine, for two reasons: the sanitizer checks freed
+ * memory itself, and the quarantine's lock would hide races from the sanitizer. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -58,8 +60,8 @@ static inline void edo__free_all_closed(void) {}
 #else
 
 /* Creates the maker of a stream or listener that the current task makes. `kind` is "stream",
- * "listener" or "socket". Returns: NULL outside of a task, if report_leaks is off, or if out of
- * memory. */
+ * "listener" or "socket". Returns: the maker; NULL outside of a task, if report_leaks is off, or if
+ * out of memory. */
 edo__maker *edo__maker_create(const char *kind, int fd);
 
 /* Frees the maker of an ended stream or listener. NULL is ignored. */

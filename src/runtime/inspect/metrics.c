@@ -7,7 +7,7 @@
 #include "runtime/runtime.h"
 
 /* Copies a struct to the caller. The caller may be compiled with another version of edo, in which
- * the struct is shorter or longer. */
+ * the struct is shorter or longer. Members that only the caller's struct has are set to 0. */
 static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_size)
 {
     size_t shared = ret_size < our_size ? ret_size : our_size;
@@ -17,7 +17,7 @@ static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_si
 
 /* ---- a worker ---- */
 
-/* Reads the counters of a worker's driver. Takes the lock, because another thread may be closing
+/* Reads the counters of a worker's driver. Takes driver_lock, because another thread may be closing
  * the driver. */
 static edo__io_counters io_of(edo__worker *worker)
 {
@@ -62,7 +62,7 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
 /* ---- the runtime ---- */
 
 /* Number of tasks that were handed to a worker and not yet taken. The loads of the two counts are
- * not ordered, so the loaded `taken` may be greater than the loaded `handed`. */
+ * not ordered, so `taken` may be greater than `handed`. The result is then 0. */
 static uint64_t handed_depth(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);

@@ -153,8 +153,9 @@ static void note(void *context, const edo_trace_line *line)
     t->line_count++;
 }
 
-/* Inspects a task, and repeats the inspection with more room until all lines of the backtrace have
- * room, or memory is short. Returns: as edo_task_trace(). */
+/* Inspects a task. If the backtrace has more lines than there is room for, makes more room and
+ * inspects the task again. If memory is short, the further lines are lost. Returns: as
+ * edo_task_trace(). */
 static int inspect(edo__reporter *t, edo_task *task)
 {
     inspection l = { .reporter = t, .task = task };
@@ -211,8 +212,7 @@ bool edo__report_task(edo__reporter *t, edo_task *task)
     return true;
 }
 
-/* Writes the name of the task's function instead of the task's name, which may no longer be
- * valid. */
+/* Names a task by its function. The task's own name may no longer be valid. */
 void edo__report_restless(edo__reporter *t, edo_task *task)
 {
     if (!is_reported(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))

@@ -1,9 +1,9 @@
-/* The text of a dump, which consists of lines for a runtime and lines for each of its tasks. dump.c
+/* The text of a dump. It consists of lines for a runtime and lines for each of its tasks. dump.c
  * determines the order of the lines, and takes the locks.
  *
  * The dump's reference to a task keeps the task's memory valid, but not the task's name, which
- * belongs to the user. So the name is read only while the task cannot end. Each worker's thread
- * reports the task that it runs (snapshot.h). */
+ * belongs to the user. So the name is read only while the task cannot end: during an inspection of
+ * the task, or on the worker's thread that is polling the task (snapshot.h). */
 #pragma once
 
 #include <edo/dump.h>
@@ -44,8 +44,8 @@ void edo__say(edo__reporter *t, const char *format, ...) EDO_PRINTF(2, 3);
 
 void edo__report_runtime(edo__reporter *t);
 
-/* Reports tasks that workers are running. `tasks` has the tasks to report. If `tasks` is NULL,
- * reports all running tasks. */
+/* Reports the running tasks that were not reported yet. If `tasks` is not NULL, reports only those
+ * of them that are in `tasks`. */
 void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count);
 
 /* Reports a task, and drops the caller's reference. Returns: false if the task is running or being

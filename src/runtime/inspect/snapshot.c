@@ -23,8 +23,8 @@ static void note_line(void *context, const edo_trace_line *line)
         s->more_lines++;
 }
 
-/* Finds the task that this thread is polling. In edo_block_in_place(), the thread has no worker, so
- * the task is read from the worker's cx. */
+/* Finds the task that this thread is polling. During edo_block_in_place(), the thread has no worker
+ * in edo__self, so the task is read from the worker's cx. */
 static const edo_task *task_here(const edo__worker *worker)
 {
     if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return worker->cx.task;
@@ -40,8 +40,8 @@ static void drop_own_frames(edo__snapshot *s)
     memmove(s->stack, s->stack + own, s->stack_count * sizeof *s->stack);
 }
 
-/* Fills the snapshot. Called on the worker's thread: in a signal handler if another thread takes
- * the snapshot, else directly. */
+/* Fills the snapshot. Called on the worker's thread. If another thread takes the snapshot, called
+ * in a signal handler. */
 static void capture(void *context)
 {
     edo__snapshot *s = context;

@@ -1,6 +1,7 @@
 /* Snapshots. A snapshot has the task that a worker is polling, and the stack of the worker's
- * thread. Only that thread may read the task's frames and the stack. So a signal interrupts the
- * thread, and the signal handler fills the snapshot. */
+ * thread. Only the worker's thread may read the task's frames and the stack. So another thread that
+ * takes a snapshot interrupts the worker's thread by a signal, and the signal handler fills the
+ * snapshot. */
 #pragma once
 
 #include "runtime/schedule/worker.h"

@@ -38,10 +38,10 @@ static void call_hooks(const edo__snapshot *s, int64_t duration)
     edo__hooks_each(runtime, stall, &stall);
 }
 
-/* Reports a stall. A thread that does not respond may be waiting for a processor, or for an
- * uninterruptible system call. Each attempt occupies the monitor for a while, so the interval
- * between attempts is doubled. If the thread is between two polls, the monitor tries again at its
- * next inspection. */
+/* Reports a stall. The worker's thread may not respond, for example because it waits for a
+ * processor or for an uninterruptible system call. An attempt to reach such a thread occupies the
+ * monitor for a while. So the next attempt follows only after the poll has lasted twice as long. If
+ * the thread is between two polls, the monitor tries again at its next inspection. */
 int64_t edo__stall_report(edo__worker *worker, int64_t duration)
 {
     edo__snapshot s;

@@ -3,10 +3,12 @@
 #include "task/handle.h"
 #include "task/trace.h"
 
-/* Causes a KEPT task to be requeued, so that the task can be inspected. On the thread that turns
- * the task's current-thread runtime, the task is requeued at once. On any other thread, the task is
- * marked WANTED, and its next yields requeue it. A task that this thread is polling, or for which
- * it is calling a hook (`in_hand`), is not KEPT and not requeued. */
+/* Causes a KEPT task to be requeued, so that the task can be inspected. The thread that turns the
+ * task's current-thread runtime requeues the task at once. Any other thread marks the task as
+ * WANTED, and the task's next yields requeue it.
+ *
+ * A running task is not KEPT if this thread is polling it, or calls a hook for it (`in_hand`). Such
+ * a task is not requeued. */
 static void requeue_if_kept(edo_task *task)
 {
     if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;

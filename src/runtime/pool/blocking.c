@@ -11,9 +11,10 @@
 
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
-/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. If
- * the server of a network file system hangs, all of these threads may block, so their number is
- * limited to save memory. "dns" has few threads, because a program makes few look-ups at a time. */
+/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. Its
+ * number of threads is still limited: if the server of a network file system hangs, all of these
+ * threads may block, and each thread needs memory. "dns" has few threads, because a program makes
+ * few look-ups at a time. */
 enum { USER, FILES, DNS };
 
 static const edo_pool_config usual_pools[] = {
@@ -38,8 +39,8 @@ static edo_pool *find_made(const edo__blocking *blocking, const char *name)
     return pool;
 }
 
-/* Finds the member of the struct that gives quick access to a pool. Returns: NULL if the pool has
- * no such member. */
+/* Finds the member of `blocking` that points to the pool `name`. Returns: NULL if that pool has no
+ * such member. */
 static edo_atomic(edo_pool *) *known_pool(edo__blocking *blocking, const char *name)
 {
     if (!strcmp(name, usual_pools[USER].name)) return &blocking->user;
@@ -95,8 +96,8 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
 }
 
 /* Sums up the statistics of all pools. After edo__blocking_close() has begun, the sums are 0. No
- * pool is freed during the loop, because edo__blocking_close() sets `closed` under the lock before
- * it frees a pool. */
+ * pool is freed during the loop: edo__blocking_close() sets `closed` under the lock before it frees
+ * a pool, and this function has found `closed` clear and still holds the lock. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -145,8 +146,8 @@ static int usual_pool(edo_runtime *runtime, int which, edo_pool **ret_pool)
 
 /* ---- submitting a job, and leaving the pool ---- */
 
-/* Takes a reference to the pool, unless the pool belongs to the runtime of the operation. The pools
- * of that runtime outlive its operations. */
+/* Takes a reference to the pool, unless the pool belongs to the runtime of the operation. The
+ * operation then needs no reference, because the pools of a runtime outlive its operations. */
 static int hold_pool(edo_op *job, edo_pool *pool, const edo_cx *cx)
 {
     if (pool->runtime == cx->runtime) return 0;
@@ -257,8 +258,8 @@ int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, c
 
 enum { POOL_BITS = 0xff << 16 }; // bits of edo_op.detail
 
-/* Submits an operation to the pool "files". The operation needs no reference to this pool, because
- * it ends before the pool does. */
+/* Submits an operation to the pool "files" of the operation's runtime. The operation needs no
+ * reference to this pool, because the pools of a runtime outlive its operations. */
 int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx)
 {
     edo_pool *pool;

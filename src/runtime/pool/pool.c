@@ -57,8 +57,8 @@ static uint32_t stage_of(const edo_op *job)
 }
 
 /* Changes the stage of a job. The store is atomic, because a poll of the job's operation may read
- * the other bytes of `detail` at the same time, without the lock. The stage itself is read under
- * the lock, so the store is that of a figure. */
+ * the other bytes of `detail` at the same time, without the lock. The store needs no memory order,
+ * because the stage itself is only read under the lock. */
 static void set_stage(edo_op *job, uint32_t stage)
 {
     edo_store_figure(&job->detail, (job->detail & ~(uint32_t)EDO__JOB_STAGE) | stage);
@@ -89,8 +89,9 @@ static void unlink_job(edo_pool *pool, edo_op *job)
         pool->waiters--;
 }
 
-/* Ends a job. After the last store, the job's operation may end, so the pool no longer uses the
- * job. The store's release is the partner of the load in edo__pool_poll. */
+/* Ends a job. After the last store, the poll of the job's operation may see EDO__OP_WOKEN, and the
+ * operation may end. So the pool no longer uses the job. The store is a release. Its partner is the
+ * load in edo__pool_poll. */
 static void end_job(edo_op *job, int64_t result, edo__wakes *wakes)
 {
     edo_plain_write(&job->base.result);
@@ -105,8 +106,9 @@ static bool has_place(const edo_pool *pool)
     return pool->queued < pool->config.max_queue;
 }
 
-/* Moves waiting jobs into the queue, while the queue has places. Stops after it has ended one
- * edo_pool_room(), because the woken task will probably use the place. The next call continues. */
+/* Moves waiting jobs into the queue, while the queue has places. An edo_pool_room() is not moved,
+ * but ended. This function then stops, because the task of the edo_pool_room() will probably use
+ * the place. The next call of this function continues with the remaining jobs. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
     bool found_room = false;
@@ -202,7 +204,7 @@ void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
 /* ---- jobs and polls ---- */
 
 /* Adds a new job to the queue, or to the list of jobs that wait for a place. If the queue has a
- * place, an edo_pool_room() ends at once, in the poll that submits it. */
+ * place and no job waits for it, an edo_pool_room() ends at once, in the poll that submits it. */
 static void enter(edo_pool *pool, edo_op *job)
 {
     bool at_once = has_place(pool) && !pool->waiters;
@@ -232,8 +234,8 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
     return 0;
 }
 
-/* Cancels a job. Called under the lock. Returns: true if the operation ends now; false if the
- * operation must wait for the end of the running job. */
+/* Cancels a job. Called under the lock. Returns: true if the operation ends now; false if a thread
+ * is running the job, and the operation must wait for the job's end. */
 static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_gone)
 {
     if (stage_of(job) != EDO__JOB_RUNNING) {

@@ -12,21 +12,21 @@
  *     WAITING or QUEUED --- cancelled ----------------> NEW
  *     WAITING or QUEUED --- failed -------------------> ENDED
  *
- * A thread that finds the queue empty becomes idle, under the lock. `coming` is the number of
- * threads that were called or are being started, and that have not taken the lock since then. A
- * submit or take that leaves work in the queue calls a thread, unless `coming` is above 0. The
- * called thread is the idle thread that began to sleep last. If no thread is idle, a new thread is
- * started. So the following holds:
+ * A thread that finds the queue empty becomes idle, under the lock. A submit or take that leaves
+ * work in the queue calls a thread: the idle thread that began to sleep last, or a new thread if no
+ * thread is idle. `coming` is the number of called threads that have not taken the lock since the
+ * call. While `coming` is above 0, no further thread is called. So the following holds:
  *
  *     there is work  =>  a thread is coming, or all threads are busy and there are max_threads
  *                        (or the system refuses more)
  *
  * A busy thread takes the next job in the step that ends its previous job. So jobs in the queue are
  * taken even when all threads are busy and no thread is called. There is no thundering herd,
- * because only one thread is called at a time, and that thread calls the next thread. A call sets
- * the word `called` of the called thread, under the lock, so no other thread can take the call. A
- * call is not lost if the thread's keep_alive ends at the same time, because the thread checks
- * `called` under the lock before it ends.
+ * because only one thread is called at a time, and that thread calls the next thread.
+ *
+ * A call sets the word `called` of the idle thread, under the lock. So no other thread can take the
+ * call. The thread's keep_alive may end at the same time. The call is still not lost, because the
+ * thread checks `called` under the lock before it ends.
  */
 #pragma once
 
@@ -36,8 +36,8 @@
 #include "task/op.h"
 #include "task/wait_list.h"
 
-/* The stage and flags of a job, which are in the third byte of edo_op.detail. The pool's lock
- * guards the byte while the job is in the pool. */
+/* The stage and flags of a job. They are in the third byte of edo_op.detail. The pool's lock guards
+ * this byte while the job is in the pool. */
 enum {
     EDO__JOB_NEW,
     EDO__JOB_WAITING = 1 << 16,
@@ -52,9 +52,10 @@ enum {
 };
 
 /* A job. `progress` is 1 after `fn` has run. If the job has an `fn`, base.result holds the runtime
- * of the waiting task until the job ends. A job with the flag EDO__JOB_OPERATION is an operation of
- * another type. Only its `link` and `state` match this type, and its base.result holds the
- * function. */
+ * of the waiting task until the job ends.
+ *
+ * A job with the flag EDO__JOB_OPERATION is an operation of another type. Only its members `link`
+ * and `state` match this type. Its base.result holds the function until the job ends. */
 typedef struct EDO__OVERLAY edo__job_op {
     edo_future base;
     edo_pool *pool; // NULL: the runtime's pool "user", which the first poll stores here
@@ -129,9 +130,9 @@ void edo__pool_unref(edo_pool *pool);
 int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker);
 
 /* Polls a submitted job, inside a poll. A cancelled job that has not begun is ready at once. A
- * cancelled detached job is ready at once even if it has begun. If *ret_gone is true, a detached
- * job was cancelled: its result is -ECANCELED, the pool releases the job, and the caller must not
- * use the job.
+ * cancelled detached job is ready at once even if it has begun. For a detached job that is
+ * cancelled this way, *ret_gone is true: the result is -ECANCELED, the pool releases the job, and
+ * the caller must not use the job.
  * Returns: EDO_PENDING; or EDO_READY with the result in base.result. */
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone);
 

@@ -18,9 +18,10 @@ static void arrive(edo__pool_thread *self)
     self->pool->coming--;
 }
 
-/* Decides the next step of a thread that has found no job. Called under the lock. There may still
- * be work, because edo__pool_take() ends at most one edo_pool_room(), and jobs may wait behind it.
- * Returns: AGAIN if there is work; END if the pool is closed; SLEEP otherwise. */
+/* Decides the next step of a thread to which edo__pool_take() has given no job. Called under the
+ * lock. There may still be work: edo__pool_take() ends at most one edo_pool_room(), and jobs may
+ * wait behind that edo_pool_room(). Returns: AGAIN if there is work; END if the pool is closed;
+ * SLEEP otherwise. */
 static step without_job(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -58,8 +59,9 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 
 /* ---- sleeping ---- */
 
-/* Frees a thread's struct, after all callers have finished their use of the struct, which takes
- * them only a few instructions. The partner of the acquire is the release in edo__pool_after. */
+/* Frees a thread's struct as soon as no caller uses the struct. A caller uses it only for the wake
+ * of one futex, so the wait is short. The partner of the acquire is the release in
+ * edo__pool_after. */
 static void free_thread(edo__pool_thread *thread)
 {
     uint32_t tries = 0;
@@ -76,8 +78,8 @@ static void join_thread(edo__pool_thread *thread)
 }
 
 /* Ends an idle thread after keep_alive, unless there is work. Called under the lock. *ret_before is
- * the thread that ended before this one; the caller must join it. Returns: END; AGAIN if there is
- * work. */
+ * the thread that ended before this thread, or NULL. The caller must join that thread. Returns:
+ * END; AGAIN if there is work. */
 static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 {
     edo_pool *pool = self->pool;
@@ -91,9 +93,9 @@ static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
     return END;
 }
 
-/* Decides the next step after a wait, which may have ended spuriously. The lock orders a call and
- * the end of keep_alive. If the call comes first, the thread finds `called` set. If the end comes
- * first, the caller no longer finds the thread in the list of idle threads. */
+/* Decides the next step of an idle thread that has woken up, perhaps spuriously. The lock orders a
+ * call and the end of keep_alive. If the call comes first, this function finds `called` set. If the
+ * end comes first, the thread is no longer in the list of idle threads, so it cannot be called. */
 static step look(edo__pool_thread *self, int64_t until)
 {
     edo__pool_thread *before = NULL;
@@ -123,8 +125,8 @@ static step sleep_until_called(edo__pool_thread *self)
 
 /* ---- a thread's life ---- */
 
-/* Adds the new thread to the pool's list. Wakes the thread that ends the pool, which may be waiting
- * for the new thread. */
+/* Adds the new thread to the pool's list. If another thread is ending the pool, wakes that thread,
+ * because it may be waiting for the new thread. */
 static void enter_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -139,8 +141,8 @@ static void enter_thread(edo__pool_thread *self)
     if (closed) edo__sys_futex_wake(&pool->arrivals);
 }
 
-/* Makes the last step of a thread. After this step the joiner may free the thread's struct. A
- * detached thread frees its own struct. */
+/* Makes the last step of a thread. A thread that is not detached is joined, and the joiner frees
+ * the thread's struct. A detached thread frees its own struct here. */
 static void leave_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -152,8 +154,8 @@ static void leave_thread(edo__pool_thread *self)
     edo__pool_unref(pool);
 }
 
-/* Runs the function of a job. The read needs no lock, because the flag EDO__JOB_OPERATION is
- * constant while the job is in the pool. */
+/* Runs the function of a job. The flag EDO__JOB_OPERATION can be read without the lock, because the
+ * flag is constant while the job is in the pool. */
 static int64_t run_job(edo_op *job)
 {
     if (job->detail & EDO__JOB_OPERATION) return edo__files_function(job)(job);
@@ -177,10 +179,12 @@ static void *run_thread(void *arg)
 
 /* ---- starting ---- */
 
-/* Notes that a thread could not be started. Jobs fail only if the pool has no other thread. While
- * the start was tried, another thread may have fallen asleep, and a job that came later has called
- * no thread, because `coming` was not 0. So this function calls an idle thread. It starts none,
- * because `refused` is set. */
+/* Notes that a thread could not be started. If the pool has no other thread, the jobs fail.
+ *
+ * Otherwise this function calls an idle thread if there is work. The call is needed because a
+ * thread may have become idle during the start, and a job may have been submitted after that. The
+ * submit has called no thread, because `coming` was not 0. This function starts no thread, because
+ * `refused` is set. */
 static void fail_start(edo_pool *pool, int error)
 {
     edo__after after = { 0 };
@@ -239,9 +243,9 @@ static void wait_for_starting(edo_pool *pool)
     }
 }
 
-/* Removes the first thread from the pool's list. Detaches the thread if it is running a job and
- * `wait` is false. Returns: the thread, which the caller must join; NULL if the thread was
- * detached. */
+/* Removes the first thread from the pool's list. If the thread is running a job and `wait` is
+ * false, detaches the thread. Returns: the thread, which the caller must join; NULL if the thread
+ * was detached. */
 static edo__pool_thread *dismiss_first(edo_pool *pool, bool wait)
 {
     edo__pool_thread *thread = edo__container(pool->threads.next, edo__pool_thread, link);

@@ -3,7 +3,8 @@
 
 #include "runtime/pool/pool.h"
 
-/* Starts the thread that the pool has called and counted. */
+/* Starts one thread. The caller has decided that the pool needs the thread, and has already counted
+ * the thread in `thread_count` and `coming`. */
 void edo__pool_start_thread(edo_pool *pool);
 
 /* Ends all threads and joins them. If `wait` is false, threads that are running a job are detached,

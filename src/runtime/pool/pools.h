@@ -16,8 +16,8 @@ typedef struct edo__blocking {
     bool closed;                  // whether the pools have been ended; guarded by the lock
 } edo__blocking;
 
-/* Whether a task of the runtime waits for a job. While a task waits, a test clock must not advance
- * automatically. A job counts until its task has taken the result. */
+/* Whether a task of the runtime waits for a job. If so, a test clock must not advance
+ * automatically. The task counts as waiting until it has taken the job's result. */
 static inline bool edo__blocking_is_busy(const edo__blocking *blocking)
 {
     return edo_load_relaxed(&blocking->jobs) > 0;

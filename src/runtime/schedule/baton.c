@@ -7,7 +7,8 @@
 enum { QUIET_LAPS = 2 };
 
 /* Length of a poll, in real time, after which the worker loses the baton. The length is large,
- * because a poll may also wait for a processor, and such a wait must not change the order. */
+ * because even a short poll takes long if its thread has to wait for a processor. Such a wait must
+ * not change the order of the turns. */
 #define PATIENCE edo_s(1)
 
 /* ---- the gate; called under the lock ---- */
@@ -70,8 +71,8 @@ static edo__worker *draw_next(edo_runtime *runtime)
     return drawn;
 }
 
-/* Gives the baton to a worker, and seeds the random numbers that the worker uses to steal, and that
- * its tasks use. */
+/* Gives the baton to a worker, and seeds the worker's random numbers. The worker uses these numbers
+ * when it steals, and its tasks also draw from them. */
 static void give_to(edo__worker *worker)
 {
     edo__baton *baton = &worker->runtime->baton;
@@ -139,8 +140,9 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* Enters the gate. The first worker at the gate wakes the other workers. If another worker is not
- * asleep yet, the wake is stored in its `park` word, and keeps it awake. */
+/* Enters the gate. The first worker at the gate wakes the other workers. Another worker may not be
+ * asleep yet, but about to sleep. The wake is then stored in its `park` word, and keeps it
+ * awake. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -211,9 +213,9 @@ static void send_outside(edo__worker *worker, uint32_t state)
         begin_lap(runtime); // the other workers may have waited for this worker
 }
 
-/* Takes the baton from a stuck worker. Before each poll, a worker checks under the baton's lock
- * that it holds the baton (edo__baton_is_held). So a worker that has lost the baton polls no
- * further task in its turn. If the poll `beat` has already ended, the worker keeps the baton. */
+/* Takes the baton from a stuck worker. If the poll `beat` has already ended, the worker keeps the
+ * baton. Before each poll, a worker checks under the baton's lock that it holds the baton
+ * (edo__baton_is_held). So a worker that has lost the baton begins no further poll in its turn. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;
@@ -238,9 +240,9 @@ void edo__baton_end(edo_runtime *runtime)
     edo__lock_give(&runtime->baton.lock);
 }
 
-/* `is_stopping` was set before. The lock orders this function with edo__baton_take(). A worker that
- * has entered the gate before this function leaves the gate here. A worker that comes later finds
- * `is_stopping` set. */
+/* The caller has set `is_stopping`. The lock orders this function and edo__baton_take(). If a
+ * worker enters the gate before this function takes the lock, this function lets the worker leave
+ * the gate. If a worker comes later, it finds `is_stopping` set, and does not enter the gate. */
 void edo__baton_stop(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->baton.lock);

@@ -5,8 +5,9 @@
 
 enum { MOST_TURNS = 8 };
 
-/* Turns the driver of a stuck worker until no event is left. The number of turns is bounded,
- * because the owner may return and wait for the lock, and the helper has tasks of its own. */
+/* Turns the driver of a stuck worker until no event is left, but at most MOST_TURNS times. The
+ * limit is needed for two reasons: the owner may return and wait for the lock, and the helper has
+ * tasks of its own. */
 static void turn_driver(const edo__worker *victim)
 {
     edo_driver *driver = victim->driver;
@@ -14,8 +15,8 @@ static void turn_driver(const edo__worker *victim)
         if (driver->ops->turn(driver, 0) < EDO__FULL_TURN) return;
 }
 
-/* Helps one stuck worker. Its owner may return from the poll at any moment, and then waits until
- * the helper has finished with the driver or the wheel. */
+/* Helps one stuck worker. The worker's thread may return from its poll at any moment. It then waits
+ * until the helper has finished with the driver or the wheel. */
 static void help(edo__worker *worker, edo__worker *victim)
 {
     if (edo__lock_try(&victim->turn_lock)) {

@@ -25,8 +25,8 @@ static void delist(edo__idle *idle, edo__worker *worker)
     edo_store_relaxed(&idle->sleeping, idle->sleeping - 1);
 }
 
-/* Takes a sleeper out of the list. From now on the sleeper counts as a searcher, so no other worker
- * is woken until its search ends. */
+/* Takes a sleeper out of the list, unless a worker is searching. The sleeper counts as a searcher
+ * from now on. So no other worker is woken until the sleeper's search ends. */
 static edo__worker *take_sleeper(edo__idle *idle)
 {
     edo__worker *worker = idle->sleepers;
@@ -37,8 +37,9 @@ static edo__worker *take_sleeper(edo__idle *idle)
     return worker;
 }
 
-/* Wakes a sleeping worker, unless a worker is searching. The loads are relaxed. A stale value costs
- * time, but no wake is lost; see edo__idle_enter. */
+/* Wakes a sleeping worker, unless a worker is searching. The loads may be relaxed. A stale value
+ * costs time, but no wake for a pushed task is lost, because the pusher makes a fence before this
+ * call (see edo__idle_enter). */
 void edo__idle_wake_one(edo_runtime *runtime)
 {
     edo__idle *idle = &runtime->idle;
@@ -110,8 +111,8 @@ static bool enter_list(edo__worker *worker)
 }
 
 /* Enters the worker into the list of sleepers, unless there is work. The partner of the fence is
- * the fence in edo__worker_consider_waking (work.c). Either this worker sees the pushed task, or
- * the pusher sees this worker asleep and not searching. */
+ * the fence in edo__worker_consider_waking (work.c). So either this worker sees the pushed task, or
+ * the pusher sees that this worker is asleep and does not search. */
 bool edo__idle_enter(edo__worker *worker)
 {
     if (worker->is_spare) return !edo_load_relaxed(&worker->runtime->is_stopping); // never listed
@@ -145,8 +146,9 @@ bool edo__idle_begin_search(edo__worker *worker)
 }
 
 /* Ends a search. During a search, a push to the inject queue wakes no worker. So the end of the
- * search wakes a worker for the remaining tasks. Under the lock, this function sees the task of an
- * earlier push, and a later push finds no searcher. */
+ * search wakes a worker if the queue still has tasks. The lock orders this function and a push. If
+ * the push comes first, this function sees its task. If the push comes later, it no longer counts
+ * this worker as a searcher, and wakes a worker itself. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

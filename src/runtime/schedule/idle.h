@@ -9,9 +9,11 @@
  * Tasks in a worker's own queues need no wake of another worker, because a worker does not sleep
  * before these tasks have run. Wakes for these tasks only improve speed (work.c).
  *
- * No worker is woken while another worker searches. After a failed search, a worker enters the list
- * under the lock, and then inspects all queues once more. So either this inspection finds a task
- * that was pushed during the search, or the push wakes this worker. */
+ * While a worker searches, a push wakes no other worker, and relies on the searcher to find the
+ * task. After a failed search, the searcher enters the list under the lock, and no longer counts as
+ * a searcher. It then inspects all queues once more. If a task was pushed before the searcher
+ * entered the list, this inspection finds the task. If a task is pushed later, the push finds this
+ * worker in the list, and can wake it. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -35,8 +37,8 @@ bool edo__idle_wake_any(edo_runtime *runtime);
  * Returns: whether the worker may sleep. If false, the worker is not in the list. */
 bool edo__idle_enter(edo__worker *worker);
 
-/* Takes an awake worker out of the list, unless the thread that woke the worker has done so.
- * Thread: the owner. */
+/* Takes the worker out of the list of sleepers after its sleep. Does nothing if the thread that
+ * woke the worker has already taken it out. Thread: the owner. */
 void edo__idle_leave(edo__worker *worker);
 
 /* Begins a search, unless too many workers search. Thread: the owner. Returns: whether the worker

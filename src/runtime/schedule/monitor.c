@@ -1,19 +1,27 @@
-/* The monitor: one thread per runtime with workers. The monitor detects workers that are stuck in a
+/* The monitor: one thread per runtime with workers. The monitor finds workers that are stuck in a
  * poll, and finds helpers for these workers.
  *
  * The monitor inspects each worker once per period. The period is short while long polls are
- * frequent and no worker watches (watch.c). Each worker maintains two counters for the monitor.
- * `beat` is odd while a task is polled. `turns` is the number of turns of the worker's driver. A
- * worker is stuck if its beat is odd and unchanged since the last inspection. So a poll of more
- * than two periods is always found. Workers that are awake help in their next turn
- * (edo__worker_help). If no other worker is awake, the monitor wakes a sleeping worker. If no
- * worker sleeps, the monitor wakes a spare worker, or makes a new spare worker. If a worker polls
- * many tasks without a turn of its driver, the monitor only sets is_hurried.
+ * frequent and no worker watches (watch.c). Each worker maintains two counters for the monitor:
  *
- * After some inspections without any change, the monitor sleeps until a worker wakes up. The
- * monitor writes `asleep`, and then reads the workers' `park`. A worker writes `park`, and then
- * reads `asleep`. Both have a seq_cst fence between the write and the read. So either the monitor
- * sees the worker awake, or the worker sees the monitor asleep (edo__monitor_note_awake).
+ *     beat    odd while the worker polls a task
+ *     turns   number of turns of the worker's driver
+ *
+ * A worker is stuck if its `beat` is odd and has not changed since the last inspection. A poll of
+ * more than two periods contains at least two inspections, so it is always found. A worker that
+ * polls many tasks without a turn of its driver is not stuck. For such a worker, the monitor only
+ * sets is_hurried.
+ *
+ * The monitor finds helpers in this order:
+ * - Workers that are awake help in their next turn (edo__worker_help).
+ * - If no other worker is awake, the monitor wakes a sleeping worker.
+ * - If no worker sleeps, the monitor wakes a spare worker, or makes a new spare worker.
+ *
+ * After some inspections without any change, if all workers sleep, the monitor sleeps until a
+ * worker wakes up. The monitor writes `asleep`, and then reads the workers' `park`. A worker writes
+ * `park`, and then reads `asleep`. Both have a seq_cst fence between the write and the read. So
+ * either the monitor sees that the worker is awake, or the worker sees that the monitor is asleep,
+ * and wakes the monitor (edo__monitor_note_awake).
  */
 #include <string.h>
 
@@ -39,7 +47,7 @@ enum {
 /* Time between two inspections. */
 #define PERIOD edo_ms(3)
 
-/* Time between two inspections while long polls are recent and no worker watches, because all
+/* Time between two inspections while long polls are recent, but no worker watches because all
  * workers have work. */
 #define CLOSE_PERIOD edo_us(500)
 
@@ -67,8 +75,8 @@ struct edo__monitor {
 /* ---- marks ---- */
 
 /* Marks a worker as stuck. The thread that sets the first bit of `stuck` counts the worker, so each
- * stuck worker is counted once. The writes are relaxed, because the wake of a helper orders the
- * mark. */
+ * stuck worker is counted once. The writes may be relaxed, because the wake of a helper orders
+ * them. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -86,8 +94,9 @@ static void kick(edo__monitor *monitor)
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* Marks a worker as stuck in a turn. A helper that reads the new mark together with an older
- * stuck_turn helps later, when it reads stuck_turn again. */
+/* Marks a worker as stuck in a turn. A helper may read the new mark, but still an older stuck_turn.
+ * The worker then does not look stuck, and the helper helps later, when it reads stuck_turn
+ * again. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -131,8 +140,8 @@ static bool is_healthy(const edo__worker *worker)
     return !edo_load_relaxed(&worker->stuck);
 }
 
-/* Whether stuck workers get help without a wake, from the watcher or from a worker that takes
- * turns. */
+/* Whether stuck workers get help without a wake by the monitor. The help comes from the watcher, or
+ * from a worker that takes turns. */
 static bool is_help_under_way(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
@@ -189,8 +198,9 @@ static void report(edo__worker *worker, seen *before)
     before->report_after = edo__stall_report(worker, before->held);
 }
 
-/* Updates the mark for long polls. The watcher may have set the mark just after the turn had ended,
- * or when the worker fell asleep. This function clears such a mark. */
+/* Updates the mark for long polls. If the poll is not long, clears a mark that is out of date. The
+ * watcher may have set such a mark just after the end of the turn, or while the worker fell
+ * asleep. */
 static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
     if (is_long)
@@ -200,8 +210,9 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* Time since the last inspection, at most MOST_COUNTED, because the process may have been stopped.
- * If only the monitor had no processor, this limit delays the report of a stall. */
+/* Time since the last inspection, but at most MOST_COUNTED. The limit is needed because the whole
+ * process may have been stopped, and that time is no part of a poll. If only the monitor had no
+ * processor, the limit makes the report of a stall come later. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
     int64_t since = now - monitor->inspected_at;

@@ -17,7 +17,7 @@ bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns);
 /* Clears the mark of a turn that has ended. Thread: the worker's, or the monitor. */
 void edo__monitor_unmark_long(edo__worker *worker);
 
-/* These functions set and clear the mark that the worker is in edo_block_in_place(). Thread: the
- * worker's. */
+/* edo__monitor_hand_over() marks the worker as being in edo_block_in_place(), and wakes a helper.
+ * edo__monitor_take_back() clears the mark. Thread: the worker's. */
 void edo__monitor_hand_over(edo__worker *worker);
 void edo__monitor_take_back(edo__worker *worker);

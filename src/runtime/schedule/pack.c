@@ -1,18 +1,20 @@
 /* Packing: workers with little work hand their tasks to one of them.
  *
- * An operation in the ring of a worker wakes that worker. So when the tasks of a server are spread
- * over all workers, each request wakes a worker that was asleep, although one worker could serve
- * all requests with few sleeps. A sleep and a wake cost more than a short request. Nothing else
- * would bring the tasks together again, because thieves only spread tasks.
+ * When an operation in the ring of a worker completes, it wakes that worker. So if the tasks of a
+ * server are spread over all workers, each request wakes a worker that was asleep. One worker could
+ * serve all requests, and would rarely sleep. That would be cheaper, because a sleep and a wake
+ * cost more than a short request. Nothing else would bring the tasks together again, because
+ * thieves only spread tasks.
  *
- * So a worker that was woken hands its ready tasks to a worker that was woken lately, too, and
- * sleeps again. The next operations of these tasks then wait in the ring of the other worker. Tasks
- * move only to workers with lower indices, so two workers do not exchange tasks for ever. A worker
- * that has not slept lately gets no tasks, and shares its tasks as usual
+ * So a worker that was just woken hands its ready tasks to another worker that was woken lately,
+ * and sleeps again. The next operations of these tasks then wait in the ring of that other worker.
+ * Tasks move only to workers with lower indices, so two workers do not exchange tasks for ever. A
+ * worker that has not slept lately gets no tasks, and shares its tasks as usual
  * (edo__worker_consider_waking).
  *
- * A task that was handed over cannot be stolen before the target has taken it. So the target must
- * be asleep, or turn its driver often, and a burst of tasks stays where it is.
+ * Other workers cannot steal a task that was handed over before the target has taken it. So the
+ * target must take it soon: only a worker that is asleep, or that turns its driver often, is a
+ * target. For the same reason, a worker with much ready work hands over nothing.
  *
  * All atomic words in this file are figures, or hints. A stale value moves tasks in vain, or too
  * late. edo__worker_push_foreign() orders the moves, and wakes the target. */
@@ -24,8 +26,8 @@
 /* A worker with spare time has slept within this time. */
 #define LATELY edo_ms(1)
 
-/* Greatest time since the last turn of a target's driver, and greatest amount of work that is
- * handed over. */
+/* Greatest time since the last turn of a target's driver. Also the greatest time that the tasks
+ * that are handed over take together. */
 #define BRIEF edo_us(100)
 
 /* Whether the worker has work of its own, has time for more, and soon takes what it is handed. */

@@ -3,6 +3,6 @@
 
 #include "runtime/runtime.h"
 
-/* Hands the worker's ready tasks, if they are little work, to a worker with a lower index that has
- * time for them. Called right after a sleep. Thread: the owner of `worker`. */
+/* If the worker's ready tasks are little work, hands them to a worker that has a lower index and
+ * has time for them. Called right after a sleep. Thread: the owner of `worker`. */
 void edo__pack(edo__worker *worker);

@@ -9,15 +9,16 @@
 #include "task/future.h"
 #include "task/op.h"
 
-/* The functions of a poll are inlined into their loop, for two reasons. First, an unobserved poll
- * then costs only one test more. Second, after a fiber has run, the processor mispredicts each
- * return up to the loop (docs/internals/fiber.md). */
+/* The functions of a poll are inlined into their loop, for two reasons. First, the support for
+ * observed polls then costs an unobserved poll only one test. Second, after a fiber has run, the
+ * processor mispredicts each return up to the loop (docs/internals/fiber.md). */
 
-/* Cancels a task whose deadline has passed. CANCELLED makes failure.c and scope.c regard the
- * -ECANCELED as no failure. The bit is relaxed, because it publishes no data, and is read where the
- * poller ends the task. It disturbs no transition: a task that is RUNNING may be cancelled by any
- * thread, and each step changes only its own bits. A later edo_task_cancel() finds the bit set, and
- * does not wake the task. It need not, because this poll already passes the fate on. */
+/* Cancels a task whose deadline has passed. The bit CANCELLED tells failure.c and scope.c that the
+ * result -ECANCELED is not a failure. The write of the bit is relaxed, because the bit publishes no
+ * data, and is read where the poller ends the task. The write disturbs no transition of the state,
+ * because any thread may cancel a RUNNING task, and each transition changes only its own bits. A
+ * later edo_task_cancel() finds the bit set, and does not wake the task. No wake is needed, because
+ * this poll already passes the fate on. */
 static __attribute__((noinline, cold)) void cancel_late(edo_task *task)
 {
     edo_or_relaxed(&task->state, EDO__CANCELLED);
@@ -55,8 +56,8 @@ static edo__always_inline void begin_poll(edo__worker *worker, edo_task *task)
     edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
-/* Aborts if the thread still holds a lock of edo that it took during the poll. Such a lock would be
- * released later, possibly by another thread. */
+/* Aborts if the thread has taken a lock of edo during the poll, and still holds it. Such a lock
+ * would be released later, possibly by another thread. */
 static inline void check_locks(uint32_t held_before)
 {
     if (edo__thread_locks_held > held_before) edo_load_relaxed (&edo__at_kept_lock)();
@@ -121,8 +122,8 @@ static edo__always_inline void settle(edo__worker *worker, edo_task *task, edo_p
         push_again(worker, task, push);
 }
 
-/* Measures the time of a poll. Does so only after recent long polls, because a read of the clock
- * costs as much as a short poll.
+/* Measures the time of a poll, but only after recent long polls. Otherwise the clock is not read,
+ * because a read of the clock costs as much as a short poll.
  * Returns: whether the poll was long, which ends the turn. */
 static bool was_long(edo__worker *worker)
 {
@@ -134,9 +135,9 @@ static bool was_long(edo__worker *worker)
     return is_long;
 }
 
-/* Polls a task that is observed or timed. If the task is ready again after a long poll, the tasks
- * that the next events and timers make ready come first. Otherwise those tasks would have to wait
- * for one long poll of each yielding task. */
+/* Polls a task that is observed or timed. A task that is ready again after a long poll is put
+ * behind the tasks that the next events and timers make ready. Otherwise those tasks would have to
+ * wait for one long poll of each yielding task. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {

@@ -1,8 +1,11 @@
 #include "runtime/schedule/queue.h"
 
-/* Reads the head, and then the tail. The head only grows, so the tail is not below the head that
- * was read. If the tail is more than one ring above it, the head is stale, and a compare-and-swap
- * of the head would fail. */
+/* Reads the head into *ret_head. Returns: the number of entries above this head; 0 if this head is
+ * stale.
+ *
+ * The head is read first. The tail is never below the head, and only grows. So the tail that is
+ * read second is not below the head that was read. If the tail is more than one ring above that
+ * head, the head has moved since it was read, and a compare-and-swap of the head would fail. */
 static uint64_t snapshot(edo__queue *queue, uint64_t *ret_head)
 {
     *ret_head = edo_load_acquire(&queue->head);

@@ -4,11 +4,13 @@
  *
  * tail: only the owner writes the tail, with release. A reader that acquires the tail sees the
  * slots below the tail, and the state of the tasks in these slots.
- * head: a compare-and-swap moves the head, and thereby takes the entries between the old and the
- * new head. The compare-and-swap is a release, so the reads of the slots precede it. The owner
- * reads the head with acquire before it fills a slot again. So if the compare-and-swap of a thief
- * succeeds, the owner has not overwritten the slots that the thief has read. If a thief has read an
- * overwritten slot, its compare-and-swap fails, because the head has moved and indices never wrap.
+ *
+ * head: a thread takes entries by a compare-and-swap of the head, which moves the head past these
+ * entries. The compare-and-swap is a release, so the thread's reads of the slots precede it. Before
+ * the owner fills a slot again, it reads with acquire a head that is past the slot's old entry. So
+ * the owner fills a slot again only after the thread that took the old entry has read the slot. If
+ * a thief reads a slot that was filled again, the head has moved since the thief read the head. The
+ * thief's compare-and-swap then fails, because indices never wrap.
  *
  * A task in the ring may be RUNNING, because a task that yields can be KEPT (task/state.h). The
  * thread that takes the entry owns the task. */
@@ -57,8 +59,9 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Prefetches the task in the slot with the index `at`, which is probably the next task. Does not
- * read the task, because a thief may take it at any time. Thread: the owner. */
+/* Prefetches the task in the slot with the index `at`, which is probably the next task. Does
+ * nothing if `at` is the tail. The task itself is not read, because a thief may take it at any
+ * time. Thread: the owner. */
 static inline void edo__queue_prefetch(const edo__queue *queue, uint64_t at, uint64_t tail)
 {
     if (at != tail) edo__task_prefetch(edo_load_figure(&queue->slots[at % EDO__QUEUE_SLOTS]));
@@ -78,7 +81,7 @@ static inline edo_task *edo__queue_pop(edo__queue *queue)
 }
 
 /* A list of tasks, linked through queue_next: an overflow list, a yielded list or the inject queue.
- * Guarded by a lock of the list's user. */
+ * The user of the list guards it by a lock. */
 typedef struct edo__backlog {
     edo_task *first, *last;     // NULL: empty
     edo_atomic(uint64_t) count; // changed under the lock

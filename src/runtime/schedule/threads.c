@@ -63,8 +63,10 @@ static void ask_to_leave(edo_runtime *runtime)
     edo__baton_stop(runtime);
 }
 
-/* Waits for the end of a worker's thread. A worker that is stuck in user code does not end. A
- * worker may also get stuck during the wait, so the worker is inspected from time to time. */
+/* Waits until a worker's thread is about to end. A thread that is stuck in user code does not end.
+ * So after the deadline, this function gives up if the worker is in a poll. The worker may begin
+ * such a poll at any time during the wait, so the worker is checked once per LEAVE_CHECK. Returns:
+ * whether the thread ends. */
 static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {

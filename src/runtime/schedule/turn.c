@@ -12,8 +12,8 @@
 #include "runtime/time/clock.h"
 #include "runtime/time/timers.h"
 
-/* Least work per task for which a move to another core pays. It is twice the cost of the cache
- * misses on the other core. */
+/* Least work per task for which a move to another core pays. The value is twice the cost of the
+ * cache misses on the other core. */
 #define MOVE_WORTH edo_us(1)
 
 /* A value greater than the length of any queue. */
@@ -35,9 +35,11 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended /= 2;
 }
 
-/* Decides whether the worker shares its tasks with other workers. Tasks with less work than
- * MOVE_WORTH are not shared. The moves of shared tasks only add to the measured work. So work that
- * is measured below MOVE_WORTH is below MOVE_WORTH in any case. */
+/* Decides whether the worker shares its tasks with other workers. The worker shares them if its
+ * recently ended tasks had a mean work of at least MOVE_WORTH. The measured work of tasks that were
+ * moved includes the cost of the moves. So the measured work may be too large, but it is never too
+ * small. If it is below MOVE_WORTH, the real work is also below MOVE_WORTH, and a move does not
+ * pay. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -75,9 +77,10 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
-/* Like edo__run_ready, but in an order that does not depend on the speed of the machine. Each
- * worker polls at most its equal part of event_interval. So a step of the clock waits for about
- * event_interval polls, as in a current-thread runtime. */
+/* Polls ready tasks like edo__run_ready(), but in an order that does not depend on the speed of the
+ * machine. In each lap, a worker polls at most its equal part of event_interval. So all workers
+ * together make about event_interval polls between two steps of the clock, as in a current-thread
+ * runtime. */
 static void run_repeatably(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -10,8 +10,9 @@
 #include "runtime/time/clock.h"
 #include "runtime/time/timers.h"
 
-/* Longest time by which timers are delayed so that several fire together. If more than DENSE timers
- * fire per GATHER_TIME, a sleep before each timer would cost more than the timer's firing. */
+/* Timers are dense if more than DENSE of them fire per GATHER_TIME. A sleep before each of these
+ * timers would cost more than the firing of the timer. So dense timers are delayed by at most
+ * GATHER_TIME, and several of them fire together. */
 #define GATHER_TIME edo_us(250)
 enum { DENSE = 32 };
 
@@ -28,8 +29,8 @@ int edo__turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* Whether timers have been dense since the last sleep. Usually only a few timers have fired, and
- * the clock is not read. */
+/* Whether timers have been dense since the last sleep. Usually at most DENSE timers have fired. The
+ * answer is then false, and the clock is not read. */
 static bool gathers(const edo__worker *worker)
 {
     if (edo__likely(worker->fired <= DENSE)) return false;
@@ -37,17 +38,17 @@ static bool gathers(const edo__worker *worker)
     return worker->fired > DENSE * (1 + (uint64_t)(awake / GATHER_TIME));
 }
 
-/* Shortest sleep for a timer. The time is edo_config.timer_slack, if set. Otherwise the time
- * depends on the density of timers. */
+/* Shortest sleep for a timer: edo_config.timer_slack, if set. Otherwise GATHER_TIME if timers are
+ * dense, and 0 if they are not. */
 static int64_t slack_of(const edo__worker *worker)
 {
     int64_t slack = worker->runtime->config.timer_slack;
     return slack || !gathers(worker) ? slack : GATHER_TIME;
 }
 
-/* Time until the next timer, at most `limit`. While the clock is paused, future timers end no
- * sleep. But another worker may have advanced the clock past a timer of this worker. The time is
- * then 0. */
+/* Time until the next timer, at most `limit`. While the clock is paused, a sleep does not end at a
+ * timer of the future. But another worker may have advanced the clock past a timer of this worker.
+ * The time is then 0. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -64,8 +65,8 @@ void edo__worker_note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes that a sleep begins. Counts the busy time only in a current-thread runtime. In a runtime
- * with threads, the worker's turn has just counted it. */
+/* Notes that a sleep begins. In a current-thread runtime, also counts the busy time. In a runtime
+ * with threads, the worker's turn has already counted it. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -131,8 +132,8 @@ bool edo__worker_has_work(const edo__worker *worker)
     return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
-/* Whether the clock of an idle runtime skips to the next deadline. The worker then sleeps only if
- * edo__clock_skip() returns false. */
+/* Whether the clock skips to the next deadline when the runtime is idle. If so, an idle worker
+ * calls edo__clock_skip() before a sleep, and sleeps only if the call returns false. */
 static bool does_clock_skip(const edo_runtime *runtime)
 {
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);

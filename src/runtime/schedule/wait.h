@@ -5,8 +5,8 @@
 #include "runtime/runtime.h"
 
 /* Turns the driver. While a helper turns the driver, the owner waits for the lock. The helper may
- * consume the event of an unpark that was meant for the owner. So the owner reads `park` under the
- * lock. Returns: the number of events. */
+ * meanwhile consume the event of an unpark that was meant for the owner. So the owner reads `park`
+ * under the lock, and does not sleep if it was notified. Returns: the number of events. */
 int edo__turn_driver(edo__worker *worker, int64_t timeout);
 
 /* Waits at the end of a turn of a current-thread runtime, at most `limit`. */

@@ -1,15 +1,18 @@
 /* The watcher: an idle worker that inspects the busy workers.
  *
  * The monitor finds a stuck worker only after 3 to 6 ms. Its inspections are rare, because each
- * inspection costs a wake of the monitor's thread. The delay is too long if polls of some
- * milliseconds are frequent. Each such poll holds up the sockets and timers of one worker, while
- * another worker may be idle. So after recent long polls (watch_until), one idle worker becomes the
- * watcher. It sleeps for short periods, and inspects the other workers between these periods. The
- * watcher marks a worker as stuck if the worker is awake and its driver has had no turn for
- * LONG_POLL. The watcher helps (edo__worker_help) in its next turn.
+ * inspection costs a wake of the monitor's thread. This delay is too long if polls of some
+ * milliseconds are frequent: each such poll holds up the sockets and timers of one worker, while
+ * another worker may be idle.
  *
- * Idle workers bear the cost. A busy worker only notes the end of each long turn. After the time
- * LATELY without long polls, no worker watches, and an idle runtime has no timer running.
+ * So after recent long polls (watch_until), one idle worker becomes the watcher. The watcher sleeps
+ * for short periods, and inspects the other workers between these periods. It marks a worker as
+ * stuck if the worker is awake and its driver has had no turn for LONG_POLL. The watcher helps the
+ * stuck workers in its next turn (edo__worker_help).
+ *
+ * Idle workers bear most of the cost. A busy worker has extra work only at the end of a long turn
+ * (edo__watch_note_turn). After the time LATELY without long polls, no worker watches. So an idle
+ * runtime has no timer running.
  *
  * Only one worker at a time watches, namely the worker that has set has_watcher. All atomic words
  * in this file are figures, and order nothing. A stale figure delays help, or causes help for a
@@ -24,7 +27,7 @@
 /* Shortest turn that is taken to contain a long poll. It is twice the target length of turns. */
 #define LONG_TURN edo_ms(1)
 
-/* A worker is helped when its driver has had no turn for this time. The time is several times the
+/* A worker is helped when its driver has had no turn for this time. This time is several times the
  * cost of help. */
 #define LONG_POLL edo_us(100)
 
@@ -39,9 +42,10 @@
 /* Longest time between two inspections, reached after several inspections that led to no poll. */
 #define MAX_PERIOD edo_ms(2)
 
-/* After a long turn, inspects the other workers. If there is no watcher, also wakes a sleeping
- * worker, which then becomes the watcher. The wake is necessary because a worker reads watch_until
- * only before its sleep. */
+/* Called at the end of a turn. If the turn was long, inspects the other workers. If there is no
+ * watcher, also wakes a sleeping worker, which then becomes the watcher. The wake is necessary
+ * because a worker reads watch_until only before its sleep, so a worker that already sleeps does
+ * not see the new value. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;
@@ -52,9 +56,9 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 }
 
 /* Time until the next timer of the other workers, at least PERIOD and at most MAX_PERIOD. Only
- * workers that are awake count, because only such a worker may be stuck when its timer is due. A
- * timer that is due in less than PERIOD needs no watcher, because its owner or a helper serves
- * it. */
+ * workers that are awake count. A worker that sleeps now wakes up for its timer, but a worker that
+ * is awake may be stuck when its timer is due. A timer that is due in less than PERIOD needs no
+ * watcher, because its owner or a helper serves it. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -68,10 +72,10 @@ static int64_t until_timers(const edo__worker *worker)
     return least < PERIOD ? PERIOD : least;
 }
 
-/* Time until the next inspection. The time doubles while the watcher polls no tasks, but ends at
- * the next timer of another worker. So timers are served in time, while the first event of a socket
- * that was quiet for long may be served late. The time is always finite, because the monitor relies
- * on the watcher. */
+/* Time until the next inspection. While the watcher polls no tasks, the time doubles, up to
+ * MAX_PERIOD. But it ends at the next timer of another worker (until_timers). So timers are served
+ * in time. The first event of a socket that was quiet for long may be served late. The time is
+ * always finite, because the monitor relies on the watcher. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;
@@ -95,8 +99,8 @@ void edo__watch_end(edo__worker *worker)
     edo_store_relaxed(&worker->runtime->has_watcher, 0);
 }
 
-/* Whether the worker's driver has had no turn for too long. The cause may be one poll, many
- * polls that were longer than before, or a missing processor. */
+/* Whether the worker's driver has had no turn for too long. There are three possible causes: one
+ * long poll, many polls that were longer than before, or a thread that had no processor. */
 static bool is_late(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) != EDO__PARKED &&
@@ -104,7 +108,7 @@ static bool is_late(const edo__worker *worker, int64_t now)
 }
 
 /* Marks late workers as stuck. `turns` is read before the other figures. If the turn ends between
- * the reads, the mark names an ended turn and does not count. */
+ * these reads, the mark has the number of a turn that has ended. Such a mark does not count. */
 void edo__watch_inspect(edo__worker *worker, int64_t now)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -11,12 +11,12 @@ enum {
     LEAST_SHARE = 8,    // a share is at least 1 / LEAST_SHARE of a turn's polls
 };
 
-/* Target time within which each yielding task is polled once if the tasks do not fit into the
- * ring. */
+/* If the tasks do not fit into the ring, each yielding task shall be polled about once in this
+ * time. */
 #define ROUND edo_ms(10)
 
-/* Bounds of the time between two exchanges. An exchange costs time, and separates tasks that are
- * adjacent in memory. */
+/* Bounds of the time between two exchanges of ring and overflow list. An exchange costs time, and
+ * separates tasks that are adjacent in memory. */
 #define MIN_STAY edo_us(128)
 #define MAX_STAY edo_ms(4)
 
@@ -37,8 +37,8 @@ static void append(edo__worker *worker, edo__backlog *to, edo_task *first, edo_t
     edo__lock_give(&worker->overflow_lock);
 }
 
-/* Moves the older half of a full ring to the overflow list, and appends `with`, unless it is NULL.
- * Returns: false if thieves have made room meanwhile. */
+/* Moves the older half of a full ring to the overflow list. Then appends the task `with` to the
+ * list, unless `with` is NULL. Returns: false if thieves have made room meanwhile. */
 static bool spill(edo__worker *worker, edo_task *with)
 {
     edo_task *first, *last;
@@ -61,12 +61,12 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* Wakes another worker if the waiting tasks are worth the cost of a wake. Until the end of the
- * turn, each wake sets notify_at to twice the number of these tasks, so that one long queue does
- * not wake all other workers at once.
+/* Wakes another worker if the waiting tasks are worth the cost of a wake. A wake sets notify_at to
+ * twice the number of the waiting tasks, for the rest of the turn. So one long queue does not wake
+ * all other workers at once.
  *
- * The partner of the fence is the fence in edo__idle_enter. Either a worker that is about to sleep
- * sees the tasks and keeps_ready, which were written before the fence, or this function sees that
+ * The partner of the fence is the fence in edo__idle_enter. The tasks and keeps_ready were written
+ * before the fence. Either a worker that is about to sleep sees them, or this function sees that
  * worker among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
@@ -83,8 +83,9 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
     edo__worker_consider_waking(worker);
 }
 
-/* Queues a task that is ready again after a long poll, and wakes another worker. Each yielded task
- * is worth the cost of a wake. The fence has the same purpose as in edo__worker_consider_waking. */
+/* Queues a task that is ready again after a long poll, and wakes another worker. Each such task is
+ * worth the cost of a wake, because its polls are long. The fence has the same purpose as the fence
+ * in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -98,8 +99,8 @@ void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 
 /* ---- the next-task slot; the last woken or spawned task runs next, with warm caches ---- */
 
-/* Puts a task into the slot. Only the owner fills the slot, but a helper may empty the slot. The
- * release publishes the task. Its partner is the acquire in take_next. */
+/* Puts a task into the slot. Only the owner fills the slot, but a helper may empty it. The release
+ * publishes the task. The partner of the release is the acquire in take_next. */
 static void push_next(edo__worker *worker, edo_task *task)
 {
     edo_task *old = edo_load_relaxed(&worker->next);
@@ -148,10 +149,11 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- tasks of other lists and workers ---- */
 
-/* Number of tasks to take from a backlog in this turn: the backlog's proportional share of the
- * turn's polls, but at most the polls that the ring does not need. A minimum share of about 1 /
- * LEAST_SHARE of the turn keeps the backlog from starving. `there` is the length of the backlog,
- * and `sharers` is the number of workers that take from it. */
+/* Number of tasks to take from a backlog in this turn. `there` is the length of the backlog, and
+ * `sharers` is the number of workers that take from it. The number is the backlog's proportional
+ * share of the turn's polls, with two bounds:
+ * - At most the polls that the tasks in the ring do not need.
+ * - At least about 1 / LEAST_SHARE of the turn's polls, so that the backlog does not starve. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -170,10 +172,11 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
     return count;
 }
 
-/* Exchanges the older half of the ring with the head of the overflow list, from time to time.
- * Otherwise tasks of the overflow list would starve, because a ring with yielding tasks always has
- * enough tasks for a turn. Between two exchanges, the worker makes at least one poll for each slot
- * of the ring. So a task that enters the ring is polled before an exchange can remove the task. */
+/* From time to time, exchanges the older half of the ring with the head of the overflow list.
+ * Without exchanges, tasks of the overflow list would starve, because a ring with yielding tasks
+ * always has enough tasks for a turn. Between two exchanges, the worker makes at least one poll for
+ * each slot of the ring. So a task that enters the ring is polled before an exchange can remove the
+ * task. */
 static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
     int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
@@ -185,9 +188,9 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
-/* Takes one yielded task if the ring is empty, else one in every LEAST_SHARE turns. A long poll of
- * that task ends the turn. So a task that becomes ready waits for one such poll, not for a poll of
- * each yielded task. */
+/* Takes one yielded task if the ring is empty. Otherwise takes one yielded task in every
+ * LEAST_SHARE turns. A long poll of that task ends the turn. So a task that becomes ready waits for
+ * at most one such poll, not for a poll of each yielded task. */
 void edo__worker_take_yielded(edo__worker *worker)
 {
     if (!edo_load_relaxed(&worker->yielded.count)) return;
@@ -248,9 +251,9 @@ static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
     return move(worker, &worker->yielded, victim, &victim->yielded, most);
 }
 
-/* Steals half of the victim's ring, half of its overflow list, and half of its yielded list. Takes
- * at most half a ring of tasks from the overflow list, because the lock is held while the list is
- * walked. */
+/* Steals half of the victim's ring, half of its overflow list, and half of its yielded list. The
+ * overflow list is walked under its lock. So at most half a ring of tasks is taken from that
+ * list. */
 static bool steal_from(edo__worker *worker, edo__worker *victim)
 {
     uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
@@ -291,8 +294,8 @@ bool edo__worker_search(edo__worker *worker)
 
 /* ---- tasks pushed by other threads ---- */
 
-/* Pushes a task to a worker's inject stack. The release orders the pusher's work before the poll.
- * Its partner is the acquire in take_inject. */
+/* Pushes a task to a worker's inject stack. The release orders the pusher's work before the poll of
+ * the task. The partner of the release is the acquire in take_inject. */
 static void hand_to(edo__worker *worker, edo_task *task)
 {
     edo_task *head = edo_load_relaxed(&worker->inject);
@@ -338,14 +341,14 @@ void edo__worker_drain_inject(edo__worker *worker)
 /* ---- from a stuck worker ----
  *
  * A helper takes tasks of a ring only if its own ring is empty, and tasks of a list only if its own
- * list of that kind is empty. Otherwise, a helper could queue the tasks behind a long task of its
- * own, and another helper could take them again before any of them has run. This could repeat
- * without end.
+ * list of that kind is empty. Without this rule, the helper could queue the taken tasks behind a
+ * long task of its own. Another helper could then take them again before any of them has run, and
+ * this could repeat without end.
  *
- * With this rule, the tasks keep their order. The helper polls the first of them before the helper
- * itself can be found stuck, because a mark for an earlier turn does not count
- * (edo__worker_is_stuck()). So a task with n tasks before it is polled after at most n polls, even
- * if helpers take it several times. */
+ * With this rule, the tasks keep their order, and the helper polls the first of them in its present
+ * turn. The helper cannot be found stuck before that poll, because a mark for an earlier turn does
+ * not count (edo__worker_is_stuck()). So a task with n tasks before it is polled after at most n
+ * polls, even if helpers take it several times. */
 
 /* Takes a whole list of the victim if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
@@ -354,9 +357,9 @@ static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim,
         note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
 }
 
-/* Takes the overflow list and the yielded list, each by rob_list(). If the helper's ring is empty,
- * also takes half of the victim's ring, the victim's slot, and the victim's inject stack without
- * the pinned tasks. */
+/* Takes the victim's overflow list and yielded list, each by rob_list(). If the helper's ring is
+ * empty, also takes the following from the victim: half of the ring, the task in the slot, and the
+ * tasks of the inject stack that are not pinned. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
     rob_list(worker, &worker->overflow, victim, &victim->overflow);

@@ -21,8 +21,8 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
 /* Queues a task where other workers can take it. Thread: the owner. */
 void edo__worker_push_shared(edo__worker *worker, edo_task *task);
 
-/* Requeues a task that is ready again after a long poll. Tasks that are woken while this task waits
- * may run first (edo__worker_take_yielded). Thread: the owner. */
+/* Requeues a task that is ready again after a long poll. Other tasks that are woken later may run
+ * before it (edo__worker_take_yielded). Thread: the owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
 /* Queues a task behind the worker's other tasks. Thread: the owner. */
@@ -35,8 +35,8 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
 }
 
 /* Pops a task of the local list. Also prefetches the next task, because calls on sockets evict much
- * of the cache during a poll. The caller subtracts the popped tasks from `local.count`: at once, or
- * once per turn in a current-thread runtime. */
+ * of the cache during a poll. The caller subtracts the popped tasks from `local.count`. In a
+ * current-thread runtime, it does so once per turn, otherwise at once. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
     edo_task *task = worker->local.first;
@@ -68,8 +68,8 @@ bool edo__worker_search(edo__worker *worker);
  * the owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Moves one task from the list `yielded` to the ring, if a task of this list is due for a poll.
- * Thread: the owner. */
+/* Moves one task from the list `yielded` to the ring, if the ring is empty, or if the list was
+ * passed over in several turns. Thread: the owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
 /* Takes a share of the overflow list. `now` is the time of edo__sys_now(). Thread: the owner. */

@@ -1,6 +1,6 @@
 /* A worker is the state that one thread needs to run tasks. A current-thread runtime has one
- * worker, which is used by the thread that turns the runtime. A runtime with workers has one worker
- * per thread, and spare workers as helpers (monitor.c).
+ * worker, and the thread that turns the runtime uses it. A runtime with workers has one worker per
+ * thread. It may also have spare workers, which are helpers (monitor.c).
  *
  * The worker's thread owns all members except those under "any thread". */
 #pragma once
@@ -15,7 +15,7 @@
 #include "runtime/time/wheel.h"
 #include "sys/sys.h"
 
-/* State of the owner, for wakes from other threads.
+/* Values of edo__worker.park, the word by which other threads wake the owner.
  *
  *     AWAKE --- the owner is about to sleep: CAS --> PARKED
  *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
@@ -26,8 +26,8 @@
  * sleep. If the CAS precedes the swap, the swap finds PARKED, and the pusher unparks the owner. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
-/* Place of a worker under a test clock, see baton.h. A spare worker has no place until its
- * thread runs. */
+/* Place of a worker under a test clock, see baton.h. The place of a spare worker is EDO__GATE_NONE
+ * until its thread runs. */
 enum { EDO__GATE_NONE, EDO__GATE_OUTSIDE, EDO__GATE_WAITS, EDO__GATE_HOLDS };
 
 /* The tasks that are registered with a worker, until they end. Guarded by the lock. */
@@ -47,7 +47,7 @@ static inline size_t edo__shard_count(const edo__shard *shard)
 
 /* Counts of a worker. edo_worker_metrics has members of the same names, and edo_metrics has the
  * sums over all workers. `polls` and `local_schedules` change with almost every poll. So the owner
- * counts these two in plain words, and publishes them once per turn. */
+ * counts these two in plain words, and publishes the values once per turn. */
 #define EDO__COUNTS(_)                                                                             \
     _(polls) _(local_schedules) _(steals) _(stolen) _(overflows) _(budget_yields) _(noops) _(busy)
 
@@ -160,8 +160,9 @@ static inline uint64_t edo__worker_length(const edo__worker *worker)
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
-/* Whether the worker is stuck now. A set mark does not suffice, because the mark is cleared some
- * time after the turn's end. Thread: any. */
+/* Whether the worker is stuck now. A mark for a long turn does not suffice, because the mark is
+ * cleared some time after the end of that turn. The worker is stuck only if the marked turn is the
+ * present turn. Thread: any. */
 static inline bool edo__worker_is_stuck(const edo__worker *worker)
 {
     uint32_t marks = edo_load_relaxed(&worker->stuck);

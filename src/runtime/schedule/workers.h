@@ -7,7 +7,7 @@
  * edo_runtime_create(). */
 int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
 
-/* Ends the drivers and heaps of all workers. edo__workers_free() frees the other memory of the
- * workers, when the last reference to the runtime is dropped. */
+/* edo__workers_close() ends the drivers and heaps of all workers. edo__workers_free() frees the
+ * other memory of the workers, when the last reference to the runtime is dropped. */
 void edo__workers_close(edo_runtime *runtime);
 void edo__workers_free(edo_runtime *runtime);

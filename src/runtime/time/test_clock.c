@@ -35,8 +35,8 @@ static int change(int (*how)(edo_runtime *, edo__clock *))
 }
 
 /* Wakes all workers after a change of the clock. After a pause or an advance, a worker may have to
- * advance the clock in a turn. After a resume, sleeping workers must heed their timers, which they
- * ignored while the clock was paused. */
+ * advance the clock in a turn. While the clock was paused, sleeping workers ignored their timers.
+ * After a resume, they must heed their timers again. */
 static void wake_all(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)

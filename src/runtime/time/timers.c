@@ -7,8 +7,9 @@
  *
  * The thread that fires a timer first prepares the task's wake, under the lock. It then clears
  * `pprev` (release). A poller that finds `pprev` clear (acquire) knows that no thread uses the
- * timer any more, and may end the task. If the wake owns the queue entry, the task cannot end
- * before that entry is pushed and the task is polled. */
+ * timer any more, and may end the task. The firing thread may still have the task's queue entry to
+ * push. The task cannot end before that push, because it must be polled to end, and it is polled
+ * only after the push. */
 #include "runtime/time/timers.h"
 #include "runtime/runtime.h"
 #include "runtime/time/clock.h"
@@ -30,8 +31,8 @@ static edo__worker *worker_of_wheel(const edo_task *task)
     return task->runtime->workers[task->head.private_[EDO__WORKER_WHEEL]];
 }
 
-/* Disarms the timer, unless it fires at the deadline or before. Returns: whether the timer is still
- * armed. */
+/* Disarms the timer, unless it fires at the deadline or earlier. Returns: whether the timer is
+ * still armed. */
 static bool take_out(edo_task *task, int64_t deadline)
 {
     if (!edo__timer_is_armed(&task->timer)) return false;
@@ -44,10 +45,10 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* Arms the timer in the wheel of the poller's worker, which is awake, so no sleep has to be
+/* Arms the timer in the wheel of the poller's worker. This worker is awake, so no sleep has to be
  * shortened. If the timer already fires at the deadline or earlier, it is left as it is. So a task
- * that renews a limit in every poll rarely arms its timer, but is polled once in vain per length of
- * the limit. */
+ * that sets a new limit in every poll rarely arms its timer. In return, the timer fires too early
+ * about once per length of the limit, and the task is then polled in vain. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; take_out() treats INT64_MIN as a cancel
@@ -114,9 +115,9 @@ static edo_task *merge(edo_task *a, edo_task *b)
     return first;
 }
 
-/* Sorts tasks by deadline, and tasks with the same deadline by id. The sort is needed because a
- * wheel has no order within a slot, and the bounds of its slots depend on the moment at which the
- * clock was paused. */
+/* Sorts tasks by deadline, and tasks with the same deadline by id. The sort is needed for two
+ * reasons. A wheel has no order within a slot. And the bounds of its slots depend on the moment at
+ * which the clock was paused. */
 static edo_task *sort(edo_task *list)
 {
     edo_task *halves[2] = { NULL, NULL };
@@ -132,11 +133,12 @@ static edo_task *sort(edo_task *list)
 
 /* ---- firing ---- */
 
-/* Number of timers to fire. The other due timers remain in the wheel, in order. If the worker has a
- * ring, as many timers fire as the ring has room for. Further tasks would go to the end of the
- * overflow list. At least LEAST_FIRED timers fire, so that a full ring cannot delay all timers. A
- * current-thread runtime fires LEAST_FIRED timers, few enough that their tasks are still in the
- * caches when they are polled. */
+/* Number of timers to fire now. The other due timers remain in the wheel.
+ * - In a current-thread runtime, LEAST_FIRED timers fire. These are so few that their tasks are
+ *   still in the caches when they are polled.
+ * - Otherwise, as many timers fire as the worker's ring has room for, because further tasks would
+ *   go to the end of the overflow list. But at least LEAST_FIRED timers fire, so that a full ring
+ *   cannot delay all timers. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;

@@ -15,9 +15,11 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now)
     wheel->tick = tick_of(now);
 }
 
-/* Level of a timer: the highest group of eight bits in which the timer's tick differs from the
- * wheel's tick. All higher groups are equal. So the timer's slot in this level is ahead of the
- * wheel's slot, and no level wraps around. */
+/* Level of a timer. The eight-bit groups of a tick belong to the levels of the wheel, the lowest
+ * group to level 0. The level of a timer is the highest group in which the timer's tick differs
+ * from the wheel's tick; 0 if the ticks are equal. The timer's tick is not before the wheel's tick,
+ * and all higher groups are equal. So in its level, the timer's slot is not before the wheel's
+ * slot, and no level wraps around. */
 static unsigned level_of(uint64_t now, uint64_t tick)
 {
     uint64_t differing = (now ^ tick) | SLOT_MASK;
@@ -29,8 +31,8 @@ static unsigned slot_in(unsigned level, uint64_t tick)
     return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
 }
 
-/* Index of the timer's list in its slot. Any function that spreads timers over the lists is
- * suitable. */
+/* Index of the timer's list in its slot. Any function that spreads timers over the lists would
+ * do. */
 static unsigned list_of(const edo__timer *timer)
 {
     return (unsigned)(timer->when >> MICROSECOND_BITS) % EDO__WHEEL_LISTS;
@@ -130,9 +132,9 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* Finds the moment of the next expiry. In the lowest level, it is the moment of the earliest timer.
- * In a higher level, it is the start of the slot, because the slot's timers must then be spread
- * over lower levels. */
+/* Finds the moment of the next expiry. If the earliest slot is in the lowest level, the moment is
+ * that of the earliest timer. In a higher level, the moment is the start of the slot, because the
+ * slot's timers must then be spread over lower levels. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
@@ -164,7 +166,7 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
 
 /* Spreads the timers of a slot whose first tick has been reached. In the lowest level, due timers
  * are added to *due, and timers that are due later in this tick are put back. In a higher level,
- * all timers are put into lower levels, which sorts them by tick. */
+ * all timers are put into the slots of lower levels, so they are sorted by tick. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *lists[EDO__WHEEL_LISTS];

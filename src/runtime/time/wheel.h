@@ -1,11 +1,11 @@
 /* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987).
  * The wheel has 6 levels of 256 slots. A slot of the lowest level covers 65.5 microseconds.
- * Deadlines are exact. Timers hold moments in nanoseconds. A timer fires at the first call of
- * edo__wheel_expire() at or after its moment, and never before.
+ * Deadlines are exact nevertheless, because each timer holds its moment in nanoseconds. A timer
+ * fires at the first call of edo__wheel_expire() at or after its moment, and never before.
  *
  * If there are many timers, each level through which a timer passes costs a cache miss. So each
  * level has many slots, and the two lowest levels hold all timers of the next 4.3 s. A slot has
- * several lists, which are spread in parallel, so that several cache misses overlap.
+ * several lists. They are spread in parallel, so that several cache misses overlap.
  *
  * Only one thread at a time may use a wheel. timers.c describes the locks. To arm or disarm a timer
  * takes constant time and allocates no memory. */
@@ -40,22 +40,22 @@ void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // no effect on an unarmed timer
 
 /* Whether the timer is in a wheel, or its firing has not ended yet. The call needs no lock. If the
- * result is false, the load has acquired the writes of the thread that fired the timer. The partner
- * is edo__timer_release(). */
+ * result is false, this load has acquired what the thread that fired the timer has written. The
+ * partner of the load is the store in edo__timer_release(). */
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {
     return edo_load_acquire(&timer->pprev) != NULL;
 }
 
 /* Ends the firing of a timer that was taken out of the wheel. After this store, the timer's task
- * may end. The partner is edo__timer_is_armed(). */
+ * may end. The partner of the store is the load in edo__timer_is_armed(). */
 static inline void edo__timer_release(edo__timer *timer)
 {
     edo_store_release(&timer->pprev, NULL);
 }
 
-/* Moment of the next necessary expiry, which is the first deadline or earlier; INT64_MAX: the wheel
- * is empty. */
+/* Moment at which edo__wheel_expire() must be called next. The moment is not later than the first
+ * deadline. INT64_MAX: the wheel is empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
 /* Takes due timers out of the wheel, tick by tick, until `most` or more timers are taken. Due
