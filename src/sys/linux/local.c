@@ -118,8 +118,8 @@ edo_fd edo__local_lock_directory(const char *path)
 }
 
 /* Tries to connect a datagram socket to the path. The owner of the path's socket does not notice
- * such a connect. EPROTOTYPE shows an owner whose socket is of another type. EPERM shows an owner
- * whose socket is connected to another socket. */
+ * this attempt. EPROTOTYPE shows that there is an owner, and that its socket is of another type.
+ * EPERM shows that there is an owner, and that its socket is connected to another socket. */
 int edo__local_is_stale(const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
@@ -139,8 +139,8 @@ int edo__local_is_stale(const edo_address *address)
 
 enum { PERMISSIONS = 07777, FD_PATH_SIZE = 32 };
 
-/* Sets the owner and the permissions of the socket at a path. First opens the file with O_PATH, so
- * that a symlink that replaces the file is not followed. */
+/* Sets the owner and the permissions of the socket at a path. First opens the file with O_PATH, and
+ * then uses the open file. So if a symlink replaces the file, the symlink is not followed. */
 static int set_rights(const char *path, const edo__local_rights *rights)
 {
     char file[FD_PATH_SIZE];

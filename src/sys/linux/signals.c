@@ -37,7 +37,7 @@
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
-/* State of one signal. At most one of `plain` and `with_info` is set. A handler may read these
+/* State of one signal. At most one of `plain` and `with_info` is set. A handler may read these two
  * members while a subscriber writes them. In that case the handler calls the old function, the new
  * function or neither, as if the signal had arrived at another moment. */
 typedef struct slot {
@@ -241,8 +241,8 @@ static int flags_of_children(const struct sigaction *now)
 
 /* Installs the dispatcher's handler. While the handler runs, the signals in `numbers` are blocked,
  * except SIGSEGV and SIGABRT. If SIGSEGV were blocked, a fault in a handler would end the process
- * without the fault handler. SA_ONSTACK: a thread that runs fibers has a separate stack for
- * handlers. */
+ * before the fault handler runs. SA_ONSTACK is set, because a thread that runs fibers has a
+ * separate stack for handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
     struct sigaction action = { .sa_sigaction = on_signal,
@@ -266,8 +266,8 @@ static void put_back(slot *s, int number)
 
 /* ---- subscribers ---- */
 
-/* Adds a subscriber to the list. A subscriber with UNLESS_IGNORED is deaf if the process ignores
- * the signal now. For example, background jobs of a shell ignore SIGINT. */
+/* Adds a subscriber to the list. A subscriber with UNLESS_IGNORED is deaf (never notified) if the
+ * process ignores the signal now. For example, background jobs of a shell ignore SIGINT. */
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };

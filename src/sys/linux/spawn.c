@@ -176,8 +176,9 @@ static void set_ids(const birth *b)
 }
 
 /* Sets the signal that the child receives when the parent ends. Called after the ids are set,
- * because a change of the user clears this setting. If the parent has ended before that, the signal
- * would never come. The child then has another parent, and this step fails with ESRCH. */
+ * because a change of the user clears this setting. If the parent has already ended, the signal
+ * would never come. In that case the child has another parent by now, and this step fails with
+ * ESRCH. */
 static void set_parent_death(const birth *b)
 {
     int signal = b->plan->command->parent_death;
@@ -200,8 +201,8 @@ static bool is_elsewhere(int error)
            error == ELOOP || error == ESTALE || error == ENODEV || error == ETIMEDOUT;
 }
 
-/* Executes the program. Tries the paths in their order. If all fail, EACCES of any path is reported
- * rather than ENOENT, because EACCES means that a program was found. */
+/* Executes the program. Tries the paths in their order. If all fail, and one of them has failed
+ * with EACCES, reports EACCES rather than ENOENT, because EACCES means that a program was found. */
 static _Noreturn void execute(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -286,8 +287,8 @@ static int64_t make_child(birth *b, char *memory, int *pidfd)
     return pid < 0 ? -error : pid;
 }
 
-/* Stores the child in *ret_child. If the child has reported a failed step, stores the step in
- * *ret_step instead, and returns its error. */
+/* Stores the child in *ret_child. If the child has reported a failed step, stores that step in
+ * *ret_step instead, and returns the error of the step. */
 static int conclude(const report *r, pid_t pid, int pidfd, edo__spawned *ret_child,
                     edo_spawn_step *ret_step)
 {
