@@ -8,9 +8,9 @@
  * the partner of the other.
  *
  * Forks. Every child of a fork has a MARK of its own. A lock that a thread of the parent held at
- * the fork has the parent's mark. The child has no such thread. So edo__lock_take() treats the lock
- * as free in the child; edo__lock_try() fails. The data under that lock may be half changed. So the
- * child follows no pointer of a list that it has inherited from its parent
+ * the fork has the parent's mark. The child has no such thread. So in the child, edo__lock_take()
+ * treats the lock as free, but edo__lock_try() fails. The data under that lock may be half changed.
+ * So the child follows no pointer of a list that it has inherited from its parent
  * (docs/internals/runtime.md). */
 #pragma once
 

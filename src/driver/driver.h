@@ -392,8 +392,8 @@ void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 /* Polls an operation that has already started. Called inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
-/* Cancels an operation that is about to start, with -ECANCELED. Called inside a poll of the
- * operation's task. */
+/* Cancels an operation that is about to start. The operation's result is -ECANCELED. Called inside
+ * a poll of the operation's task. */
 edo_poll edo__op_cancel_start(edo__source *source, edo_op *op, edo_driver *here,
                               edo_wakeable *waker);
 

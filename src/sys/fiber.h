@@ -32,8 +32,9 @@ enum { EDO__CONTEXT_SIZE = 2048 }; // bytes; room for the largest context, which
 
 /* Whether a shadow stack is enabled (x86: CET). A shadow stack is the processor's own stack of
  * return addresses. A switch would not change the shadow stack, so contexts cannot be used while it
- * is enabled. In programs linked with edo it is as a rule disabled: the object file of the switch
- * is not marked as compatible with shadow stacks, so loaders disable them. */
+ * is enabled. Loaders disable shadow stacks for a program if one of its object files is not marked
+ * as compatible with them. The object file of the switch is not marked. So shadow stacks are
+ * disabled for programs linked with edo. */
 bool edo__sys_has_shadow_stack(void);
 
 /* ---- memory of stacks ---- */

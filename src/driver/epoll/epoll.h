@@ -43,8 +43,9 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
  * lock.
  * *driver: the driver of the poll. If another driver of the same runtime already has the source,
  * this function sets *driver to that driver.
- * *ret_left: set if this function takes the source from a driver of another runtime: to that
- * driver, which is pinned. The caller then releases the lock and calls edo__epoll_leave_behind().
+ * *ret_left: set only if this function takes the source from a driver of another runtime. It is
+ * that driver, which is pinned now. The caller releases the lock, and then calls
+ * edo__epoll_leave_behind().
  * Returns: 0 or a negative errno. */
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
                         edo__epoll **ret_left);

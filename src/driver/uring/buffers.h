@@ -32,7 +32,8 @@ edo__uring_buffers *edo__uring_buffers_open(const struct edo__ring *ring);
 /* Drops the driver's reference, after the end of the ring. NULL is ignored. */
 void edo__uring_buffers_close(edo__uring_buffers *buffers);
 
-/* Passes the buffer of a completion to the caller of a read, or puts the buffer back. flags, result:
- * of the completion, which has IORING_CQE_F_BUFFER. Thread: the one that takes completions. */
+/* Passes the buffer of a completion to the caller of a read, or puts the buffer back. flags,
+ * result: members of the completion; `flags` has IORING_CQE_F_BUFFER. Thread: the one that takes
+ * completions. */
 void edo__uring_buffers_pass(edo__uring_buffers *buffers, uint32_t flags, int result,
                              edo_lent *ret_lent);

@@ -263,8 +263,8 @@ static bool adopted_here(const struct edo__ring *ring)
     return ring->registered >= 0 && ring->owner == this_thread();
 }
 
-/* Undoes adopt(), but only on the thread that called adopt(). In another thread's table, the same
- * index is another ring. */
+/* Undoes adopt(), but only on the thread that called adopt(). In the table of another thread, the
+ * same index may be another ring. */
 static void disown(struct edo__ring *ring)
 {
     struct io_uring_rsrc_update slot = { .offset = (uint32_t)ring->registered };
@@ -440,8 +440,8 @@ static int wait_result(int rc)
 }
 
 /* Whether the kernel took no submissions now, but may take them later. An older kernel takes none
- * while it holds back completions (-EBUSY). Any kernel takes none while memory is short. A result
- * of 0 also means that the kernel took none. */
+ * while it holds back completions (-EBUSY). Any kernel takes none while memory is short (-EAGAIN,
+ * -ENOMEM). A result of 0 also means that the kernel took none. */
 static bool is_starved(int rc)
 {
     return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;

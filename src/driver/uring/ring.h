@@ -143,9 +143,10 @@ int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_want
 int edo__ring_enable(struct edo__ring *ring);
 
 /*
- * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. The
- * eventfd is needed because deferred work does not wake a thread that sleeps on the ring's own
- * descriptor. Called at most once per ring. Returns: 0 or a negative errno.
+ * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. A loop
+ * outside the ring polls this eventfd. It cannot poll the ring's own descriptor instead, because
+ * deferred work does not wake a thread that sleeps on that descriptor. Called at most once per
+ * ring. Returns: 0 or a negative errno.
  */
 int edo__ring_signal(struct edo__ring *ring, int event);
 
@@ -182,8 +183,9 @@ int edo__ring_submit(struct edo__ring *ring);
  * - -EEXIST: the ring belongs to another thread.
  * - -EBADFD: the ring is not enabled.
  * - -EBADR: the kernel lacked memory to keep a completion, and lost the completion.
- * If the kernel lacks resources to take all SQEs, this is no failure. The other SQEs remain queued
- * (see edo__ring_pending), and the wait is at most 10 ms long, so that the caller soon tries again.
+ * The call does not fail if the kernel lacks resources for submissions. The SQEs that the kernel
+ * did not take remain queued (see edo__ring_pending), and the wait is at most 10 ms long, so that
+ * the caller soon tries again.
  */
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
@@ -236,8 +238,8 @@ static inline bool edo__ring_has_work(const struct edo__ring *ring)
 /*
  * Finds completions that can be reaped and are adjacent in memory. Points `*ret_first` to the first
  * of these completions, which remain valid until edo__ring_advance. Returns: their number. If the
- * completions continue at the begin of the queue, only the next call finds those. So the caller
- * repeats the call until the result is 0.
+ * completions wrap around the end of the queue, the next call finds the rest. So the caller repeats
+ * the call until the result is 0.
  */
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)
 {
@@ -365,11 +367,11 @@ static inline void edo__sqe_poll_multishot(struct io_uring_sqe *sqe, int fd, uns
 }
 
 /*
- * Cancels the operation with this tag. The cancel completes with one of three results. 0: the
- * operation ends, with -ECANCELED or with its own result. -ENOENT: the operation has ended, and its
- * completion is in the CQ or will soon be there. -EALREADY: the operation runs in a kernel thread,
- * and may or may not be interrupted. In each case the operation has a completion of its own, with
- * the operation's result.
+ * Cancels the operation with this tag. The cancel completes with one of three results:
+ * - 0: the operation ends, with -ECANCELED or with its own result.
+ * - -ENOENT: the operation has ended, and its completion is in the CQ or will soon be there.
+ * - -EALREADY: the operation runs in a kernel thread, and may or may not be interrupted.
+ * In each case the operation has a completion of its own, with the operation's result.
  */
 static inline void edo__sqe_cancel(struct io_uring_sqe *sqe, uint64_t tag)
 {

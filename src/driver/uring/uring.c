@@ -180,12 +180,12 @@ static bool handle_report(edo__uring *driver, uint64_t tag, int result)
  * that the handler may also reap.
  *
  * Reports are an exception: a report is returned to the kernel after its handler was called. The
- * handler may need an SQE to end the poll, and there may be none. The poll makes no second report
- * of the same event. So in that case the report remains in the queue, with all completions behind
- * it. The ring does not sleep while the queue has completions. So the next turn comes soon. It
- * submits SQEs, which makes room, and handles the report again. The completions in the queue cannot
- * block these submissions, because kernels that have multishot polls refuse an SQE only while they
- * are short of memory. */
+ * handler may need an SQE to end the poll. The poll makes no second report of the same event. So if
+ * there is no SQE, the report remains in the queue, with all completions behind it. The ring does
+ * not sleep while the queue has completions. So the next turn comes soon. It submits SQEs, which
+ * makes room, and handles the report again. The completions in the queue cannot block these
+ * submissions, because kernels that have multishot polls refuse an SQE only while they are short of
+ * memory. */
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
@@ -313,9 +313,9 @@ static int uring_turn(edo_driver *base, int64_t timeout)
 
 /* Ends the wait of a turn. If there is an eventfd `signal`, a foreign loop waits for it. So this
  * function sets `signal` directly, because a write to `event` would reach the loop late, through
- * the kernel. A watch polls `signal` too, because the owner may sleep in the ring although there is
- * a foreign loop. If the write comes before the watch of the eventfd is armed, the watch reports it
- * too. */
+ * the kernel. The ring has a watch of `signal` too, because the owner may sleep in the ring
+ * although there is a foreign loop. If the write comes before the watch is armed, the watch reports
+ * the write as soon as it is armed. */
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);

@@ -70,8 +70,8 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
     return true;
 }
 
-/* Returns: the latest request. The request remains valid, because only this thread, the owner,
- * removes requests from the list. */
+/* Returns: the latest request in the list. The request remains valid, because only this thread, the
+ * owner, removes requests from the list. */
 static edo__uring_request *last_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);

@@ -233,9 +233,9 @@ static bool has_waiters(edo__source *source, const edo_op *op)
 /* Resumes an operation that is polled outside the runtime of its driver. The operation starts again
  * with the poller's own driver.
  *
- * If other operations still wait here with the same poll, the operation ends with -EXDEV instead,
- * for two reasons. It may not wait with another driver meanwhile (edo__op_may_park). A driver of
- * another kind could not pass the wake on to the other operations. */
+ * If other operations still wait here and share the poll of this operation, it ends with -EXDEV
+ * instead, for two reasons. It may not wait with another driver meanwhile (edo__op_may_park). A
+ * driver of another kind could not pass the wake on to the other operations. */
 static edo_poll leave(edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (!edo__uring_shares_poll(source, op) || !has_waiters(source, op))

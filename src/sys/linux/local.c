@@ -35,8 +35,8 @@ int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer)
     return 0;
 }
 
-/* For a peer that was reaped, kernels before 6.16 fail with EINVAL, and later kernels return a
- * pidfd. A filter of system calls makes the call fail with EPERM. */
+/* If the peer was reaped, the call fails with EINVAL in kernels before 6.16. In later kernels it
+ * returns a pidfd. If a filter of system calls refuses the call, the error is EPERM. */
 edo_fd edo__local_peer_pidfd(edo_fd fd)
 {
     int pidfd = -1;
@@ -160,9 +160,9 @@ static int set_rights(const char *path, const edo__local_rights *rights)
     return rc;
 }
 
-/* The new file gets the permissions of the socket's own inode, without the permissions in the
- * umask. So the path never permits more than requested, and set_rights() only adds the permissions
- * that the umask has removed. */
+/* Before the bind, the permissions of the socket's own inode are set. The new file gets these
+ * permissions, without those in the umask. So the path never permits more than requested.
+ * set_rights() then adds only the permissions that the umask has removed. */
 int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights)
 {
     char path[EDO__LOCAL_PATH_SIZE];

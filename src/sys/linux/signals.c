@@ -11,15 +11,15 @@
  * The two additions are read-modify-writes of one word, so one precedes the other. If the handler's
  * addition is first, the unsubscriber reads a count above 0 and waits for the subtraction. The
  * subtraction releases all accesses of the handler to the subscriber. If the unsubscriber's
- * addition is first, the handler acquires the unlinking and does not find the subscriber. An
- * unlinked subscriber keeps its `next`, so a handler that is reading the subscriber continues with
- * the later subscribers in the list. A later subscriber cannot be freed meanwhile either, because
- * its unsubscriber waits for the same count.
+ * addition is first, the handler's addition acquires the unlinking, so the handler does not find
+ * the subscriber. An unlinked subscriber keeps its `next`, so a handler that is reading the
+ * subscriber continues with the later subscribers in the list. A later subscriber cannot be freed
+ * meanwhile either, because its unsubscriber waits for the same count.
  *
- * `first` is stored with release and read with acquire. So a handler reads only subscribers that are
- * fully written, even if an unlinking has changed `first`. A read of `next` needs no acquire. New
- * subscribers are linked only at the head of the list, so the subscribers behind the first one were
- * fully written before it was linked.
+ * `first` is stored with release and read with acquire. So a handler reads only subscribers that
+ * are fully written, even if an unlinking has changed `first`. A read of `next` needs no acquire.
+ * New subscribers are linked only at the head of the list. So before a subscriber became the first
+ * one, the subscribers behind it were fully written.
  *
  * Each link is changed by one store, so the child of a fork has intact lists at any moment. The
  * child drops all lists nevertheless, because the subscribers belong to threads of the parent. */

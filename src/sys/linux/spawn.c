@@ -100,9 +100,10 @@ static void join_group(const birth *b)
         check(b, EDO_STEP_TERMINAL, syscall(SYS_ioctl, command->terminal, TIOCSCTTY, 0));
 }
 
-/* Duplicates each source to its target. A source whose number is not above the highest target is
- * first duplicated to a number above it, so that no target overwrites a source that is still
- * needed. If a source is its own target, only the close-on-exec flag is cleared. */
+/* Duplicates each source to its target. If the number of a source is not above the highest target,
+ * a target could overwrite the source before it is duplicated. So the first loop duplicates such a
+ * source to a number above the highest target. If a source is its own target, only the
+ * close-on-exec flag is cleared. */
 static void move_descriptors(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;

@@ -133,8 +133,9 @@ int edo__sys_check_pollable(edo_fd fd)
     return rc;
 }
 
-/* Finds the kind of a file. A file with the mode of a regular file is checked too, because some
- * files of /proc and /sys have this mode, but can be polled for changes. */
+/* Finds the kind of a file. As a rule, regular files cannot be polled. But some files of /proc and
+ * /sys have the mode of regular files, and can be polled for changes. So a regular file is not
+ * refused by its mode alone. */
 int edo__sys_pollable_kind(edo_fd fd)
 {
     struct stat file;
