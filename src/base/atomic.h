@@ -40,7 +40,7 @@
 
 /* Figures: counters for inspection, and hints. A figure publishes no memory, and an old value is
  * harmless. So the model checker does not explore accesses to figures. Only models built with
- * EDO_MODEL_FIGURES do, to test the readers. */
+ * EDO_MODEL_FIGURES explore them, to test the code that reads figures. */
 #define edo_load_figure(p)      edo_load_relaxed(p)
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))

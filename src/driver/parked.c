@@ -23,8 +23,8 @@ void edo__source_release(edo__source *source)
 
 /* ---- parking ---- */
 
-/* Whether an operation of another runtime waits on a side, or another runtime has a registration
- * for that side. Called under the source's lock. */
+/* Whether an operation of another runtime waits on a side, or another runtime has a visit of that
+ * side. Called under the source's lock. */
 static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
     bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) ||

@@ -13,8 +13,8 @@
  * change the signal mask of the thread, so it makes no system call. On other processors, the
  * switches are those of ucontext, which save and set the signal mask by a system call. */
 
-/* Makes a context. The first switch to the context calls entry(arg), with the floating-point modes
- * of the caller of this function. entry does not return.
+/* Makes a context. The first switch to the context calls entry(arg). The floating-point modes are
+ * then those that the caller of this function had. entry does not return.
  * top: end of the stack, which has at least EDO__CONTEXT_SIZE bytes. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 

@@ -124,9 +124,9 @@ int edo__socket_error(edo_fd fd);
 
 int edo__socket_shutdown_write(edo_fd fd);
 
-/* Reads once, without blocking, and drops the bytes. tcp: whether the socket is a TCP socket; the
- * kernel then drops the bytes without a copy. Returns: 1 if there may be more input; 0 at the end;
- * -EAGAIN. */
+/* Reads once, without blocking, and drops the bytes. tcp: whether the socket is a TCP socket. The
+ * kernel drops the bytes of a TCP socket without a copy. Returns: 1 if there may be more input; 0
+ * at the end; -EAGAIN. */
 int edo__socket_drop_input(edo_fd fd, bool tcp);
 
 /* Makes a later close of the connection send a reset. */

@@ -9,8 +9,8 @@
  * the read end. Returns: 0 or a negative errno. */
 int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2]);
 
-/* Whether a splice between a pipe and this descriptor cannot block, because the descriptor is a
- * non-blocking socket or pipe. */
+/* Whether the descriptor is a non-blocking socket or pipe. A splice between a pipe and such a
+ * descriptor cannot block. */
 bool edo__sys_can_splice(edo_fd fd);
 
 /* Moves bytes, by one system call, between a pipe of edo__sys_pipe() and a descriptor that

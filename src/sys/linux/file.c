@@ -197,8 +197,8 @@ static ssize_t call_once(const edo__file_call *call)
     }
 }
 
-/* Makes a call with SIGXFSZ masked, because ftruncate() and fallocate() beyond RLIMIT_FSIZE also
- * raise this signal. */
+/* Makes a call with SIGXFSZ masked, because ftruncate() and fallocate() beyond RLIMIT_FSIZE raise
+ * this signal too. */
 static int64_t make_masked(const edo__file_call *call)
 {
     masked m;

@@ -231,7 +231,7 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* Returns: the flags of the program's action for SIGCHLD that say how the system treats children
+/* Returns: those flags of the program's action for SIGCHLD that say how the system treats children
  * that stop or end. An ignored SIGCHLD counts as SA_NOCLDWAIT. */
 static int flags_of_children(const struct sigaction *now)
 {

@@ -40,8 +40,8 @@ static void clear_flag(int fd)
     if (status >= 0) fcntl(fd, F_SETFL, status & ~O_NONBLOCK);
 }
 
-/* Finds a recorded change. Called under the lock. Returns: the index, or the count if there is
- * none. */
+/* Finds a recorded change. Called under the lock. Returns: the index, or the count if no change of
+ * the descriptor is recorded. */
 static unsigned find(int fd)
 {
     unsigned i = 0;
