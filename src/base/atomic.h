@@ -34,13 +34,13 @@
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 
-/* Loads a word that only the calling thread writes. The model checker knows the value, so the load
- * is not a step of a model. */
+/* Loads a word that only the calling thread writes. No other thread can change the value meanwhile,
+ * so the load is not a step of a model. */
 #define edo_load_own(p)         edo_load_relaxed(p)
 
 /* Figures: counters for inspection, and hints. A figure publishes no memory, and an old value is
  * harmless. So the model checker does not explore accesses to figures. Only models built with
- * EDO_MODEL_FIGURES do, to test the readers. */
+ * EDO_MODEL_FIGURES explore them, to test the code that reads figures. */
 #define edo_load_figure(p)      edo_load_relaxed(p)
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
@@ -56,8 +56,9 @@
 #define edo_cas_acquire(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 
-/* On x86-64, clang compiles a fence to mfence, and gcc compiles a fence to a locked instruction.
- * mfence costs three times as much, and orders nothing more here.
+/* A full fence. On x86-64, gcc compiles __atomic_thread_fence() to a locked instruction, and clang
+ * compiles it to mfence. mfence costs three times as much as the locked instruction, and orders
+ * nothing more here. So for clang, the locked instruction is written out.
  *
  * gcc warns that ThreadSanitizer does not see fences. The warning is turned off here, because the
  * fences of edo order only atomic words, never plain memory. */
@@ -77,7 +78,7 @@ static inline void edo_fence_seq_cst(void)
 #endif
 }
 
-/* Orders the accesses of a thread relative to the accesses of signal handlers on the same
+/* Orders the accesses of a thread relative to the accesses of signal handlers that run on the same
  * thread. */
 #define edo_fence_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 

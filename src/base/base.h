@@ -21,8 +21,8 @@ void edo__log_patiently(edo_log_level level, const char *line);
 /* Writes a line to stderr. Waits for room for at most a second, then drops the line. */
 void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
 
-/* Reads the log level for stderr from the environment. Without this call, the first log line reads
- * the environment. */
+/* Reads the log level for stderr from the environment. If this function was not called, the first
+ * log line reads the environment. */
 void edo__log_read_environment(void);
 
 /* Reports a misuse that cannot be returned as an error. Writes one line that names the call, the

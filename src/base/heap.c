@@ -31,8 +31,8 @@ struct edo__heap {
 static block closed_mark;
 #define CLOSED (&closed_mark)
 
-/* Not NULL in a program built with AddressSanitizer, even if the library itself is built without
- * it. */
+/* Not NULL if the program was built with AddressSanitizer, even if the library was built without
+ * AddressSanitizer. */
 extern void __asan_init(void) __attribute__((weak));
 
 size_t edo__heap_max(void)
@@ -116,9 +116,8 @@ static void slab_put(slab *s, block *b)
 }
 
 /* Takes back the blocks that other threads have freed. with: the new head of the `remote` stack.
- * The swap acquires, so all uses of a block by the freeing thread precede the next use of the
- * block.
- * Partner: the release in free_remote. */
+ * The swap acquires. So all uses of a block by the thread that freed the block precede the next use
+ * of the block. Partner: the release in free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
     block *b = edo_swap_acquire(&heap->remote, with);
@@ -149,14 +148,15 @@ static void destroy(edo__heap *heap)
     edo__free(heap, sizeof *heap);
 }
 
-/* Frees a block of a closed heap. The slabs have no owner any more, so this function only lowers
- * the number of orphans. The last free releases all memory at once. */
+/* Frees a block of a closed heap. The slabs have no owner any more, so the block is not put back
+ * into its slab. Only `orphans` is lowered. The free that lowers `orphans` to 0 releases all memory
+ * at once (see edo__heap_close). */
 static void free_orphan(edo__heap *heap)
 {
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
 }
 
-/* Frees a block of a heap that this thread does not own. The compare-and-swap releases, so all uses
+/* Frees a block of a heap that this thread does not own. The compare-and-swap releases. So all uses
  * of the block by this thread precede the next use of the block. Partner: the acquire in
  * drain_remote. */
 static void free_remote(edo__heap *heap, block *b)
@@ -181,8 +181,8 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(s->heap, memory);
 }
 
-/* Counts the blocks in use. The heap keeps no running total, because only the close needs the
- * number. Thread: the owner. */
+/* Counts the blocks in use. The heap keeps no running total, because only edo__heap_close() needs
+ * the number. Thread: the owner. */
 static int64_t count_used(const edo__heap *heap)
 {
     int64_t used = 0;
@@ -191,9 +191,9 @@ static int64_t count_used(const edo__heap *heap)
     return used;
 }
 
-/* `orphans` begins at 0. The close adds the number of blocks in use. Each free that finds CLOSED
- * subtracts one, perhaps before the close has added. The step that brings the sum to zero, a free
- * or the close, frees all memory. */
+/* `orphans` begins at 0. This function adds the number of blocks in use. Each free that finds
+ * CLOSED subtracts 1, perhaps before this function has added. The step that brings `orphans` to 0
+ * releases all memory. This step is a free or the addition here. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);

@@ -5,8 +5,9 @@
  * free is released if another slab of the same class has a free block. Blocks may outlive the
  * ownership: after edo__heap_close(), the free of the last block frees the heap.
  *
- * A slab is aligned to the next power of two above its size. So the address of a block shows the
- * slab, and the slab refers to the heap. */
+ * The address of a slab is a multiple of a power of two that is greater than the slab's size. So
+ * the high bits of a block's address are the address of the slab, and the slab has a pointer to the
+ * heap. */
 #pragma once
 
 #include "base/list.h"
@@ -31,8 +32,9 @@ typedef struct edo__heap edo__heap;
 
 edo__heap *edo__heap_create(void); // NULL: out of memory
 
-/* Size of the largest block that may be taken from a heap. Returns: EDO__HEAP_MAX, or 0 in a
- * program with AddressSanitizer, which would not detect the use of a freed block of a heap. */
+/* Returns: size of the largest block that may be taken from a heap. The size is EDO__HEAP_MAX. It
+ * is 0 in a program with AddressSanitizer, because AddressSanitizer would not detect the use of a
+ * block that was freed to a heap. */
 size_t edo__heap_max(void);
 
 /* Takes a block of at most EDO__HEAP_MAX bytes. Thread: the owner. Returns: NULL if out of

@@ -9,7 +9,7 @@ _Thread_local int32_t edo__locks_held;
 #endif
 
 /* Whether a thread of this process holds the lock. word: the value that a swap has found in the
- * lock. If the result is false, the swap has taken the lock. */
+ * lock. If the result is false, the swap itself has taken the lock. */
 static bool is_held_here(uint32_t word)
 {
     return (word & ~(uint32_t)EDO__LOCK_CONTENDED) == edo__lock_mark;

@@ -8,9 +8,10 @@
  * the partner of the other.
  *
  * Forks. Every child of a fork has a MARK of its own. A lock that a thread of the parent held at
- * the fork has the parent's mark. The child has no such thread, so edo__lock_take() treats the lock
- * as free, but edo__lock_try() fails. The data under that lock may be half changed, so the child
- * follows no link of its parent (docs/internals/runtime.md). */
+ * the fork has the parent's mark. The child has no such thread. So in the child, edo__lock_take()
+ * treats the lock as free, but edo__lock_try() fails. The data under that lock may be half changed.
+ * So the child follows no pointer of a list that it has inherited from its parent
+ * (docs/internals/runtime.md). */
 #pragma once
 
 #include "base/atomic.h"
@@ -22,8 +23,8 @@ enum { EDO__LOCK_CONTENDED = 1, EDO__LOCK_NEXT_MARK = 2 };
 
 #if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
 
-/* The model checker treats each call as one step. The code of the lock is checked by a separate
- * model. */
+/* The model checker treats each call as one step. A separate model checks the code of the lock
+ * itself. */
 #define edo__lock_take(lock) model_lock((lock), MODEL_HERE)
 #define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
 #define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)

@@ -40,9 +40,10 @@ void edo__log_read_environment(void)
 /* Number of lines dropped since the last written line. */
 static edo_atomic(uint32_t) dropped;
 
-/* Writes a line. Waits `patience` ns for a slow reader, then drops the line. Once a line was
- * dropped, the next lines do not wait. The first line that can be written again ends this. It is
- * preceded by the number of dropped lines. */
+/* Writes a line. Waits at most `patience` ns for a slow reader, then drops the line. After a line
+ * was dropped, the next lines do not wait: they are dropped at once if the reader is not ready.
+ * This ends with the first line that can be written again. The number of dropped lines is written
+ * before that line. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

@@ -10,14 +10,13 @@
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
  * the wait list of its side. The driver may access a parked operation only under the source's lock.
  * A completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
- * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. If the
- * operation is woken and the lock is free, the poll does not take the lock (edo__wait_is_over).
+ * the wake. A poll of the operation takes the same lock, so the poll misses no wake. In one case
+ * the poll needs no lock: the operation is already woken, and the lock is free (edo__wait_is_over).
  *
  * All waiters of a side wait with one driver. A stream has at most one waiter per side, and the two
  * sides may wait in different runtimes. A source with EDO__SOURCE_SEVERAL belongs to one runtime
  * while operations wait on the source. Meanwhile, an operation of a second runtime fails with
- * -EXDEV.
- */
+ * -EXDEV. */
 #pragma once
 
 #include <edo/lent.h>
@@ -124,8 +123,8 @@ static inline edo__message_op *edo__message_of(const edo_op *op)
 
 enum { EDO__READ_SIDE, EDO__WRITE_SIDE, EDO__SIDES };
 
-/* Bits of edo__side.ready. The rest of the word counts events, so that readiness is cleared only if
- * no event has come since the word was read. */
+/* Bits of edo__side.ready. The higher bits of the word count events. So a compare-and-swap that
+ * clears the readiness fails if an event has come since the word was read. */
 enum {
     EDO__READY_NOW = 1,   // a call may succeed
     EDO__READY_FINAL = 2, // hang-up or error: a call never blocks again
@@ -136,8 +135,8 @@ typedef struct edo__side {
     edo_atomic(uint32_t) ready;  // used only by drivers that report readiness
     uint8_t way;                 // EDO__BY_*; guarded by the side's claim; see stream/zero_copy.c
     edo_atomic(bool) is_visited; // extra->visits has a visit of this side; guarded by the lock
-    uint8_t mark;                // low bits of edo__lock_mark, of the process to which the list of
-                                 // waiters belongs; guarded by the lock
+    uint8_t mark;                // low bits of the edo__lock_mark of the process that has written
+                                 // `waiters`; guarded by the lock
     bool is_polled : 1;          // the ring has a poll for all waiters; guarded by the lock
     bool polls_edges : 1;        // the ring's last poll reported only errors, so the next poll
                                  // reports only new events; guarded by the lock
@@ -147,8 +146,8 @@ typedef struct edo__side {
     edo_driver *driver;          // driver of the waiters and of the visit; guarded by the lock
 } edo__side;
 
-/* Returns: the wait list of a side. In the child of a fork, the parent's list may be half written,
- * so the child's first call drops the list without following its links. Called under the source's
+/* Returns: the wait list of a side. In the child of a fork, the parent's list may be half written.
+ * So the child's first call empties the list without following its links. Called under the source's
  * lock. */
 static inline edo__wait_list *edo__side_waiters(edo__side *side)
 {
@@ -161,13 +160,15 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
 }
 
 /* Ways to make a call that neither blocks nor raises SIGPIPE, on a descriptor other than a socket.
- * FLAGS: two flags of the call. MASK: a flag against blocking, and a mask for the signal. STATUS:
- * the status of the open file, and a mask for the signal. A side begins with FLAGS, and uses the
- * next way when the kernel refuses one. */
+ * - FLAGS: the call has a flag against blocking and a flag against the signal.
+ * - MASK: the call has a flag against blocking. The thread blocks the signal during the call.
+ * - STATUS: the open file is non-blocking. The thread blocks the signal during the call.
+ * A side begins with FLAGS. When the kernel refuses a way, the side uses the next way. */
 enum { EDO__BY_FLAGS, EDO__BY_MASK, EDO__BY_STATUS };
 
-/* Bits of edo__source.state: the claims of operations in flight. A side has one claim. A source
- * with EDO__SOURCE_SEVERAL counts its operations instead. */
+/* Bits of edo__source.state: whether the source is closed, and the claims of operations in flight.
+ * There is one claim per side. A source with EDO__SOURCE_SEVERAL has no claims, and counts its
+ * operations instead. */
 enum {
     EDO__SOURCE_CLOSED = 1,
     EDO__SOURCE_READING = 2,
@@ -204,8 +205,8 @@ typedef const edo__source_ops *EDO__OVERLAY edo__source_ops_ptr;
 /* Members that few sources need. Allocated by edo__source_extend(). */
 typedef struct edo__source_extra {
     edo_driver *driver;       // see edo__source_driver; guarded by the lock
-    int registered;           // registered descriptor, if it is a duplicate, plus 1; or 0; guarded
-                              // by the lock
+    int registered;           // if a duplicate is registered, its descriptor plus 1; else 0;
+                              // guarded by the lock
     int visits[EDO__SIDES];   // descriptor of the visit of each visited side; guarded by the lock
     struct edo__maker *maker; // valid until the source ends; may be NULL
 } edo__source_extra;
@@ -223,8 +224,8 @@ struct edo__source {
     edo_atomic(bool) is_shared; // a short read does not prove that the next read would block; see
                                 // edo__has_met_end
     uint8_t has_extra : 1;      // `extra` is valid instead of `driver`; guarded by the lock
-    uint8_t error : 7;          // errno with which the next poll of a ring ends, below
-                                // EDO__SOURCE_ERRORS; or 0; guarded by the lock
+    uint8_t error : 7;          // errno that a report of a ring's poll has taken from the socket,
+                                // below EDO__SOURCE_ERRORS; or 0; guarded by the lock
     union {
         edo_driver *driver;       // see edo__source_driver; guarded by the lock
         edo__source_extra *extra; // does not change once it is set
@@ -284,10 +285,10 @@ struct edo_driver {
 
 enum { EDO__FULL_TURN = 32 }; // events; a turn with this number may have left events behind
 
-/* Drivers outlive all operations of their runtime. Sources may outlive their driver, so other
- * threads find and pin the driver under the lock of the source. Owner: the thread that turns the
- * driver. With workers, the owner may change from turn to turn. close is called after all workers
- * have ended. */
+/* Drivers outlive all operations of their runtime. A source may outlive its driver. So a thread
+ * that is not the owner finds and pins the driver of a source under the source's lock. Owner: the
+ * thread that turns the driver. With workers, the owner may change from turn to turn. close is
+ * called after all workers have ended. */
 typedef struct edo_driver_ops {
     const char *name;
     bool waits_with_poller; // an operation waits with the driver of the worker that polls it
@@ -302,41 +303,43 @@ typedef struct edo_driver_ops {
      * Thread: the owner. */
     void (*close)(edo_driver *driver);
 
-    /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns: EDO_READY
-     * with the result in base.result; or EDO_PENDING, and the driver later wakes the task through
-     * waker. Parks the operation under the source's lock, unless the source is closed. The caller
-     * has checked the fate and the budget. */
+    /* Starts an operation. Called inside a poll of the operation's task. The operation's word is
+     * EDO__OP_IDLE, and the caller has checked the fate and the budget. If the operation must wait,
+     * parks it under the source's lock, unless the source is closed. Returns: EDO_READY, with the
+     * result in base.result; or EDO_PENDING, and the driver later wakes the task through waker. */
     edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Resumes an operation that the driver has woken, inside a poll of its task. The operation's
-     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN if the operation must be
-     * tried again. Returns: as drive. */
+    /* Resumes an operation that the driver has woken. Called inside a poll of the operation's task.
+     * The operation's word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN if the
+     * operation must be tried again. Returns: as drive. */
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Requests the end of an operation that is parked or that the driver has woken. The word and
-     * base.result of a woken operation are as for resume. Also ends a woken operation that has to
-     * start again, with -ECANCELED in base.result: the driver passes the wake on to the next
-     * waiter. Called inside a poll of its task. May be called again. Returns: EDO_PENDING while the
-     * kernel still uses the operation; or EDO_READY with base.result: the result of the call, or
-     * -ECANCELED if the operation had no effect. */
+    /* Requests the end of an operation. Called inside a poll of the operation's task. May be called
+     * again. The operation is in one of three states:
+     * - It is parked.
+     * - The driver has woken it. The word and base.result are as for resume.
+     * - The driver has woken it, and it is about to start again. base.result is -ECANCELED. The
+     *   driver passes the wake on to the next waiter.
+     * Returns: EDO_PENDING while the kernel still uses the operation; or EDO_READY with
+     * base.result: the result of the call, or -ECANCELED if the operation had no effect. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Starts a read or write of a file, which may wait for a disk. Called inside a poll of the
-     * task. No source is involved. Sets op->link.at.driver to this driver. The driver also uses the
-     * operation's word, and the rest of its link. Returns: EDO_PENDING, and poll_call then polls
-     * the call; or EDO_READY with -EAGAIN in base.result if the driver cannot make this call now.
-     * The function is NULL in drivers without such calls. */
+    /* Starts a call that reads or writes a file. Such a call may wait for a disk, and has no
+     * source. Called inside a poll of the operation's task. Sets op->link.at.driver to this driver.
+     * The driver also uses the operation's word, and the rest of its link. Returns: EDO_PENDING,
+     * and poll_call then polls the call; or EDO_READY with -EAGAIN in base.result if the driver
+     * cannot make this call now. The function is NULL in drivers without such calls. */
     edo_poll (*call)(edo_driver *driver, edo_op *op, const edo__file_call *call,
                      edo_wakeable *waker);
 
-    /* Polls a started call, inside a poll of the task. ending: the operation was cancelled.
-     * Returns: EDO_PENDING; or EDO_READY with base.result: the call's result, -ECANCELED if the
-     * call had no effect, or -EAGAIN if the call must be made in another way. */
+    /* Polls a started call. Called inside a poll of the operation's task. ending: the operation was
+     * cancelled. Returns: EDO_PENDING; or EDO_READY with base.result: the call's result, -ECANCELED
+     * if the call had no effect, or -EAGAIN if the call must be made in another way. */
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor, unless the
-     * descriptor is borrowed. Calls edo__source_release() when no event can refer to the source. Called
-     * for sources of this driver, with the driver pinned. Thread: any. */
+     * descriptor is borrowed. Calls edo__source_release() as soon as no event can refer to the
+     * source. The source is one of this driver, and the driver is pinned. Thread: any. */
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Fetches events and completes operations. Without an event, waits at most timeout nanoseconds
@@ -347,8 +350,8 @@ typedef struct edo_driver_ops {
     /* Ends the wait of a turn, or of the next turn. Thread: any. Async-signal-safe. */
     void (*unpark)(edo_driver *driver);
 
-    /* Returns: a descriptor that is readable when a turn would find events; or -EOPNOTSUPP. Thread:
-     * the owner. */
+    /* Returns: a descriptor that is readable whenever a turn would find events; or -EOPNOTSUPP.
+     * Thread: the owner. */
     edo_fd (*fd)(edo_driver *driver);
 
     /* Adds a descriptor of the runtime. When that descriptor is readable, the descriptor of fd() is
@@ -359,8 +362,8 @@ typedef struct edo_driver_ops {
 /* ---- functions for all drivers ---- */
 
 /* Closes the descriptor of a source, unless the descriptor is borrowed. First puts back the status
- * of the open file. On a borrowed descriptor, only a status that this source has changed is put
- * back, because another stream may depend on the status. */
+ * of the open file. If the descriptor is borrowed, puts the status back only if this source has
+ * changed it, because another stream may depend on the status. */
 static inline void edo__source_close_fd(edo__source *source)
 {
     bool is_borrowed = source->traits & EDO__SOURCE_BORROWED;
@@ -371,16 +374,16 @@ static inline void edo__source_close_fd(edo__source *source)
     source->fd = -1;
 }
 
-/* Checks whether an operation may park, and with which driver. The closer of a source sets CLOSED,
- * and then takes the lock to wake the waiters. So either the closer finds the waiter, or the poll
- * that wants to park finds the bit. Called under the source's lock. *driver: the driver of the
- * poll; set to the driver of the waiters if the side has waiters of the same runtime.
+/* Checks whether an operation may park, and with which driver. Called under the source's lock. The
+ * closer of a source sets CLOSED, and then takes the lock to wake the waiters. So either the closer
+ * finds the operation parked, or this function finds CLOSED.
+ * *driver: the driver of the poll. If the side has waiters of the same runtime, this function sets
+ * *driver to the driver of these waiters.
  * Returns: 0; -ECANCELED: the source is closed; -EXDEV: operations of another runtime wait. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
-/* Parks an operation at the end of the wait list. An operation that was woken but not served is
- * parked at the front, so that waiters are served in their order. Called under the source's
- * lock. */
+/* Parks an operation at the end of the wait list. If the operation was woken but not served, parks
+ * it at the front, so that waiters are served in their order. Called under the source's lock. */
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
 
 /* Ends the wait of a parked operation. Called under the source's lock. */
@@ -389,13 +392,13 @@ void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 /* Polls an operation that has already started. Called inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
-/* Cancels an operation that is about to start, with -ECANCELED. Called inside a poll of its
- * task. */
+/* Cancels an operation that is about to start. The operation's result is -ECANCELED. Called inside
+ * a poll of the operation's task. */
 edo_poll edo__op_cancel_start(edo__source *source, edo_op *op, edo_driver *here,
                               edo_wakeable *waker);
 
-/* Polls an operation. here: the driver that starts the operation. Called inside a poll of its
- * task. */
+/* Polls an operation. here: the driver with which the operation starts, if it has not started yet.
+ * Called inside a poll of the operation's task. */
 static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
                                     edo_wakeable *waker, bool ending)
 {
@@ -423,8 +426,8 @@ static inline bool edo__is_message(edo__request request)
 }
 
 /* Makes the system call of a request that moves datagrams or messages, for edo__try(). Sets errno
- * on failure. The ring does not make such calls, because they need a struct msghdr until their end,
- * and an operation has no room for one. */
+ * on failure. The ring does not make such a call, because the call needs a struct msghdr until its
+ * end, and an operation has no room for a struct msghdr. */
 int64_t edo__message_try(const edo__source *source, const edo_op *op);
 
 /* Takes one message from the error queue of a socket, without waiting. Returns: number of bytes in
@@ -459,18 +462,21 @@ static inline size_t edo__asked(const edo_op *op)
 /* Whether the last transfer proves that a further transfer would block. The proof saves the call
  * that would answer EAGAIN.
  *
- * A short read is a proof, unless the read was short for another reason:
+ * A short read is a proof if the read was short because there were no more bytes. A read may be
+ * short for other reasons. They are excluded as follows:
  * - The end of a kTLS record. kTLS can be set up only through the descriptor. So this library must
- *   have made the connection, and the program must not have asked for the descriptor (edo_io_fd()
- *   sets is_shared).
- * - TCP's urgent mark. Its event has EPOLLPRI, and keeps the side ready until a call would block.
- *   An event that comes during the read also prevents the clearing of readiness. The read of the
- *   urgent byte sets is_shared, because no event reports the mark any more.
- * - Memory that the program cannot access. A read of edo_read_exact() is never a proof, because its
- *   next call uses the rest of the buffer, which may be that memory.
- * - On a Unix stream, a message with descriptors, or, if the socket asks for credentials, a message
- *   of another sender. is_shared is set in both cases: by receive_noting in try.c when a read
- *   reports descriptors, and by edo_unix_set_credentials(). */
+ *   have made the connection, and the program must not have asked for the descriptor. (edo_io_fd()
+ *   sets is_shared.)
+ * - TCP's urgent mark. The event of the mark has EPOLLPRI, and keeps the side ready until a call
+ *   would block. If the event comes during the read, the readiness is not cleared either. After the
+ *   urgent byte was read, no event reports the mark any more. So the read of the urgent byte sets
+ *   is_shared.
+ * - Memory that the program cannot access. The next call of edo_read_exact() uses the rest of the
+ *   buffer, which may be that memory. So a read of edo_read_exact() is never a proof.
+ * - On a Unix stream, the end of a message with descriptors. When a read reports descriptors,
+ *   receive_noting in try.c sets is_shared.
+ * - On a Unix stream whose socket asks for credentials, the end of the bytes of one sender.
+ *   edo_unix_set_credentials() sets is_shared. */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
     enum { NO_PROOF = 1 << 8 | 1 << 9, REQUEST = 0xff }; // the write side; WHOLE

@@ -25,8 +25,8 @@ static inline edo__lent_block *edo__lent_block_of(const char *bytes)
     return edo__container((char *)(uintptr_t)bytes, edo__lent_block, bytes);
 }
 
-/* Passes a block with n bytes to the caller of a read. n <= 0: nothing was read, so gives the block
- * back instead. */
+/* Passes a block with n bytes to the caller of a read. If n <= 0, nothing was read, and the block
+ * is given back instead. */
 static inline void edo__lent_pass(edo__lent_block *block, int64_t n, edo_lent *ret_lent)
 {
     if (n > 0)

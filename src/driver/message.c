@@ -16,8 +16,8 @@
 
 /* ---- one datagram ---- */
 
-/* Flags of a receive. With MSG_TRUNC the result is the true size of a datagram. On a stream
- * MSG_TRUNC would drop bytes. */
+/* Flags of a receive. With MSG_TRUNC, the result is the true size of a datagram. A receive from a
+ * stream has no MSG_TRUNC, because on a stream MSG_TRUNC would drop bytes. */
 static int receive_flags(const edo__source *source)
 {
     return MSG_DONTWAIT | (source->traits & EDO__SOURCE_DATAGRAM ? MSG_TRUNC : 0);
@@ -103,10 +103,10 @@ static int options_of(const edo_message *message)
 /* ---- connections of records ----
  *
  * A receive gets size 0 for a record of no bytes, and also at the end of the connection. With
- * SO_PASSCRED, a record comes with credentials, and the end comes without. So a receive has a
- * control buffer of its own, with room for credentials and for what fits into the caller's buffer.
- * Then the ancillary data is copied to the caller's buffer. Credentials that do not fit there are
- * dropped. */
+ * SO_PASSCRED, a record comes with credentials, and the end comes without credentials. So a receive
+ * uses a control buffer of its own, which has room for credentials in addition to as many bytes as
+ * fit into the caller's buffer. After the receive, the ancillary data is copied to the caller's
+ * buffer. Credentials that do not fit there are dropped. */
 
 enum {
     CREDENTIALS_SPACE = CMSG_SPACE(sizeof(struct ucred)),
@@ -131,8 +131,9 @@ static bool are_descriptors(const struct cmsghdr *one)
            (one->cmsg_type == SCM_RIGHTS || one->cmsg_type == SCM_PIDFD);
 }
 
-/* Shortens ancillary data to `room` bytes. Closes the descriptors that have no room; data of other
- * kinds are dropped as a whole. Returns: the remaining number of bytes. */
+/* Shortens one piece of ancillary data to `room` bytes. If the data are descriptors, closes those
+ * for which there is no room. Data of any other kind are dropped as a whole. Returns: the remaining
+ * number of bytes. */
 static size_t shorten(struct cmsghdr *one, size_t room)
 {
     if (!are_descriptors(one)) return 0;
@@ -295,8 +296,8 @@ static int64_t try_segments(const edo__source *source, const edo_op *op)
  *
  * Consecutive messages of a batch that have the same address and the same size form a run. The last
  * message of a run may be shorter. The kernel takes a run as one buffer, and cuts the buffer into
- * datagrams late. That is cheaper, because most of the cost of a datagram is its path through the
- * kernel, and a run takes that path once. */
+ * datagrams only at the end of its path through the kernel. Most of the cost of a datagram is this
+ * path, and a run takes the path once. So a run is cheaper than single datagrams. */
 
 typedef struct out_batch {
     struct mmsghdr headers[EDO__MAX_MESSAGES];
@@ -355,8 +356,8 @@ static void add_run(out_batch *batch, const edo_message *messages, unsigned firs
     batch->runs[batch->count++] = (uint8_t)length;
 }
 
-/* Stores the sent sizes of the messages in the first n headers. Returns: number of these messages;
- * or n if n is negative. */
+/* Stores in each message of the first n headers how many bytes of the message were sent. Returns:
+ * number of these messages; or n if n is negative. */
 static int64_t store_sent(const out_batch *batch, int n, edo_message *messages)
 {
     unsigned at = 0;

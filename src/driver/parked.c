@@ -23,8 +23,8 @@ void edo__source_release(edo__source *source)
 
 /* ---- parking ---- */
 
-/* Whether an operation of another runtime waits on a side, or another runtime has a registration
- * for that side. Called under the source's lock. */
+/* Whether an operation of another runtime waits on a side, or another runtime has a visit of that
+ * side. Called under the source's lock. */
 static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
     bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) ||
@@ -55,8 +55,9 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 
 /* ---- waking ---- */
 
-/* Wakes an operation. A woken operation is in no list, so its links are free to hold the driver for
- * the next poll. That poll reads the driver after the lock was released (still_waits). */
+/* Wakes an operation, and stores the driver for the operation's next poll in `link`. A woken
+ * operation is in no list, so its `link` is free. The next poll reads the driver only after the
+ * lock was released (still_waits). */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);
@@ -84,9 +85,10 @@ void edo__note_ready(edo__side *side, uint32_t final)
 
 /* ---- polling ---- */
 
-/* Whether a started operation still waits. *ret_driver: the driver with which the operation waits,
- * or by which it was woken. The thread that wakes an operation writes the driver, then releases the
- * lock. edo__wait_is_over() acquires that release, so the usual case takes no lock. */
+/* Whether a started operation still waits. *ret_driver: the driver with which the operation waits
+ * or has waited. In the usual case this function takes no lock. The thread that wakes an operation
+ * writes the driver, then releases the lock. edo__wait_is_over() acquires that release, so the
+ * driver can be read without the lock. */
 static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
                         edo_driver **ret_driver)
 {
@@ -110,8 +112,8 @@ edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, boo
     return waits ? EDO_PENDING : there->ops->resume(there, source, op, waker);
 }
 
-/* An operation that was woken may have to start again. Then its driver passes the wake on to the
- * next waiter. */
+/* The operation may have been woken before, and be about to start again. In that case its driver
+ * passes the wake on to the next waiter. */
 edo_poll edo__op_cancel_start(edo__source *source, edo_op *op, edo_driver *here,
                               edo_wakeable *waker)
 {

@@ -21,8 +21,8 @@ enum { HERE = -1 }; // offset that stands for the file's position
 
 /* ---- descriptors other than sockets ---- */
 
-/* Whether the kernel, the file or a filter of system calls may have refused the flags of a call. If
- * the error has another cause, the call in the next way fails too. */
+/* Whether an error may mean that the kernel, the file or a filter of system calls refuses the flags
+ * of a call. If the error has another cause, the call fails in the next way too. */
 static bool is_refusal(int error)
 {
     return error == EOPNOTSUPP || error == ENOSYS || error == EPERM;
@@ -55,13 +55,14 @@ static ssize_t write_once(int fd, const struct iovec *vector, int count, unsigne
 
 /* Interprets the result of a read from a FIFO or from the master of a pseudo-terminal.
  *
- * A read from a FIFO without a writer gets 0 bytes at once, after the last writer has closed the
- * FIFO and also before the first writer has opened it. poll(2) distinguishes these cases, because a
- * hang-up is reported only if there was a writer before. A writer may open the FIFO between the
- * read and the poll. So if there are bytes now, errno is EINTR, and edo__try() repeats the read.
+ * A read from a FIFO without a writer gets 0 bytes at once. There are two cases: the last writer
+ * has closed the FIFO, or no writer has opened the FIFO yet. poll(2) distinguishes these cases,
+ * because it reports a hang-up only if there was a writer before. A writer may open the FIFO
+ * between the read and the poll. So if the poll finds bytes, errno is EINTR, and edo__try() repeats
+ * the read.
  *
  * A read from a master fails with EIO when all bytes were read and no process has the terminal
- * open. */
+ * open. This is the end of the input. */
 static ssize_t end_of_input(const edo__source *source, ssize_t n)
 {
     struct pollfd fd = { .fd = source->fd, .events = POLLIN };
@@ -143,8 +144,8 @@ static ssize_t move_vector(edo__source *source, const edo_op *op, const struct i
                : sendmsg(source->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Transfers as many whole buffers as fit into one call. If the first non-empty buffer does not fit,
- * transfers a part of that buffer. */
+/* Transfers as many whole buffers as fit into one call (EDO__MAX_TRANSFER). If the first non-empty
+ * buffer does not fit, transfers a part of that buffer. */
 static ssize_t try_vector(edo__source *source, const edo_op *op)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices;
@@ -166,8 +167,8 @@ static ssize_t try_poll(const edo__source *source, const edo_op *op)
     return -1;
 }
 
-/* Accepts a connection. accept4() has no flag for a call that must not block, so the listening
- * socket must be non-blocking. */
+/* Accepts a connection. accept4() has no flag that keeps the call itself from blocking, so the
+ * listening socket must be non-blocking. */
 static ssize_t try_accept(const edo__source *source)
 {
     if (source->traits & EDO__SOURCE_WRAPPED && edo__status_set_nonblocking(source->fd) < 0)

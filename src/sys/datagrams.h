@@ -15,7 +15,7 @@ int edo__socket_set_device(edo_fd fd, const char *name);
 int edo__datagram_set(edo_fd fd, bool is_v6, edo_udp_option option, int value);
 int edo__datagram_get(edo_fd fd, bool is_v6, edo_udp_option option);
 
-/* Whether the kernel can cut a buffer into datagrams. A kernel that cannot would send the buffer as
+/* Whether the kernel can cut a buffer into datagrams. If not, the kernel would send the buffer as
  * one datagram. */
 bool edo__datagram_can_segment(edo_fd fd);
 

@@ -13,14 +13,15 @@
  * change the signal mask of the thread, so it makes no system call. On other processors, the
  * switches are those of ucontext, which save and set the signal mask by a system call. */
 
-/* Makes a context. The first switch to the context calls entry(arg), with the floating-point modes
- * of the caller of this function. entry does not return.
+/* Makes a context. The first switch to the context calls entry(arg). The floating-point modes are
+ * then those that the caller of this function had. entry does not return.
  * top: end of the stack, which has at least EDO__CONTEXT_SIZE bytes. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 
-/* Stores the current context in *ret_from, suspends it, and resumes the context `to`. The call of
- * this function that suspended `to` then returns `value`. This call returns when a later switch
- * resumes *ret_from, perhaps on another thread. Returns: the `value` of that later switch. */
+/* Stores the current context in *ret_from, suspends it, and resumes the context `to`. In `to`, the
+ * call of this function that suspended it returns `value`. The present call returns when a later
+ * switch resumes *ret_from, perhaps on another thread. Returns: the `value` of that later
+ * switch. */
 int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value);
 
 /* As edo__sys_context_switch(), but with an int result. A function that returns int can make this
@@ -31,8 +32,9 @@ enum { EDO__CONTEXT_SIZE = 2048 }; // bytes; room for the largest context, which
 
 /* Whether a shadow stack is enabled (x86: CET). A shadow stack is the processor's own stack of
  * return addresses. A switch would not change the shadow stack, so contexts cannot be used while it
- * is enabled. The object file of the switch is not marked as compatible, so loaders disable shadow
- * stacks for programs linked with edo. */
+ * is enabled. Loaders disable shadow stacks for a program if one of its object files is not marked
+ * as compatible with them. The object file of the switch is not marked. So shadow stacks are
+ * disabled for programs linked with edo. */
 bool edo__sys_has_shadow_stack(void);
 
 /* ---- memory of stacks ---- */
@@ -65,15 +67,15 @@ void edo__sys_stack_trim(char *from, char *to);
  * bytes. */
 void edo__sys_stack_clear(char *from, char *to);
 
-/* Finds the lowest resident page between two addresses. That page shows how deep the stack has been
- * used. Returns: the address of the page; or `to` if no page is resident, or if the system does not
- * report residency. */
+/* Finds the lowest resident page between two addresses. The page shows how deep the stack has been
+ * used. Returns: the address of the page. Returns `to` if no page is resident, or if the system
+ * does not report which pages are resident. */
 char *edo__sys_stack_lowest(char *from, char *to);
 
 /* ---- the stack of signal handlers ---- */
 
 /* Installs a stack for signal handlers on the calling thread. A fiber's stack is too small for some
- * handlers, and has no room after an overflow. Returns: the argument for
+ * handlers, and has no room for a handler after an overflow. Returns: the argument for
  * edo__sys_signal_stack_close(); NULL if the thread already has such a stack, or if out of
  * memory. */
 void *edo__sys_signal_stack_open(void);

@@ -68,33 +68,36 @@ enum { EDO__FILE_MAX_TRANSFER = 1 << 30 };
 /* Makes a call. May wait for a disk. Raises neither SIGPIPE nor SIGXFSZ. */
 int64_t edo__file_make(const edo__file_call *call);
 
-/* Makes a call if the system can serve the call from memory. Never makes writes or calls that
- * change names. Returns: the result of the call; -EAGAIN: the call was not made. An open is tried
- * by edo__file_try_open() instead. */
+/* Makes a call if the system can serve the call from memory. Writes, and calls that change names,
+ * are never made here. An open is tried by edo__file_try_open() instead. Returns: the result of the
+ * call; -EAGAIN: the call was not made. */
 int64_t edo__file_try(const edo__file_call *call);
 
 /* ---- opening ----
  *
- * No open waits for the other end of a named pipe, because nothing could end this wait. So a file
- * is opened with O_NONBLOCK, which has no effect on reads and writes of regular files.
- * edo__file_clear_nonblocking() clears the flag before a use that the flag would change.
+ * An open must not wait for the other end of a named pipe, because nothing could end this wait. So
+ * a file is opened with O_NONBLOCK. The flag has no effect on reads and writes of regular files.
+ * Before a use that the flag would change, edo__file_clear_nonblocking() clears it.
  *
- * EDO__FILE_OPEN answers EDO__NOT_YET if it opens a named pipe for writing only, and the pipe has
- * no reader. An open with a resolve option, such as EDO_OPEN_BENEATH, also answers EDO__NOT_YET if
- * another process has a lease on the file or changes a name on the path. The caller tries again
- * later. Each open ends with edo__file_end_open(). */
+ * EDO__FILE_OPEN answers EDO__NOT_YET in these cases, and the caller tries again later:
+ * - It opens a named pipe for writing only, and the pipe has no reader.
+ * - It has a resolve option, such as EDO_OPEN_BENEATH, and another process has a lease on the file
+ *   or changes a name on the path.
+ * Each open ends with edo__file_end_open(). */
 #define EDO__NOT_YET (-EINPROGRESS) // no call on a file fails with this errno
 int64_t edo__file_try_open(const edo__file_call *call);
 void edo__file_clear_nonblocking(edo_fd fd);
 
-/* Ends an open. Returns: true; false: the file is the read end of a named pipe that has had no
- * writer yet. The caller then keeps the descriptor open, and calls again later. A close could make
- * a writer that has just found this reader fail with EPIPE. */
+/* Ends an open. Returns: true; or false if the file is the read end of a named pipe that has had no
+ * writer yet. After false, the caller keeps the descriptor open, and calls again later. The caller
+ * must not close the descriptor, because a writer may just have found this reader, and would then
+ * fail with EPIPE. */
 bool edo__file_end_open(edo_fd fd);
 
-/* Waits until a file without a position, such as a pipe or a terminal, can be read (`writes` false)
- * or takes EDO__FILE_PIPE_WRITE bytes (`writes` true). limit: greatest wait in ms; -1: no limit.
- * Returns: 1; EDO__NOT_YET: the limit has passed; 0: the file has a position. */
+/* Waits until a file without a position, such as a pipe or a terminal, can be used without
+ * blocking. writes: true for a write of EDO__FILE_PIPE_WRITE bytes, false for a read. limit:
+ * greatest wait in ms; -1: no limit. Returns: 1: the file can be used; EDO__NOT_YET: the limit has
+ * passed; 0: the file has a position. */
 int edo__file_wait(edo_fd fd, bool writes, int limit);
 enum { EDO__FILE_PIPE_WRITE = 4096 }; // PIPE_BUF of Linux
 

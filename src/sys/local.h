@@ -10,7 +10,7 @@
 
 /* edo__local_peer: reads the credentials of the peer. Returns: 0; -ENOTSUP for sockets of other
  * families. edo__local_peer_pidfd: opens a descriptor for the process of the peer. Returns: the
- * descriptor; -ESRCH; -ENOTSUP. */
+ * descriptor; -ESRCH; -ENOTCONN; -ENOTSUP. */
 int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer);
 edo_fd edo__local_peer_pidfd(edo_fd fd);
 

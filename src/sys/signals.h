@@ -65,9 +65,9 @@ typedef enum edo__signal_kind {
 /* Returns: the system's number of a named signal. */
 int edo__signal_number(edo__signal signal);
 
-/* Returns: the edo__signal_kind of a signal that a program wants to use itself; -EINVAL if the
- * signal does not exist, cannot be caught, reports a fault of the running instruction, or is used
- * by the C library. */
+/* Returns: the edo__signal_kind of a signal that a program wants to use itself. Returns -EINVAL in
+ * these cases: the signal does not exist, it cannot be caught, it reports a fault of the running
+ * instruction, or the C library uses it. */
 int edo__signal_kind_of(int number);
 
 /* Unblocks a signal for the calling thread. */
@@ -81,8 +81,8 @@ int edo__signal_subscribe(edo__signal_subscriber *subscriber);
  * as in the child of a fork, is ignored. Thread: any, but not in notify. */
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
 
-/* Returns: the memory address that caused the EDO__SIGNAL_FAULT which this thread is handling.
- * Called only inside notify. */
+/* Returns: the memory address that caused the fault. Called only inside notify, while this thread
+ * handles an EDO__SIGNAL_FAULT. */
 const void *edo__signal_fault_address(void);
 
 /* Whether the dispatcher's handler is installed. */

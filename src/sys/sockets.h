@@ -92,10 +92,11 @@ int edo__socket_make_pair(edo__socket_type type, edo_fd ret_fds[2]);
 /* Makes a TCP socket. */
 edo_fd edo__socket_open(edo__family family);
 
-/* Bind and connect a socket of any family to an edo_address. A connect to NULL ends the connection
- * of a datagram socket. A connect of a stream socket works as edo__socket_connect(). If the
- * listener of a Unix socket has no room, the connect returns -EAGAIN. edo__socket_name reads the
- * address of the socket, edo__socket_peer_name the address of its peer. */
+/* edo__socket_bind_to and edo__socket_connect_to bind and connect a socket of any family to an
+ * edo_address. A connect to NULL ends the connection of a datagram socket. A connect of a stream
+ * socket works as edo__socket_connect(). If the listener of a Unix socket has no room, the connect
+ * returns -EAGAIN. edo__socket_name reads the address of the socket, edo__socket_peer_name the
+ * address of its peer. */
 int edo__socket_bind_to(edo_fd fd, const edo_address *address);
 int edo__socket_connect_to(edo_fd fd, const edo_address *address);
 int edo__socket_name(edo_fd fd, edo_address *ret_address);
@@ -123,9 +124,9 @@ int edo__socket_error(edo_fd fd);
 
 int edo__socket_shutdown_write(edo_fd fd);
 
-/* Reads once, without blocking, and drops the bytes. tcp: whether the socket is a TCP socket; the
- * kernel then drops the bytes without a copy. Returns: 1 if there may be more input; 0 at the end;
- * -EAGAIN. */
+/* Reads once, without blocking, and drops the bytes. tcp: whether the socket is a TCP socket. The
+ * kernel drops the bytes of a TCP socket without a copy. Returns: 1 if there may be more input; 0
+ * at the end; -EAGAIN. */
 int edo__socket_drop_input(edo_fd fd, bool tcp);
 
 /* Makes a later close of the connection send a reset. */
@@ -187,10 +188,10 @@ int edo__sys_pollable_kind(edo_fd fd);
  * check. */
 int edo__sys_check_pollable(edo_fd fd);
 
-/* Opens a terminal or a named pipe again, as a private non-blocking file. Replaces the old open
- * file, which other processes may share, under the same descriptor number. Has no effect on other
- * kinds of files, or if the file cannot be opened again. Called before a driver first uses the
- * descriptor. */
+/* Opens a terminal or a named pipe again, as a private non-blocking file. Afterwards, the
+ * descriptor refers to the new open file. Before, it referred to one that other processes may
+ * share. Has no effect on other kinds of files, or if the file cannot be opened again. Called
+ * before a driver first uses the descriptor. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
 
 /* Opens a terminal, a named pipe or an unnamed pipe again, as a private non-blocking file. Returns:

@@ -50,9 +50,9 @@ edo__sys_thread edo__sys_thread_self(void);
 void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 
-/* Returns: number of bytes left on the calling thread's stack, minus a reserve for signal handlers
- * and for functions that do not check; SIZE_MAX for an unknown stack, such as a stack that the
- * program has made. */
+/* Returns: number of bytes left on the calling thread's stack. A reserve is subtracted, for signal
+ * handlers and for functions that do not check the room. SIZE_MAX if the stack is unknown, for
+ * example a stack that the program has made. */
 size_t edo__sys_stack_room(void);
 
 /* Returns: the number of the calling thread that debuggers show; never 0. Async-signal-safe. */
@@ -87,8 +87,8 @@ size_t edo__sys_backtrace(void **stack, size_t max);
 /* Writes the place of a code address as text: "function+0x12 (program)". */
 void edo__sys_describe_code(const void *address, char *text, size_t size);
 
-/* Returns: a number that is higher in every child of fork() than in its parent; 0 if forks are not
- * detected, for lack of memory. */
+/* Returns: a number that is higher in every child of fork() than in its parent. Returns 0 if forks
+ * are not detected, for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
 
 /* The value of edo__sys_fork_generation(). After the first call of that function, callers may read

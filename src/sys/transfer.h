@@ -4,13 +4,13 @@
 
 #include <edo/base.h>
 
-/* Makes a pipe, non-blocking and closed by exec. capacity: least number of bytes that the pipe can
- * hold, if the system permits it; 0: the default. ret_fds[0] is the read end. Returns: 0 or a
- * negative errno. */
+/* Makes a pipe, non-blocking and closed by exec. capacity: least number of bytes that the pipe
+ * should be able to hold; 0: the default. The system may not permit this capacity. ret_fds[0] is
+ * the read end. Returns: 0 or a negative errno. */
 int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2]);
 
-/* Whether a splice between a pipe and this descriptor cannot block, because the descriptor is a
- * non-blocking socket or pipe. */
+/* Whether the descriptor is a non-blocking socket or pipe. A splice between a pipe and such a
+ * descriptor cannot block. */
 bool edo__sys_can_splice(edo_fd fd);
 
 /* Moves bytes, by one system call, between a pipe of edo__sys_pipe() and a descriptor that
@@ -34,8 +34,8 @@ int64_t edo__sys_send_file(edo_fd to, edo_fd file, uint64_t *offset, size_t size
 int64_t edo__sys_read_at(edo_fd file, void *buffer, size_t size, uint64_t offset);
 
 /* Copies bytes from file to file, by one system call. The files may share disk blocks afterwards.
- * Raises no SIGXFSZ: in a process with a limit on the size of its files, copies nothing. Returns:
- * bytes; 0 at the end of the input, and for files of unknown size; errors, see
+ * In a process with a limit on the size of its files, copies nothing, because the call could raise
+ * SIGXFSZ. Returns: bytes; 0 at the end of the input, and for files of unknown size; errors, see
  * edo__sys_is_unsupported(). */
 int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t to_at, size_t size);
 

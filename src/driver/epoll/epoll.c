@@ -2,20 +2,19 @@
  *
  * A descriptor is registered once, for all events, when an operation on the descriptor first has to
  * wait. (A Unix stream is first registered without EPOLLOUT: see events_of in epoll_source.c.) An
- * event sets the ready bits of the sides and is counted in the rest of their words. A call that
- * would block clears the bits only if no event has come since the word was read, so readiness is
- * never lost. A read that has emptied the socket (edo__has_met_end) also clears the bits, which
- * saves the call that would answer EAGAIN. After the peer has hung up, such a read does not clear
- * the bits, because no further edge would come.
+ * event sets the ready bits of the sides, and is counted in the higher bits of the same words. A
+ * call that would block clears the ready bits, unless an event has come since the word was read. So
+ * readiness is never lost. A read that has emptied the socket (edo__has_met_end) also clears the
+ * bits, which saves the call that would answer EAGAIN. After the peer has hung up, such a read does
+ * not clear the bits, because no further edge would come.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
- * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next
+ * the first waiter. When a woken operation ends, by a call or by cancellation, it wakes the next
  * waiter if the side is still ready. So while operations are parked at a ready side, there is a
  * woken operation that will clear the readiness or wake the next waiter. An operation that ends in
- * its first try need not wake a waiter, because no event was spent on waking it.
+ * its first try was not woken, so it need not wake a waiter: the event has woken another operation.
  *
- * epoll_source.c contains the registration and the end of sources.
- */
+ * epoll_source.c contains the registration and the end of sources. */
 #include "driver/epoll/epoll.h"
 
 #include <sys/eventfd.h>
@@ -47,8 +46,8 @@ typedef struct readiness {
 } readiness;
 
 /* Reads the ready words of the two sides. The loads are relaxed, because the words guard no memory.
- * A stale value is harmless: before an operation parks, the words are read again under the lock
- * that events take too. */
+ * A stale value is harmless, because the words are read again before an operation parks. The second
+ * read is under the source's lock, which events take too. */
 static readiness look(edo__source *source)
 {
     return (readiness){ { edo_load_relaxed(&source->sides[EDO__READ_SIDE].ready),
@@ -120,8 +119,9 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
-/* Returns: the first waiter of a side if it waits with a driver of this kind; or NULL. A driver of
- * another kind completes its operations itself. Called under the source's lock. */
+/* Returns: the first waiter of a side; or NULL. Also NULL if that waiter waits with a driver of
+ * another kind, because that driver completes its operations itself. Called under the source's
+ * lock. */
 static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 {
     edo_op *op = edo__wait_first(edo__side_waiters(side));
@@ -129,8 +129,8 @@ static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 }
 
 /* Returns: the first waiter of a side if it waits in the queue of a ring, and the ring has no poll
- * for the queue; or NULL. The operation that was to submit that poll has started again and ended
- * here. Called under the source's lock. */
+ * for the queue; or NULL. The ring has no poll if the operation that was to submit the poll has
+ * started again with this driver, and has ended. Called under the source's lock. */
 static edo_op *queued_waiter(const edo_driver *driver, edo__side *side)
 {
     edo_op *op = edo__wait_first(edo__side_waiters(side));
@@ -156,9 +156,9 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
 }
 
 /* Ends an operation. Wakes the next waiter. Also ends the visit of the side, if the operation has
- * begun or used that visit. The load of `is_visited` needs no lock, because the operation has
- * accessed `is_visited` under the lock if it uses the visit. A visit that the load misses is ended
- * by another operation. */
+ * begun or used that visit. The load of `is_visited` needs no lock: if the operation uses the
+ * visit, it has accessed `is_visited` under the lock before. If the load misses a visit, another
+ * operation uses that visit, and ends it. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
 {
@@ -183,7 +183,7 @@ static edo_poll epoll_drive(edo_driver *driver, edo__source *source, edo_op *op,
     return end(driver, source, op);
 }
 
-/* Resumes an operation. A positive base.result has the events that a LATCHED source has
+/* Resumes an operation. A positive base.result is the set of events that a LATCHED source has
  * reported. */
 static edo_poll epoll_resume(edo_driver *driver, edo__source *source, edo_op *op,
                              edo_wakeable *waker)
@@ -191,8 +191,8 @@ static edo_poll epoll_resume(edo_driver *driver, edo__source *source, edo_op *op
     return op->base.result > 0 ? end(driver, source, op) : epoll_drive(driver, source, op, waker);
 }
 
-/* Cancels an operation. A woken operation that has the events of a LATCHED source keeps them,
- * because no later poll would report them. */
+/* Cancels an operation. If the operation was woken with the events of a LATCHED source, it ends
+ * with these events as its result, because no later poll would report them. */
 static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op,
                              edo_wakeable *waker)
 {
@@ -207,8 +207,8 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
 
 /* ---- events ---- */
 
-/* Returns: the first waiter of a side, which may be a waiter for both sides; or NULL. Called under
- * the source's lock. */
+/* Returns: the first waiter of a side; or NULL. If the write side has no waiter, the first waiter
+ * of the read side is returned if it waits for both sides. Called under the source's lock. */
 static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned side)
 {
     edo_op *op = first_waiter(driver, &source->sides[side]);
@@ -217,9 +217,9 @@ static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned
     return op && (op->detail & EDO__DETAIL_BOTH_SIDES) ? op : NULL;
 }
 
-/* Stores the event as the operation's result, because epoll has consumed the event, and a poll of
- * the descriptor would no longer report it. Called under the source's lock. Returns: whether the
- * operation waits for this event. */
+/* Stores the events as the operation's result. The reason is that epoll has consumed the events, so
+ * a poll of the descriptor would no longer report them. Called under the source's lock. Returns:
+ * whether the operation waits for one of the events. */
 static bool is_latched_for(edo_op *op, uint32_t events)
 {
     op->base.result = (int64_t)(events &
@@ -261,8 +261,9 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
     return n;
 }
 
-/* Waits for events. Containers refuse newer calls with various errors, so after any error of
- * epoll_pwait2() except EINTR, epoll_wait() is used. epoll_wait() also reports a bad descriptor. */
+/* Waits for events. Containers refuse newer calls with various errors. So after any error of
+ * epoll_pwait2() except EINTR, epoll_wait() is used. If the descriptor is bad, epoll_wait() also
+ * fails, and reports that. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
@@ -274,8 +275,8 @@ static int wait_for_events(edo__epoll *driver, int64_t timeout)
     return wait_in_ms(driver, timeout);
 }
 
-/* Prefetches the source of a later event. With many connections the first access to a source is a
- * cache miss. */
+/* Prefetches the source of a later event. With many connections, the first access to a source would
+ * be a cache miss. */
 static void prefetch(const struct epoll_event *event)
 {
     const char *source = event->data.ptr;
@@ -284,8 +285,8 @@ static void prefetch(const struct epoll_event *event)
     __builtin_prefetch(source + 64, 1); // the next line
 }
 
-/* Turns the driver. The runtime's own descriptors have no source, so an event on them only ends the
- * wait. */
+/* Turns the driver. The runtime's own descriptors have no source. An event on such a descriptor
+ * only ends the wait. */
 static int epoll_turn(edo_driver *base, int64_t timeout)
 {
     edo__epoll *driver = edo__epoll_of(base);

@@ -6,8 +6,9 @@
 #include "base/base.h"
 #include "driver/driver.h"
 
-/* Number of events per turn. Tasks are polled after their batch. With hundreds of events, the first
- * sources and tasks of a batch would have left the cache by then. */
+/* Number of events per turn. The tasks that a batch of events has woken are polled after the batch.
+ * With hundreds of events, the first sources and tasks of the batch would have left the cache by
+ * then. */
 enum { EDO__EPOLL_BATCH = EDO__FULL_TURN };
 
 typedef struct edo__epoll {
@@ -39,19 +40,22 @@ bool edo__epoll_is_inherited(const edo__epoll *driver);
 int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
 /* Registers an operation's source with a driver of the poll's runtime. Called under the source's
- * lock. *driver: the driver of the poll; set to the driver of the same runtime that already has the
- * source, if there is one. *ret_left: the driver of another runtime from which this call has taken
- * the source, pinned. The caller then releases the lock and calls edo__epoll_leave_behind().
+ * lock.
+ * *driver: the driver of the poll. If another driver of the same runtime already has the source,
+ * this function sets *driver to that driver.
+ * *ret_left: set only if this function takes the source from a driver of another runtime. It is
+ * that driver, which is pinned now. The caller releases the lock, and then calls
+ * edo__epoll_leave_behind().
  * Returns: 0 or a negative errno. */
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
                         edo__epoll **ret_left);
 
-/* Waits until the batch of a driver no longer refers to sources that the driver has lost. Unpins
- * the driver. */
+/* Waits until the driver's current batch is handled, because the batch may refer to sources that
+ * the driver has lost. Then unpins the driver. */
 void edo__epoll_leave_behind(edo__epoll *driver);
 
 /* Ends the visit of an operation's side, unless other operations wait on that side. After the
- * return, no batch refers to the source because of that visit. */
+ * return, no batch of the visiting driver refers to the source because of that visit. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
 /* Enclose each period in which the driver may refer to sources. Thread: the owner. */

@@ -13,9 +13,8 @@
  * that side have ended. So an operation always waits with a driver that its own runtime turns.
  *
  * Order of locks: a source's, then a driver's. A thread that takes a source from a driver pins the
- * driver, and keeps the source until the driver's batch has been handled, because that batch may
- * refer to the source.
- */
+ * driver. The driver's current batch may still refer to the source. So the thread keeps the source
+ * alive until that batch has been handled. */
 #include "driver/epoll/epoll.h"
 
 #include <fcntl.h>
@@ -41,8 +40,9 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events)
     return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Registers the source's descriptor. epoll accepts a descriptor once, so a second registration uses
- * a duplicate. Returns: the registered descriptor, or a negative errno. */
+/* Registers the source's descriptor. An epoll instance accepts a descriptor only once. So a second
+ * registration with the same driver uses a duplicate of the descriptor. Returns: the registered
+ * descriptor, or a negative errno. */
 static int add_source(edo__epoll *driver, edo__source *source, uint32_t events)
 {
     int rc = edo__epoll_add(driver, source->fd, source, events);
@@ -70,8 +70,8 @@ static void note_registered(edo__source *source, int fd)
     if (source->has_extra) source->extra->registered = fd == source->fd ? 0 : fd + 1;
 }
 
-/* Returns: the registered descriptor. It is the source's own, unless that one was registered with
- * the driver before. */
+/* Returns: the registered descriptor. It is the source's own descriptor, or the duplicate that
+ * add_source has made. */
 static int registered_fd(const edo__source *source)
 {
     bool is_duplicate = source->has_extra && source->extra->registered;
@@ -84,8 +84,9 @@ static bool waits_for_room(const edo_op *op)
 }
 
 /* Events to register for. A Unix stream reports room (EPOLLOUT) each time its peer has read, even
- * if the buffer was never full. TCP reports room only after the buffer was full. So a Unix stream
- * is registered for EPOLLOUT only when the first operation waits for room. */
+ * if the buffer was never full. TCP reports room only after the buffer was full. Reports that no
+ * operation waits for would cost time. So a Unix stream is registered for EPOLLOUT only when the
+ * first operation waits for room. */
 static uint32_t events_of(const edo__source *source, const edo_op *op)
 {
     enum { LOCAL = EDO__SOURCE_SOCKET | EDO__SOURCE_MADE, MASK = LOCAL | EDO__SOURCE_TCP };
@@ -93,8 +94,8 @@ static uint32_t events_of(const edo__source *source, const edo_op *op)
     return is_local && !waits_for_room(op) ? ALL_EVENTS & ~(uint32_t)EPOLLOUT : ALL_EVENTS;
 }
 
-/* Adds EPOLLOUT to the events of a registration. EPOLL_CTL_MOD also reports room that is already
- * there. No report is missed, because a turn handles reports under the source's lock, and the
+/* Adds EPOLLOUT to the events of a registration. If there is room already, EPOLL_CTL_MOD causes a
+ * report too. The report is not missed: a turn handles reports under the source's lock, and the
  * caller holds that lock until the operation has parked. EPOLLOUT stays registered until the
  * registration ends, because a stream that was full is likely to be full again. */
 static int watch_room(edo__epoll *driver, edo__source *source)
@@ -143,8 +144,8 @@ void edo__epoll_end_batch(edo__epoll *driver)
     edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
 }
 
-/* Waits until no batch of the driver can refer to sources that were delisted before. The caller
- * must not hold the source's lock, because the batch may need that lock. */
+/* Waits until no batch of the driver can refer to sources that were delisted before this call. The
+ * caller must not hold the source's lock, because the batch may need that lock. */
 static void wait_for_batch(edo__epoll *driver)
 {
     uint32_t turns = edo_load_acquire(&driver->turns), tries = 0;
@@ -287,9 +288,9 @@ static edo__source *first_source(edo__epoll *driver)
     return source;
 }
 
-/* Delists one source. Another driver may take the source meanwhile, and then keeps the source valid
- * until this driver's batch has ended. This function counts as a batch, so the source is valid
- * during the call. Returns: false when no source was left. */
+/* Delists one source. Another driver may take the source meanwhile. The thread that takes it keeps
+ * the source valid until this driver's batch has ended. This function counts as a batch, so the
+ * source is valid during the call. Returns: false when no source was left. */
 static bool release_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);

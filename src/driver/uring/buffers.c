@@ -7,8 +7,9 @@
 
 enum { CACHE_LINE = 64 }; // bytes
 
-/* One buffer. The first cache lines of buffers must not all have the same place in a page, because a
- * cache has room for only a few such lines. So the size is no multiple of the page size. */
+/* One buffer. A cache has room for only a few lines that have the same place in a page. So the
+ * first lines of the buffers must have different places in their pages. For this reason the size is
+ * not a multiple of the page size. */
 typedef union place {
     edo__lent_block block;
     _Alignas(CACHE_LINE) char memory[offsetof(edo__lent_block, bytes) + EDO__URING_BUFFER_SIZE];
@@ -45,9 +46,10 @@ static void *map(size_t size)
 
 /* ---- the queue ---- */
 
-/* Puts a buffer at the end of the queue. The release pairs with the kernel's acquire of the tail, and
- * with the acquire in edo__uring_buffers_pass(). So the holder's accesses to the buffer precede its
- * next use. Called under the lock, or before the buffers are shared. */
+/* Puts a buffer at the end of the queue. The store of the tail releases. So the accesses of the
+ * last holder to the buffer precede the next use of the buffer. Partners: the kernel's acquire of
+ * the tail, and the acquire in edo__uring_buffers_pass(). Called under the lock, or before the
+ * buffers are shared. */
 static void put(edo__uring_buffers *buffers, unsigned number)
 {
     struct edo__ring_buffer *entry = &buffers->queue[buffers->end % EDO__URING_BUFFER_COUNT];
@@ -66,8 +68,9 @@ static void drop(edo__uring_buffers *buffers)
     munmap(buffers, sizeof *buffers);
 }
 
-/* Puts a lent buffer back. `home` is NULL while a buffer is FREE. In the child of a fork, the queue
- * is not mapped. There the memory remains until the child ends. */
+/* Puts a lent buffer back. While a buffer is FREE, its `home` is NULL, so a second return is found.
+ * In the child of a fork, the queue is not mapped. There a return does nothing, and the memory
+ * remains until the child ends. */
 static void give_back(edo__lent_block *block)
 {
     edo__uring_buffers *buffers = block->home;
@@ -98,8 +101,9 @@ void edo__uring_buffers_pass(edo__uring_buffers *buffers, uint32_t flags, int re
 
 /* ---- life ---- */
 
-/* Maps the queue. The child of a fork does not inherit the queue, because the kernel continues to
- * read the pages of the parent. */
+/* Maps the queue. The kernel reads these pages until the ring ends. If the child of a fork
+ * inherited the pages, a later write of the parent could go to a copy, which the kernel does not
+ * read. So the child does not inherit the queue. */
 static struct edo__ring_buffer *open_queue(const struct edo__ring *ring)
 {
     struct edo__ring_buffer *queue = map(QUEUE_SIZE);

@@ -11,8 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Names that older kernel headers lack. #ifdef cannot test for an enumerator. So where the kernel
- * has an enumerator, this file defines a name of its own with the kernel's value. */
+/* Names that older kernel headers lack. Some of the kernel's names are enumerators, and #ifdef
+ * cannot test for an enumerator. For these, this file defines names of its own with the kernel's
+ * values. */
 #define OP_SOCKET           45U // IORING_OP_SOCKET, 5.19
 #define REGISTER_RING_FDS   20U // IORING_REGISTER_RING_FDS, 5.18
 #define UNREGISTER_RING_FDS 21U // IORING_UNREGISTER_RING_FDS, 5.18
@@ -30,9 +31,9 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7) // 6.15
 #endif
 
-/* Size of the CQ, as a multiple of the size of the SQ. The kernel's default is 2. A server has many
- * more operations in flight than it prepares in one turn. Room for a completion costs 16 bytes. An
- * overflow costs an allocation. */
+/* Size of the CQ, as a multiple of the size of the SQ. The kernel's default is 2. This is too small
+ * for a server, which has many more operations in flight than it prepares in one turn. Room for a
+ * completion costs only 16 bytes, but an overflow costs an allocation. */
 #define CQ_PER_SQ 4U
 
 /* ns to wait before the next attempt after the kernel took no submissions for lack of resources. */
@@ -100,8 +101,8 @@ static int sys_register(int fd, unsigned opcode, void *arg, unsigned count)
     return rc < 0 ? -errno : (int)rc;
 }
 
-/* Returns: a number for the calling thread. The number is never used again in the process, unlike a
- * thread id or the address of a thread-local variable. */
+/* Returns: a number for the calling thread. Unlike a thread id or the address of a thread-local
+ * variable, the number is never used again in the process. */
 static uint64_t this_thread(void)
 {
     static edo_atomic(uint64_t) last;
@@ -121,9 +122,9 @@ static int failed(int rc, const char *what, const char **ret_reason)
     return rc;
 }
 
-/* Creates the ring with the best allowed set of flags that the kernel knows. For an unknown flag
- * the kernel answers EINVAL, as for other mistakes. So the last attempt, without flags, shows
- * whether there is another mistake. */
+/* Creates the ring with the best allowed set of flags that the kernel knows. The kernel answers
+ * EINVAL for an unknown flag, and also for other mistakes. Only the last attempt has no flags. So
+ * if that attempt fails too, there is another mistake. */
 static int create(unsigned entries, unsigned wanted, struct io_uring_params *params)
 {
     int fd = -EINVAL;
@@ -154,8 +155,9 @@ static bool has_op(const struct io_uring_probe *probe, unsigned op)
     return op < probe->ops_len && (probe->ops[op].flags & IO_URING_OP_SUPPORTED) != 0;
 }
 
-/* Probes which operations the kernel has. Also finds an optional feature: OP_SOCKET is as old as
- * POLL_FIRST, so a kernel that has the operation also has the feature. */
+/* Probes which operations the kernel has. Also finds whether the kernel has POLL_FIRST, which
+ * cannot be probed. OP_SOCKET is as old as POLL_FIRST, so a kernel that has OP_SOCKET also has
+ * POLL_FIRST. */
 static int check_ops(struct edo__ring *ring, const char **ret_reason)
 {
     alignas(struct io_uring_probe) unsigned char
@@ -261,8 +263,8 @@ static bool adopted_here(const struct edo__ring *ring)
     return ring->registered >= 0 && ring->owner == this_thread();
 }
 
-/* Undoes adopt(), but only on the thread that called adopt(). In another thread's table, the same
- * index is another ring. */
+/* Undoes adopt(), but only on the thread that called adopt(). In the table of another thread, the
+ * same index may be another ring. */
 static void disown(struct edo__ring *ring)
 {
     struct io_uring_rsrc_update slot = { .offset = (uint32_t)ring->registered };
@@ -380,16 +382,16 @@ static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wa
     return sys_enter(ring, to_submit, wait_nr, ring->enter_flags | IORING_ENTER_EXT_ARG, &arg);
 }
 
-/* The release pairs with the kernel's acquire of sq_tail. So the kernel reads SQEs that are
- * completely filled in. */
+/* Makes the prepared SQEs visible to the kernel. The store releases, so the kernel reads SQEs that
+ * are completely filled in. Partner: the kernel's acquire of sq_tail. */
 unsigned edo__ring_publish(struct edo__ring *ring)
 {
     edo_store_release(ring->sq_tail, ring->sq_next);
     return ring->sq_next;
 }
 
-/* Returns: number of SQEs before `end` that the kernel has not taken; 0 if the kernel has already
- * taken SQEs after `end`. */
+/* Returns: number of SQEs before `end` that the kernel has not taken. This is 0 if the kernel has
+ * already taken SQEs after `end`. */
 static unsigned left_before(const struct edo__ring *ring, unsigned end)
 {
     int left = (int)(end - edo_load_acquire(ring->sq_head));
@@ -397,9 +399,9 @@ static unsigned left_before(const struct edo__ring *ring, unsigned end)
     return left > 0 ? (unsigned)left : 0;
 }
 
-/* The head of the queue shows how many SQEs were taken. The result of the call does not show it,
- * because another thread may submit at the same time. The loop is for kernels without SUBMIT_ALL,
- * which stop after each refused SQE. */
+/* The head of the queue shows how many SQEs the kernel has taken. The result of the system call
+ * does not show it, because another thread may submit at the same time. Kernels without SUBMIT_ALL
+ * stop after each refused SQE, so the call is made in a loop. */
 int edo__ring_submit(struct edo__ring *ring)
 {
     unsigned end = edo__ring_publish(ring);
@@ -427,9 +429,9 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
     return sqe;
 }
 
-/* Converts the result of a wait into the result for the caller. -EBUSY, from older kernels, is a
- * success: the CQ is full and the kernel holds back more completions, so there are completions to
- * reap. */
+/* Converts the result of a wait into the result for the caller. Older kernels return -EBUSY when
+ * the CQ is full and they hold back more completions. This is a success, because there are
+ * completions to reap. */
 static int wait_result(int rc)
 {
     bool ended = rc >= 0 || rc == -EINTR || rc == -ETIME || rc == -EBUSY;
@@ -438,15 +440,16 @@ static int wait_result(int rc)
 }
 
 /* Whether the kernel took no submissions now, but may take them later. An older kernel takes none
- * while it holds back completions (-EBUSY). Any kernel takes none while memory is short. A result
- * of 0 also means that the kernel took none. */
+ * while it holds back completions (-EBUSY). Any kernel takes none while memory is short (-EAGAIN,
+ * -ENOMEM). A result of 0 also means that the kernel took none. */
 static bool is_starved(int rc)
 {
     return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;
 }
 
-/* Waits briefly after submissions that the kernel did not take. Does not wait if there are
- * completions to reap, because reaping frees resources. The caller then tries again. */
+/* Called after submissions that the kernel did not take for lack of resources. Waits briefly, then
+ * the caller tries again. If there are completions to reap, does not wait, because reaping frees
+ * resources. */
 static int wait_starved(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
 {
     if (timeout_ns < 0 || timeout_ns > RETRY_NS) timeout_ns = RETRY_NS;
@@ -464,9 +467,9 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
     return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
 }
 
-/* A system call that submits fewer SQEs than requested does not wait, so the call is repeated. One
- * repetition is enough if other threads have submitted some of the SQEs. Kernels without SUBMIT_ALL
- * need one repetition per refused SQE. */
+/* A system call that submits fewer SQEs than requested does not wait, so the call is repeated. If
+ * other threads have submitted some of the SQEs, one repetition is enough. On kernels without
+ * SUBMIT_ALL, each refused SQE needs one repetition. */
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
 {
     unsigned left = left_before(ring, end);

@@ -6,12 +6,12 @@
  * file handles the queues, the system calls and the differences between kernel versions.
  * Operations, tasks and buffers belong to the driver, which uses this file.
  *
- * Thread: one at a time, under the owner's lock, if the owner has a lock. Three kinds of functions
- * need no lock: edo__ring_enter_to, edo__ring_wait, and the functions that take completions. Only
- * the thread that turns the ring calls them. Meanwhile, other threads may use the submission queue
- * under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is stricter. The kernel answers -EEXIST to
- * any thread except the thread that called edo__ring_init (with IORING_SETUP_R_DISABLED:
- * edo__ring_enable).
+ * Thread: one at a time. If the owner has a lock, the functions are called under that lock. Three
+ * kinds of functions need no lock: edo__ring_enter_to, edo__ring_wait, and the functions that take
+ * completions. Only the thread that turns the ring calls them. Meanwhile, other threads may use the
+ * submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is stricter: only one
+ * thread may use it. This is the thread that called edo__ring_init; with IORING_SETUP_R_DISABLED,
+ * it is the thread that called edo__ring_enable. To any other thread, the kernel answers -EEXIST.
  *
  * The owner's steps, in order:
  *
@@ -20,13 +20,16 @@
  *     3. edo__ring_enter: submits the prepared SQEs and waits.
  *     4. edo__ring_peek, handling of the completions, edo__ring_advance; repeated until peek
  *        returns 0.
- *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation.
- *        Otherwise the kernel ends remaining operations in the background, and may write to their
- *        buffers meanwhile.
+ *     5. Back to 2. The last step is edo__ring_deinit.
  *
- * A prepared SQE is never lost, because an SQE remains queued until the kernel has taken it. A
- * completion is never lost either. When the CQ is full, the kernel keeps further completions, and
- * the next edo__ring_enter fetches them.
+ * Before edo__ring_deinit, the owner must have seen the completion of every operation. Otherwise
+ * the kernel ends the remaining operations in the background, and may write to their buffers
+ * meanwhile.
+ *
+ * A prepared SQE is never lost, because an SQE remains queued until the kernel has taken it. When
+ * the CQ is full, the kernel keeps further completions, and the next edo__ring_enter fetches them.
+ * A completion is lost only if the kernel lacks memory to keep it. edo__ring_enter then fails with
+ * -EBADR.
  *
  * docs/internals/io_uring.md explains the choice of flags.
  */
@@ -125,8 +128,8 @@ struct edo__ring {
  * Sets up a ring with room for `entries` submissions and four times as many completions. `entries`
  * is rounded up to a power of two, and cut to the kernel's limit. `flags_wanted` is
  * EDO__RING_OWNED, EDO__RING_SHARED, any subset of these, or 0. The ring gets the best set of flags
- * that is a subset of `flags_wanted` and that the kernel knows. IORING_SETUP_R_DISABLED may be
- * added, and then the ring is disabled until edo__ring_enable.
+ * that is a subset of `flags_wanted` and that the kernel knows. `flags_wanted` may also contain
+ * IORING_SETUP_R_DISABLED. If it does, the ring is disabled until edo__ring_enable.
  *
  * Returns: 0 or a negative errno; -EOPNOTSUPP: the kernel lacks a required feature. On failure
  * `*ret_reason` is a line for the log. The line is valid until the calling thread's next
@@ -140,9 +143,10 @@ int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_want
 int edo__ring_enable(struct edo__ring *ring);
 
 /*
- * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. The
- * eventfd is needed because deferred work does not wake a thread that sleeps on the ring's own
- * descriptor. Called at most once per ring. Returns: 0 or a negative errno.
+ * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. A loop
+ * outside the ring polls this eventfd. It cannot poll the ring's own descriptor instead, because
+ * deferred work does not wake a thread that sleeps on that descriptor. Called at most once per
+ * ring. Returns: 0 or a negative errno.
  */
 int edo__ring_signal(struct edo__ring *ring, int event);
 
@@ -175,18 +179,22 @@ int edo__ring_submit(struct edo__ring *ring);
  * system call if there is nothing to submit, to wait for or to fetch.
  *
  * Returns: 0 after a wait, whatever ended the wait; or a negative errno if the ring is unusable.
- * Examples: -EEXIST (the ring belongs to another thread), -EBADFD (the ring is not enabled), -EBADR
- * (the kernel lacked memory to keep a completion, and lost the completion). A lack of resources for
- * submission is no failure. SQEs that the kernel did not take remain queued (see
- * edo__ring_pending), and the wait is at most 10 ms long, so that the caller soon tries again.
+ * Examples:
+ * - -EEXIST: the ring belongs to another thread.
+ * - -EBADFD: the ring is not enabled.
+ * - -EBADR: the kernel lacked memory to keep a completion, and lost the completion.
+ * The call does not fail if the kernel lacks resources for submissions. The SQEs that the kernel
+ * did not take remain queued (see edo__ring_pending), and the wait is at most 10 ms long, so that
+ * the caller soon tries again.
  */
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
 /*
- * edo__ring_enter in two steps, for a ring to which several threads submit. publish is called under
- * the lock, makes the prepared SQEs visible to the kernel, and returns their end in the queue.
- * enter_to is called without the lock, submits up to that end, and waits. Meanwhile, other threads
- * may prepare and submit SQEs. The kernel takes each SQE once, in the order of the queue.
+ * edo__ring_enter in two steps, for a ring to which several threads submit. The first step,
+ * publish, is called under the lock. It makes the prepared SQEs visible to the kernel, and returns
+ * their end in the queue. The second step, enter_to, is called without the lock. It submits up to
+ * that end, and waits. Meanwhile, other threads may prepare and submit SQEs. The kernel takes each
+ * SQE once, in the order of the queue.
  */
 unsigned edo__ring_publish(struct edo__ring *ring);
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns);
@@ -195,15 +203,16 @@ int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, i
  * lock. */
 int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
-/* Returns: number of prepared SQEs that the kernel has not taken. The acquire pairs with the
- * kernel's release of sq_head. So the kernel's reads of an SQE precede the next use of the SQE. */
+/* Returns: number of prepared SQEs that the kernel has not taken. The load acquires, so the
+ * kernel's reads of an SQE precede the next use of the SQE. Partner: the kernel's release of
+ * sq_head. */
 static inline unsigned edo__ring_pending(const struct edo__ring *ring)
 {
     return ring->sq_next - edo_load_acquire(ring->sq_head);
 }
 
-/* Returns: number of completions that can be reaped now. The acquire pairs with the kernel's
- * release of cq_tail. So the kernel's writes to these CQEs precede the reads. */
+/* Returns: number of completions that can be reaped now. The load acquires, so the kernel's writes
+ * to these CQEs precede the caller's reads. Partner: the kernel's release of cq_tail. */
 static inline unsigned edo__ring_ready(const struct edo__ring *ring)
 {
     return edo_load_acquire(ring->cq_tail) - edo_load_relaxed(&ring->cq_next);
@@ -218,9 +227,9 @@ static inline void edo__ring_see_submitters(const struct edo__ring *ring)
     (void)edo_load_acquire(ring->sq_tail);
 }
 
-/* Whether the kernel holds back completions that only an edo__ring_enter fetches. Such completions
- * are deferred task work, or did not fit into the CQ. The load is relaxed, because the flag is only
- * a hint, and the system call that follows orders all other accesses. */
+/* Whether the kernel holds back completions that only an edo__ring_enter fetches. Either they come
+ * from deferred task work, or they did not fit into the CQ. The load is relaxed, because the flag
+ * is only a hint. The system call that follows orders all other accesses. */
 static inline bool edo__ring_has_work(const struct edo__ring *ring)
 {
     return (edo_load_relaxed(ring->sq_flags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
@@ -228,9 +237,9 @@ static inline bool edo__ring_has_work(const struct edo__ring *ring)
 
 /*
  * Finds completions that can be reaped and are adjacent in memory. Points `*ret_first` to the first
- * of these completions, which remain valid until edo__ring_advance. Returns: their number. When the
- * queue wraps around, the next peek finds the rest. So the caller repeats peek until peek
- * returns 0.
+ * of these completions, which remain valid until edo__ring_advance. Returns: their number. If the
+ * completions wrap around the end of the queue, the next call finds the rest. So the caller repeats
+ * the call until the result is 0.
  */
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)
 {
@@ -243,8 +252,8 @@ static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_ur
     return ready < until_wrap ? ready : until_wrap;
 }
 
-/* Returns the first `count` completions to the kernel. The release pairs with the kernel's acquire
- * of cq_head. So the reads of the CQEs precede the kernel's next writes to them. */
+/* Returns the first `count` completions to the kernel. The store releases, so the reads of the CQEs
+ * precede the kernel's next writes to them. Partner: the kernel's acquire of cq_head. */
 static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
 {
     unsigned next = edo_load_relaxed(&ring->cq_next) + count;
@@ -252,8 +261,9 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
     edo_store_release(ring->cq_head, next);
 }
 
-/* Entry of a queue of provided buffers, as in newer kernels' struct io_uring_buf. The kernel reads
- * the tail of the queue in the first entry. The other tails are unused. */
+/* Entry of a queue of provided buffers, as in newer kernels' struct io_uring_buf. The `tail` of the
+ * first entry is the tail of the queue, which the kernel reads. In the other entries, `tail` is not
+ * used. */
 struct edo__ring_buffer {
     uint64_t addr;
     uint32_t len; // bytes
@@ -261,9 +271,9 @@ struct edo__ring_buffer {
     edo_atomic(uint16_t) tail;
 };
 
-/* Registers a queue of `count` provided buffers, a power of two (Linux 5.19). The queue begins a
- * page, and remains in memory until the end of the ring. Thread: as for edo__ring_submit. Returns: 0
- * or a negative errno. */
+/* Registers a queue of `count` provided buffers (Linux 5.19). `count` is a power of two. The queue
+ * must begin at the start of a page, and must remain in memory until the end of the ring. Thread:
+ * as for edo__ring_submit. Returns: 0 or a negative errno. */
 int edo__ring_provide(const struct edo__ring *ring, const struct edo__ring_buffer *queue,
                       unsigned count, uint16_t group);
 
@@ -273,9 +283,9 @@ int edo__ring_provide(const struct edo__ring *ring, const struct edo__ring_buffe
  * submitted (IORING_FEAT_SUBMIT_STABLE).
  */
 
-/* Greatest length of a transfer, in bytes. As in read(2), the kernel cuts transfers to this length,
- * which is MAX_RW_COUNT with pages of 4 KiB. edo cuts the length first, because an SQE has only 32
- * bits for the length. */
+/* Greatest length of a transfer, in bytes. The kernel cuts longer transfers to this length, in a
+ * ring as in read(2). The length is MAX_RW_COUNT with pages of 4 KiB. edo cuts transfers before the
+ * kernel does, because an SQE has only 32 bits for the length. */
 #define EDO__SQE_LEN_MAX 0x7ffff000U
 
 static inline uint32_t edo__sqe_len(size_t len)
@@ -357,11 +367,11 @@ static inline void edo__sqe_poll_multishot(struct io_uring_sqe *sqe, int fd, uns
 }
 
 /*
- * Cancels the operation with this tag. The cancel completes with one of three results. 0: the
- * operation ends, with -ECANCELED or with its own result. -ENOENT: the operation has ended, and its
- * completion is in the CQ or will soon be there. -EALREADY: the operation runs in a kernel thread,
- * and may or may not be interrupted. In each case the operation has a completion of its own, with
- * the operation's result.
+ * Cancels the operation with this tag. The cancel completes with one of three results:
+ * - 0: the operation ends, with -ECANCELED or with its own result.
+ * - -ENOENT: the operation has ended, and its completion is in the CQ or will soon be there.
+ * - -EALREADY: the operation runs in a kernel thread, and may or may not be interrupted.
+ * In each case the operation has a completion of its own, with the operation's result.
  */
 static inline void edo__sqe_cancel(struct io_uring_sqe *sqe, uint64_t tag)
 {

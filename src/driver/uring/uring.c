@@ -3,8 +3,8 @@
  *
  * SQEs are prepared while tasks are polled. A turn submits all of them in one system call.
  *
- * The ring of a current-thread runtime is owned by the thread that enables the ring, which happens
- * in the first poll or turn. The kernel refuses all other threads. Only the owner prepares SQEs and
+ * The ring of a current-thread runtime is owned by one thread: the thread that enables the ring, in
+ * the first poll or turn. The kernel refuses all other threads. Only the owner prepares SQEs and
  * takes completions, so queues and completions need no lock. Another thread may close a source. The
  * close wakes the task of each waiting operation, and the task's poll cancels the operation.
  * Another thread may also poll an operation that the owner has started. If the operation has a
@@ -13,8 +13,8 @@
  *
  * A worker's ring is shared. Any thread may prepare SQEs, under the driver's lock. So a poll that
  * cancels an operation prepares the cancel itself, and needs no request to an owner. One thread at
- * a time, the turner, takes completions. The turner holds `turning` from before it submits until it
- * has handled the completions.
+ * a time, the turner, takes completions. The turner takes `turning` before it submits, and holds it
+ * until it has handled the completions.
  *
  *     thread            action                                       under
  *     a poll            prepares; submits if `asleep`                source's lock, driver's lock
@@ -23,14 +23,15 @@
  *                       clears `asleep`, takes completions           turning
  *                       handles a completion, may prepare            turning, source's, driver's
  *
- * Every SQE is submitted. An SQE prepared before the turner publishes is submitted by the turner.
- * An SQE prepared while the turner sleeps is submitted by the thread that prepared the SQE. An SQE
- * prepared while no turner sleeps is submitted by the next turn. There always is a next turn,
- * because a worker turns its ring before it sleeps, and a helper turns the ring of a stuck worker.
+ * Every SQE is submitted:
+ * - An SQE prepared before the turner publishes is submitted by the turner.
+ * - An SQE prepared while the turner sleeps is submitted by the thread that prepared the SQE.
+ * - An SQE prepared while no turner sleeps is submitted by the next turn. There always is a next
+ *   turn, because a worker turns its ring before it sleeps, and a helper turns the ring of a stuck
+ *   worker.
  * `asleep` is set under the lock, together with the publishing. `asleep` is cleared without the
  * lock. A thread that still reads true only makes a useless system call. If the kernel takes no SQE
- * while the turner sleeps, the turner is unparked and tries again.
- */
+ * while the turner sleeps, the turner is unparked and tries again. */
 #include "driver/uring/uring.h"
 
 #include <sys/eventfd.h>
@@ -77,8 +78,8 @@ static void arm(edo__uring *driver, unsigned number)
     watch->armed = true;
 }
 
-/* Arms the watches. Returns: whether all watches are armed; false if there was no SQE for a
- * watch. */
+/* Arms the watches. Returns: whether all watches are armed. There may be no SQE for a watch, and a
+ * `once` watch is armed only for a sleep. */
 static bool arm_watches(edo__uring *driver, bool sleeps)
 {
     bool all = true;
@@ -109,7 +110,7 @@ static void be_enabled(edo__uring *driver)
 }
 
 /* Submits the prepared SQEs if the turner sleeps. Returns: false when the kernel did not take all
- * SQEs. The turner must then be woken to try again. */
+ * SQEs. The caller must then wake the turner, which tries again. */
 static bool submit_for_sleeper(edo__uring *driver)
 {
     if (!edo_load_relaxed(&driver->asleep) || !edo__ring_pending(&driver->ring)) return true;
@@ -131,9 +132,9 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 
 /* ---- completions ---- */
 
-/* Records the end of a watch, which comes after each event on kernels without multishot polls. The
- * next turn arms the watch again. The event is consumed first, because a new poll of a readable
- * descriptor would end at once. */
+/* Records the end of a watch's poll. On kernels without multishot polls, the poll ends after each
+ * event. The next turn arms the watch again. Before that, the event must be consumed, because a new
+ * poll of a readable descriptor would end at once. */
 static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
@@ -178,11 +179,13 @@ static bool handle_report(edo__uring *driver, uint64_t tag, int result)
 /* Handles completions. Each completion is returned to the kernel before its handler is called, so
  * that the handler may also reap.
  *
- * Reports are an exception. There may be no SQE to end the poll after a report, and the poll makes
- * no second report of the same event. Then the report remains in the queue, with all completions
- * behind it. The ring does not sleep while the queue has completions, so the next turn submits, and
- * handles the report again. The queue itself cannot block these submissions, because kernels that
- * have multishot polls refuse an SQE only while they are short of memory. */
+ * Reports are an exception: a report is returned to the kernel after its handler was called. The
+ * handler may need an SQE to end the poll. The poll makes no second report of the same event. So if
+ * there is no SQE, the report remains in the queue, with all completions behind it. The ring does
+ * not sleep while the queue has completions. So the next turn comes soon. It submits SQEs, which
+ * makes room, and handles the report again. The completions in the queue cannot block these
+ * submissions, because kernels that have multishot polls refuse an SQE only while they are short of
+ * memory. */
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
@@ -203,8 +206,9 @@ int edo__uring_reap(edo__uring *driver)
     return count;
 }
 
-/* Called after a turn that was allowed to sleep. Waits briefly after a refused report, because the
- * completions in the queue have prevented the sleep, and turns would spin. */
+/* Called after a turn that was allowed to sleep. If there was no SQE for a report, waits briefly.
+ * The report is still in the queue and prevents each sleep, so without this wait the turns would
+ * spin. */
 static void pause_if_refused(const edo__uring *driver)
 {
     uint32_t tries = driver->refusals;
@@ -221,7 +225,7 @@ static _Noreturn void give_up(int error)
 }
 
 /* Whether there is work that the turn has not seen. Called after the eventfd `signal` was cleared.
- * Work that arrives after this check sets the eventfd by itself. */
+ * Work that arrives after this check sets `signal` by itself. */
 static bool is_more_to_do(edo__uring *driver)
 {
     return edo__ring_pending(&driver->ring) || edo__ring_ready(&driver->ring) ||
@@ -234,16 +238,18 @@ static void settle_signal(edo__uring *driver)
     if (is_more_to_do(driver)) edo__sys_event_set(driver->signal);
 }
 
-/* Submits SQEs that were prepared while completions were handled, because a foreign loop may wait
- * before the next turn. */
+/* Submits SQEs that were prepared while completions were handled. They cannot be left to the next
+ * turn, because a foreign loop may sleep before that turn. */
 static void submit_rest(edo__uring *driver)
 {
     if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
 }
 
-/* Prepares the SQEs that a sleep needs. Returns: whether the turn may sleep. It may not if a watch is
- * not armed, because an unpark would not end the sleep, or if a cancel is due. A request that the
- * load misses is followed by an unpark. */
+/* Prepares the SQEs that a sleep needs. Returns: whether the turn may sleep. There are two reasons
+ * not to sleep:
+ * - A watch is not armed. An unpark would then not end the sleep.
+ * - A request for a cancel is in the list. The load may miss a new request, but the unpark that
+ *   follows the request ends the sleep. */
 static bool prepare_sleep(edo__uring *driver, bool sleeps)
 {
     edo__uring_serve_requests(driver);
@@ -267,8 +273,8 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     return count;
 }
 
-/* Publishes the prepared SQEs. Returns: the end of the SQEs that this turn submits. Clears *sleeps
- * if a watch is not armed, because an unpark would then not end the sleep. */
+/* Publishes the prepared SQEs. Returns: the end, in the queue, of the SQEs that this turn submits.
+ * Clears *sleeps if a watch is not armed, because an unpark would then not end the sleep. */
 static unsigned publish(edo__uring *driver, bool *sleeps)
 {
     edo__lock_take(&driver->lock);
@@ -280,9 +286,9 @@ static unsigned publish(edo__uring *driver, bool *sleeps)
     return end;
 }
 
-/* Turns a shared ring. SQEs prepared while completions are handled, and watches whose poll has
- * ended, are left to the next turn. This is early enough, because no foreign loop waits between the
- * turns of a worker. */
+/* Turns a shared ring. Two things are left to the next turn: it submits the SQEs that were prepared
+ * while completions were handled, and arms the watches whose poll has ended. The next turn is early
+ * enough, because no foreign loop sleeps between the turns of a worker. */
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
@@ -305,10 +311,11 @@ static int uring_turn(edo_driver *base, int64_t timeout)
                           : turn_owned(driver, sleeps, timeout);
 }
 
-/* Ends the wait of a turn. The watch of the eventfd also reports a write made before the watch was
- * armed. A foreign loop waits for the eventfd `signal`, so this function sets `signal` directly if
- * there is one. A write to `event` would reach the loop late, through the kernel. A watch polls
- * `signal` too, because the owner may sleep in the ring in spite of the foreign loop. */
+/* Ends the wait of a turn. If there is an eventfd `signal`, a foreign loop waits for it. So this
+ * function sets `signal` directly, because a write to `event` would reach the loop late, through
+ * the kernel. The ring has a watch of `signal` too, because the owner may sleep in the ring
+ * although there is a foreign loop. If the write comes before the watch is armed, the watch reports
+ * the write as soon as it is armed. */
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
@@ -375,7 +382,7 @@ static void close_inherited(edo__uring *driver)
     close_fds(driver);
 }
 
-/* Closes the driver. All operations have ended. Only polls of watches remain in the ring, and they
+/* Closes the driver. All operations have ended. Only the polls of watches remain in the ring. They
  * use no memory of the program. */
 static void uring_close(edo_driver *base)
 {
@@ -407,8 +414,9 @@ static int open_signal(edo__uring *driver)
     return 0;
 }
 
-/* Returns: the descriptor for a foreign loop. The watches must be submitted before the loop sleeps.
- * Workers turn their rings themselves, and have no descriptor for a loop. */
+/* Returns: the descriptor for a foreign loop. The watches are submitted here, because the loop may
+ * sleep before the next turn. A shared ring has no descriptor for a loop, because workers turn
+ * their rings themselves. */
 static int uring_fd(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);

@@ -6,8 +6,8 @@
 #include "driver/uring/buffers.h"
 #include "driver/uring/ring.h"
 
-/* Greatest number of the runtime's own descriptors that end a wait. These are the eventfd, and the
- * descriptors added for edo_runtime_fd(). */
+/* Greatest number of watches. A watch is a descriptor of the runtime itself that ends a wait: the
+ * eventfd, or a descriptor added for edo_runtime_fd(). */
 enum { EDO__URING_WATCHES = 4 };
 
 typedef struct edo__uring_watch {
@@ -16,8 +16,8 @@ typedef struct edo__uring_watch {
     bool once;  // single poll, armed only while the owner sleeps in the ring
 } edo__uring_watch;
 
-/* A request by which another thread makes the owner cancel an operation. Guard: the driver's lock,
- * while the request is in the list. Shared rings have no requests. */
+/* A request by which another thread makes the owner cancel an operation. While the request is in
+ * the list, the driver's lock guards it. Shared rings have no requests. */
 typedef struct edo__uring_request {
     struct edo__uring_request *next;
     edo_op *op;
@@ -64,7 +64,7 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
 
 /* Tag of a completion. The lowest bits are the kind. With TAG_OP and TAG_CALL, the other bits are
  * the address of the operation. With TAG_OWN, they are the number of a watch (1 or greater), or 0
- * for a cancel. No code waits for the completion of a cancel. */
+ * for a cancel. The completion of a cancel is ignored. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
@@ -91,8 +91,8 @@ _Static_assert(_Alignof(edo_op) > EDO__TAG_BITS && _Alignof(edo__source) > EDO__
                "kinds and stages fit below the pointers");
 
 /* base.result of a parked operation holds the operation's source and stage. The stage is written
- * under the source's lock. The source never changes, and is also read without the lock. So accesses
- * to base.result are atomic. */
+ * under the source's lock. The source never changes. A thread may read the source without the lock
+ * while another thread writes the stage. So accesses to base.result are atomic. */
 static inline void edo__uring_set_stage(edo_op *op, const edo__source *source,
                                         edo__uring_stage stage)
 {
@@ -124,13 +124,14 @@ static inline bool edo__uring_is_usable(const edo__uring *driver)
 bool edo__uring_is_inherited(const edo__uring *driver);
 
 /* edo__uring_begin() and edo__uring_end() enclose the preparation of SQEs. If the ring is shared,
- * the driver's lock is held between the two calls. The caller keeps the driver alive. */
+ * the driver's lock is held between the two calls. The caller ensures that the driver is not closed
+ * meanwhile. */
 static inline void edo__uring_begin(edo__uring *driver)
 {
     if (driver->shared) edo__lock_take(&driver->lock);
 }
 
-/* Submits the prepared SQEs if a turner sleeps in the ring; otherwise the next turn submits them.
+/* Submits the prepared SQEs if a turner sleeps in the ring. Otherwise the next turn submits them.
  * Releases the lock. */
 void edo__uring_end_shared(edo__uring *driver);
 
@@ -143,16 +144,15 @@ static inline void edo__uring_end(edo__uring *driver)
  * edo__uring_end(). Returns: NULL when the kernel takes no SQE now. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
-/* Handles all available completions, up to a report that needs an SQE while there is none. Returns:
- * their number. Thread: the owner, or the holder of
- * `turning`. */
+/* Handles all available completions. If a report needs an SQE and there is none, stops before that
+ * report. Returns: number of completions handled. Thread: the owner, or the holder of `turning`. */
 int edo__uring_reap(edo__uring *driver);
 
 /* ---- uring_op.c ---- */
 
 /* Handles a report of an operation's multishot poll. Cancels the poll if the report ends the wait.
- * Returns: false if there is no SQE for the cancel; the report must be handled again. Thread: the
- * owner, or the holder of `turning`. */
+ * Returns: false if there is no SQE for the cancel. The caller must then handle the same report
+ * again later. Thread: the owner, or the holder of `turning`. */
 bool edo__uring_note_report(edo__uring *driver, const edo_op *op, int result);
 
 /* Handles the last completion of an operation. Thread: the owner, or the holder of `turning`. */

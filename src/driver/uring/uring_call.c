@@ -1,20 +1,21 @@
 /* Calls on files in the ring.
  *
  * Only reads and writes are passed to the driver. The kernel would make every other call on one of
- * its own threads. That costs as much as a thread of the pool "files", and a job of the pool can
- * make several calls.
+ * its own threads. That would cost as much as a thread of the pool "files". The pool is even
+ * better, because one job can make several calls. So the pool makes all other calls.
  *
  * A call needs no source, because its operation is in no list, and only the operation's own poll
- * ends the call early. The lock `calls` guards the waker, which a poll replaces and the completion
- * uses.
+ * ends the call early. A poll replaces the operation's waker, and the completion uses the waker. So
+ * the waker is guarded by the lock `calls`.
  *
  *     IDLE --- call, by the poll, under `calls` -------------> PARKED
  *     PARKED - the completion, under `calls` ----------------> WOKEN
  *     WOKEN -- the next poll --------------------------------> IDLE
  *
  * The completion stores WOKEN with release. That store is the completion's last access to the
- * operation. Partner: the acquire in edo__uring_poll_call(). The driver outlives the operation, so
- * the completion may release the lock after the end of the operation. */
+ * operation. Partner: the acquire in edo__uring_poll_call(). The operation may end before the
+ * completion has released the lock `calls`. This is allowed, because the lock is part of the
+ * driver, which outlives the operation. */
 #include "driver/uring/uring.h"
 
 #include "task/task.h"
@@ -69,9 +70,9 @@ edo_poll edo__uring_call(edo_driver *base, edo_op *op, const edo__file_call *cal
     return sqe ? EDO_PENDING : end_with(op, -EAGAIN);
 }
 
-/* Converts the result of a completion into the result of the call. The kernel also cancels the
- * calls of a thread that ends. EINTR and such an unrequested ECANCELED become EAGAIN, because the
- * call was not made. */
+/* Converts the result of a completion into the result of the call. When a thread ends, the kernel
+ * cancels the calls of that thread, so ECANCELED may come without a request. EINTR and such an
+ * ECANCELED become EAGAIN, because the call was not made. */
 static int64_t answer_of(const edo_op *op, int result)
 {
     if (result == -ECANCELED && op->link.at.extra == &cancelling) return result;
@@ -89,8 +90,8 @@ void edo__uring_complete_call(edo__uring *driver, edo_op *op, int result)
     edo__wakes_commit(&wakes);
 }
 
-/* Submits a cancel of a call, at most once. A thread that may not use the ring submits no cancel,
- * and the call runs to its end. Called under the lock `calls`. */
+/* Submits a cancel of a call, at most once. If this thread may not use the ring, no cancel is
+ * submitted, and the call runs to its end. Called under the lock `calls`. */
 static void cancel(edo__uring *driver, edo_op *op)
 {
     if (op->link.at.extra || !edo__uring_is_usable(driver)) return;

@@ -12,8 +12,8 @@ static void push_request(edo__uring *driver, edo__uring_request *request)
     edo__lock_give(&driver->lock);
 }
 
-/* Removes a request from the list. Stores to the head are atomic, because the head is also read
- * without the lock. */
+/* Removes a request from the list. The head of the list is also read without the lock, so stores to
+ * the head are atomic. */
 static void unlist(edo__uring *driver, edo__uring_request *request)
 {
     edo__uring_request *before = driver->requests;
@@ -44,9 +44,9 @@ edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op)
     return request;
 }
 
-/* The cancel names the operation by its address, but cannot affect a later operation at that
- * address. The operation has not completed, so a later operation comes after the cancel in the
- * queue. */
+/* Submits a cancel, which names the operation by its address. The cancel cannot affect a later
+ * operation at the same address. The operation has not completed yet, so the SQE of a later
+ * operation would come after the cancel in the queue. */
 bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__uring_begin(driver);
@@ -56,8 +56,8 @@ bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op)
     return sqe;
 }
 
-/* Submits the cancel that was requested. The operation is still in the ring, because its completion
- * would have removed the request from the list. */
+/* Submits the cancel that was requested. The operation is still in the ring. If it had completed,
+ * the completion would have removed the request from the list. */
 static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 {
     edo__source *source = edo__uring_source_of(request->op);
@@ -70,8 +70,8 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
     return true;
 }
 
-/* Returns: the latest request. The request remains valid, because only this thread, the owner,
- * removes requests from the list. */
+/* Returns: the latest request in the list. The request remains valid, because only this thread, the
+ * owner, removes requests from the list. */
 static edo__uring_request *last_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);
@@ -80,8 +80,8 @@ static edo__uring_request *last_request(edo__uring *driver)
     return request;
 }
 
-/* The load without the lock may miss a new request. In that case, the unpark after the request
- * causes another turn. */
+/* The load without the lock may miss a new request. The thread that makes a request unparks the
+ * driver afterwards, so another turn serves that request. */
 void edo__uring_serve_requests(edo__uring *driver)
 {
     bool served = true;
@@ -93,17 +93,17 @@ void edo__uring_serve_requests(edo__uring *driver)
 
 /* ---- cancelling ---- */
 
-/* Unparks a driver that this thread has pinned, and releases the pin. The driver's runtime may be
- * ending. */
+/* Unparks a driver that this thread has pinned, then releases the pin. The pin keeps the driver
+ * from being closed, because the driver's runtime may be ending. */
 static void unpark_pinned(edo__uring *driver)
 {
     driver->base.ops->unpark(&driver->base);
     edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
 }
 
-/* Requests a cancel from the owner. Called on any other thread. Pins the driver under the source's
- * lock, while the parked operation still keeps the driver alive. Returns: false if out of
- * memory. */
+/* Requests a cancel from the owner. Called on a thread that is not the owner. Pins the driver under
+ * the source's lock, while the parked operation still keeps the driver alive. Returns: false if out
+ * of memory. */
 static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 {
     edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
@@ -147,8 +147,9 @@ static bool leave_queue(edo__source *source, edo_op *op)
     return false;
 }
 
-/* Cancels an operation. A submitted operation is pending until its completion. Any other operation
- * ends here. If the cancel cannot be submitted or requested now, the next poll tries again. */
+/* Cancels an operation. An operation that was submitted is pending until its completion. Any other
+ * operation ends here. If the cancel cannot be submitted or requested now, the next poll tries
+ * again. */
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);

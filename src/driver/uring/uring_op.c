@@ -3,31 +3,31 @@
  * An operation on a socket is tried at once if its side may be ready. The operation is submitted to
  * the ring if the side is known not to be ready: after EAGAIN, and after a read that has emptied
  * the socket. Transfers on pipes and terminals, and writev, behave differently in the rings of
- * different kernels. Such an operation is tried, waits as a poll in the ring, and is tried again.
+ * different kernels. So the ring does not make these calls. Such an operation is tried, waits as a
+ * poll in the ring, and is tried again.
  *
  * The ring identifies an operation by its address. An operation is parked until its completion has
  * been handled, even if the operation was cancelled. So the operation does not move in memory while
- * the kernel may use it. The kernel chooses the order of several accepts.
+ * the kernel may use it. If several accepts wait on a listener, the kernel chooses their order.
  *
  * Several operations on messages that wait on one side of a source share one poll. One waiter, as a
  * rule the first, is IN_RING with that poll, and the side is `is_polled`. All other waiters are
- * QUEUED. The completion wakes the waiter of the poll. If the woken operation ends, it wakes the
- * first waiter (edo__uring_pass_on). If the woken operation would block, it parks at the front and
- * submits the next poll. So while a side has waiters, there is a poll or a woken operation. One
- * datagram wakes one task.
+ * QUEUED. The completion of the poll wakes the waiter that is IN_RING. If the woken operation ends,
+ * it wakes the first waiter (edo__uring_pass_on). If the woken operation would block, it parks at
+ * the front and submits the next poll. So while a side has waiters, there is a poll or a woken
+ * operation, and one datagram wakes one task.
  *
  * A socket with messages in its error queue reports POLLERR until the program has read the
- * messages. Each poll in the ring would end at once, and the operation would be tried in vain. So a
- * poll that has reported only errors marks its side (`polls_edges`). The next poll of that side is
- * multishot, because a multishot poll reports only new events. The driver cancels that poll at the
- * first report that has more than errors, and the operation is tried again (answer_of). The end of
- * the poll clears the mark.
+ * messages. Each poll in the ring would end at once, and the operation would be tried in vain. So
+ * when a poll has reported only errors, its side is marked (`polls_edges`). The next poll of that
+ * side is multishot, because a multishot poll reports only new events. At the first report that has
+ * more than errors, the driver cancels that poll, and the operation is tried again (answer_of). The
+ * end of the multishot poll clears the mark.
  *
- * POLLERR also reports the pending error of a socket, which the next call must return. The events
- * do not distinguish the two causes. So at a report of errors alone, the driver takes the pending
- * error, which leaves the error queue as it is. If there is one, the driver cancels the poll, and
- * the operation ends with that error.
- */
+ * POLLERR has a second cause: the pending error of a socket, which the next call must return. The
+ * events do not show which of the two causes it is. So when a report has only errors, the driver
+ * takes the pending error from the socket. This leaves the error queue as it is. If there was a
+ * pending error, the driver cancels the poll, and the operation ends with that error. */
 #include "driver/uring/uring.h"
 
 #include <sys/socket.h>
@@ -53,8 +53,8 @@ static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 
 /* Whether the ring makes the call itself. If not, the ring only polls, until a call may succeed. An
  * accept in the ring takes exactly one connection, so other processes may accept on the same
- * socket. A lent read in the ring has a small buffer, which would cut records and datagrams. So the
- * socket must be known to be a stream of bytes. */
+ * socket. A lent read in the ring has a small buffer, which would cut a record or a datagram. So
+ * the ring makes a lent read only if the socket is known to be a stream of bytes. */
 static bool is_call(const edo__uring *driver, const edo__source *source, const edo_op *op)
 {
     enum { IS_BYTES = EDO__SOURCE_TCP | EDO__SOURCE_MADE };
@@ -88,8 +88,8 @@ static bool attempt(const edo__uring *driver, edo__source *source, edo_op *op)
     return op->base.result != -EAGAIN;
 }
 
-/* Fills in the SQE of a call. With POLL_FIRST, the kernel does not try the call before it waits.
- * The try would fail, because the side is known not to be ready. */
+/* Fills in the SQE of a call. With POLL_FIRST, the kernel first waits, and then tries the call. A
+ * try before the wait would fail, because the side is known not to be ready. */
 static void fill_call(const edo__uring *driver, const edo__source *source, const edo_op *op,
                       struct io_uring_sqe *sqe)
 {
@@ -107,9 +107,10 @@ static void fill_call(const edo__uring *driver, const edo__source *source, const
     if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
-/* Returns: the events of a poll. A poll for POLLPRI alone would not complete, because the ring
- * ignores POLLPRI in a socket's wake. The wake also has POLLRDBAND, so POLLRDBAND is added to the
- * request. Sockets never report POLLRDBAND as ready. */
+/* Returns: the events to request with a poll. When a socket wakes a poll in the ring, the ring
+ * ignores POLLPRI among the events of the wake, so a request for POLLPRI alone would not complete.
+ * The same wake has POLLRDBAND, so POLLRDBAND is requested too. This has no other effect, because
+ * sockets never report POLLRDBAND as ready. */
 static unsigned events_of(const edo_op *op)
 {
     unsigned events = (unsigned)edo__poll_of(op)->events;
@@ -194,8 +195,8 @@ static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_w
     return rc;
 }
 
-/* Submits the operation. If there is no SQE, the owner of the ring reaps completions, which frees
- * SQEs, and submits again. If there is still no SQE, the operation starts again later. */
+/* Submits the operation. If there is no SQE and this thread owns the ring, reaps completions, which
+ * frees SQEs, and submits again. If there is still no SQE, the operation starts again later. */
 static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     int rc = try_submit(&driver->base, source, op, waker);
@@ -229,10 +230,12 @@ static bool has_waiters(edo__source *source, const edo_op *op)
     return has;
 }
 
-/* Resumes an operation outside the runtime of its driver. The operation starts again with the
- * poller's own driver. If it shares its poll with operations that still wait here, it ends instead,
- * because it may not wait elsewhere meanwhile (edo__op_may_park), and because a driver of another
- * kind could not pass the wake on. */
+/* Resumes an operation that is polled outside the runtime of its driver. The operation starts again
+ * with the poller's own driver.
+ *
+ * If other operations still wait here and share the poll of this operation, it ends with -EXDEV
+ * instead, for two reasons. It may not wait with another driver meanwhile (edo__op_may_park). A
+ * driver of another kind could not pass the wake on to the other operations. */
 static edo_poll leave(edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (!edo__uring_shares_poll(source, op) || !has_waiters(source, op))
@@ -267,9 +270,9 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
 
 /* ---- completing ---- */
 
-/* Whether the next operation of the side must be tried by a direct call, because the ring has failed.
- * The call of an accept reports a shortage of descriptors sooner than the ring would. The call of a
- * lent read needs no buffer of the ring. */
+/* Whether the side's next operation must be tried by a direct call, because this one has failed in
+ * the ring. For an accept, the direct call reports a shortage of descriptors sooner than the ring
+ * would. For a lent read, the direct call needs no buffer of the ring. */
 static bool has_failed(const edo_op *op)
 {
     edo__request request = edo__request_of(op);
@@ -277,8 +280,8 @@ static bool has_failed(const edo_op *op)
     return request == EDO__ACCEPT && op->base.result < 0;
 }
 
-/* Called after a completed transfer. Marks the side as ready if there may be more to read, or room
- * to write, or if the next call is to be made directly. */
+/* Called after a completed transfer. Marks the side as ready in three cases: there may be more to
+ * read, there may be room to write, or the next call must be made directly (has_failed). */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
     bool more = op->base.result > 0 ? !edo__has_met_end(source, op) : has_failed(op);
@@ -287,9 +290,12 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 }
 
 /* Converts the result of a completion into the result of the operation. -EAGAIN makes the operation
- * start again. It is the result after a completed poll, after an interruption, after a lent read for
- * which the ring had no buffer, and after a cancel that no task requested. Such a cancel is made by
- * the kernel when the submitting thread has ended, or by edo__uring_note_report().
+ * start again. The result is -EAGAIN in these cases:
+ * - The ring has only polled for the call, and the poll has completed.
+ * - The call was interrupted.
+ * - The ring had no buffer for a lent read.
+ * - The operation was cancelled, but not by its task. The kernel makes such a cancel when the
+ *   submitting thread has ended. edo__uring_note_report() makes such a cancel to end a poll.
  *
  * An accept may also end with EAGAIN, because in older kernels an accept in the ring does not wait
  * for connections on a non-blocking socket. After the first such EAGAIN, the ring only polls
@@ -312,8 +318,9 @@ static bool has_only_errors(const edo_op *op, int result)
     return result > 0 && !((unsigned)result & events_before_try(op));
 }
 
-/* Whether a report ends the wait. Takes the pending error of the socket if the report has only
- * errors. Called under the source's lock. */
+/* Whether a report ends the wait. If the report has only errors, takes the pending error of the
+ * socket, and the report ends the wait only if there was such an error. Called under the source's
+ * lock. */
 static bool ends_wait(edo__source *source, const edo_op *op, int result)
 {
     if (!has_only_errors(op, result)) return true;
@@ -334,9 +341,9 @@ bool edo__uring_note_report(edo__uring *driver, const edo_op *op, int result)
 }
 
 /* Records that the poll for all waiters of a side has ended. Decides whether the side's next poll
- * is edge-triggered. Called under the source's lock. Returns: the answer for the operation, which
- * is the error that a report has taken, if any. Even a cancelled operation returns that error,
- * because no later call would. */
+ * is edge-triggered. Called under the source's lock. Returns: the answer for the operation. If a
+ * report has taken an error from the socket, the answer is that error. This holds even for a
+ * cancelled operation, because no later call would return the error. */
 static int64_t note_poll(edo__source *source, edo_op *op, int result, int64_t answer)
 {
     edo__side *side = edo__op_place(source, op);

@@ -35,9 +35,9 @@ static inline socklen_t edo__address_size(const edo_address *address)
     return (socklen_t)(address->opaque[13] >> EDO__ADDRESS_SIZE_SHIFT & UINT16_MAX);
 }
 
-/* Stores the size that a system call has returned, at most EDO__SOCKADDR_SIZE. Only the longest
- * path of a Unix socket gets a greater size, because Linux counts a NUL for which there is no
- * room. */
+/* Stores the size that a system call has returned, at most EDO__SOCKADDR_SIZE. The returned size is
+ * greater only for the longest path of a Unix socket: Linux then also counts a NUL, for which there
+ * is no room. */
 static inline void edo__address_set_size(edo_address *address, socklen_t size)
 {
     uint64_t kept = size < EDO__SOCKADDR_SIZE ? size : EDO__SOCKADDR_SIZE;

@@ -34,8 +34,8 @@ typedef struct option_place {
     int level, option; // option 0: there is no such option
 } option_place;
 
-/* Level and number of each option. On an IPv6 socket that also receives IPv4, both `v4` and `v6`
- * are set. */
+/* Level and number of each option. On an IPv6 socket that also receives IPv4, the option is set at
+ * both places, `v4` and `v6`. */
 static const struct {
     option_place v4, v6;
 } places[EDO_UDP_OPTIONS] = {

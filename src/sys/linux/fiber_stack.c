@@ -1,7 +1,7 @@
 /* Memory of stacks. On Linux 6.13 and later, a guard is a set of page-table entries
  * (MADV_GUARD_INSTALL), and adjacent stacks count as one mapping. On older kernels, a guard is a
- * range without access, which splits the mapping in two. Then vm.max_map_count (65,530) allows
- * about 32,000 stacks. */
+ * range without access, which splits the mapping in two. With two mappings per stack,
+ * vm.max_map_count (65,530) allows about 32,000 stacks. */
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,8 +50,9 @@ size_t edo__sys_stack_least(void)
     return at_least_a_page(GUARD) + at_least_a_page(LEAST_ROOM);
 }
 
-/* Whether the latest stack could not be mapped. Only the first of consecutive failures is logged,
- * because they have the same reason, and there may be thousands of them. */
+/* Whether the latest stack could not be mapped. When several stacks in a row cannot be mapped, only
+ * the first failure is logged. The others have the same reason, and there may be thousands of
+ * them. */
 static edo_atomic(bool) has_failed;
 
 static int fail(const char *what, const char *advice, size_t size)
@@ -62,8 +63,8 @@ static int fail(const char *what, const char *advice, size_t size)
 }
 
 /* Whether the system refuses an unknown advice. An emulator of another processor (qemu-user 7.2)
- * may accept and ignore any advice. MADV_GUARD_INSTALL would then seem to succeed without a
- * guard. */
+ * may accept and ignore any advice. There, MADV_GUARD_INSTALL would seem to succeed, but the stack
+ * would have no guard. */
 static bool is_advice_checked(void)
 {
     enum { UNKNOWN, CHECKED, IGNORED, NO_ADVICE = 10000 };
@@ -184,8 +185,7 @@ void *edo__sys_signal_stack_open(void)
     return NULL;
 }
 
-/* If the program has installed another signal stack meanwhile, the program's stack remains
- * installed. */
+/* If the program has installed another signal stack meanwhile, that stack remains installed. */
 void edo__sys_signal_stack_close(void *stack)
 {
     stack_t now, none = { .ss_flags = SS_DISABLE };

@@ -61,10 +61,10 @@ static int64_t read_file(const edo__file_call *call)
  * 20 microseconds. */
 enum { TRY_MAX = 256 * 1024 };
 
-/* Reads without waiting for the disk. A direct read bypasses the cache and would wait for the disk
- * in spite of RWF_NOWAIT, so direct reads are not tried. A file that does not support RWF_NOWAIT
- * fails with EOPNOTSUPP. Returns: the number of bytes; -EAGAIN: the read must be made by
- * edo__file_make(); another error, such as -EBADF for a descriptor that is not open for reading. */
+/* Reads without waiting for the disk. A direct read is not tried: it bypasses the cache, and would
+ * wait for the disk in spite of RWF_NOWAIT. A file that does not support RWF_NOWAIT fails with
+ * EOPNOTSUPP. Returns: the number of bytes; -EAGAIN: the read must be made by edo__file_make();
+ * another error, such as -EBADF for a descriptor that is not open for reading. */
 static int64_t try_read(const edo__file_call *call)
 {
     transfer t;
@@ -135,8 +135,8 @@ static int64_t seek(const edo__file_call *call)
     return at < 0 ? -errno : at;
 }
 
-/* Seeks, unless the seek is for data or for a hole. A seek for data or a hole may read the file's
- * map from the disk. Returns: -EAGAIN for such a seek. */
+/* Seeks. Does not seek for data or for a hole, because such a seek may read the file's map from the
+ * disk. Returns: -EAGAIN for such a seek. */
 static int64_t try_seek(const edo__file_call *call)
 {
     return call->flags <= EDO_SEEK_END ? seek(call) : -EAGAIN;
@@ -197,8 +197,8 @@ static ssize_t call_once(const edo__file_call *call)
     }
 }
 
-/* Makes a call with SIGXFSZ masked, because ftruncate() and fallocate() beyond RLIMIT_FSIZE also
- * raise this signal. */
+/* Makes a call with SIGXFSZ masked, because ftruncate() and fallocate() beyond RLIMIT_FSIZE raise
+ * this signal too. */
 static int64_t make_masked(const edo__file_call *call)
 {
     masked m;

@@ -95,8 +95,8 @@ int64_t edo__file_info(const edo__file_call *call)
     return read_info(call->fd, path_of(call), at_flags(call) | AT_NO_AUTOMOUNT, call->data);
 }
 
-/* First opens the path with O_PATH, which succeeds only if the path is in the cache. The inode of
- * an open file is in memory, so reading the inode does not wait for a disk. */
+/* First opens the path with O_PATH. This succeeds only if the path is in the cache. The inode of an
+ * open file is in memory, so the second step, which reads the inode, does not wait for a disk. */
 int64_t edo__file_try_info(const edo__file_call *call)
 {
     const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;

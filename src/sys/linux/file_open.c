@@ -29,8 +29,8 @@ static uint64_t translate(uint32_t flags, const pair *pairs, size_t count)
     return result;
 }
 
-/* Translates EDO_OPEN_* to the system's flags. O_TMPFILE contains O_DIRECTORY, and O_SYNC contains
- * O_DSYNC. O_NOCTTY is left out with O_PATH, because openat2() refuses this combination. */
+/* Translates EDO_OPEN_* to the system's flags. With O_PATH, O_NOCTTY is left out, because openat2()
+ * refuses this combination. O_TMPFILE contains O_DIRECTORY, and O_SYNC contains O_DSYNC. */
 static uint64_t open_flags(uint32_t flags)
 {
     static const pair pairs[] = {
@@ -83,8 +83,7 @@ int edo__file_check_open(uint32_t flags)
     return (flags & EDO_OPEN_DIRECTORY) && (flags & MAKES) ? -EINVAL : 0;
 }
 
-/* Sets a mode only if the call may make a file, because the kernel refuses a mode in other
- * calls. */
+/* The mode is set only in calls that may make a file. In other calls, the kernel refuses a mode. */
 static struct open_how how_of(const edo__file_call *call)
 {
     struct open_how how = { .flags = open_flags(call->flags),
@@ -119,8 +118,8 @@ static bool is_fifo(int fd)
     return fstat(fd, &file) == 0 && S_ISFIFO(file.st_mode);
 }
 
-/* Whether a path is a named pipe. Called after ENXIO, the error for a named pipe without a reader,
- * but also for a socket. */
+/* Whether a path is a named pipe. Called after an open has failed with ENXIO. This is the error for
+ * a named pipe without a reader, but also for a socket. */
 static bool leads_to_fifo(const edo__file_call *call)
 {
     edo__file_call place = { .fd = call->fd, .path = call->path };
@@ -132,11 +131,13 @@ static bool leads_to_fifo(const edo__file_call *call)
     return is;
 }
 
-/* Opens a file, with O_NONBLOCK unless the flags have EDO_OPEN_PATH. If another process has a lease
- * on the file, the open fails with EWOULDBLOCK. The second open, without O_NONBLOCK, waits for the
- * end of the lease, because the system bounds that wait. With a resolve option, EWOULDBLOCK may
- * also mean that a name on the path was changed. The file may then be a named pipe, whose open
- * nothing bounds, so the caller tries again later. */
+/* Opens a file. Uses O_NONBLOCK, unless the flags have EDO_OPEN_PATH. If another process has a
+ * lease on the file, the open fails with EWOULDBLOCK. This function then opens the file a second
+ * time without O_NONBLOCK, which waits for the end of the lease. The system bounds that wait.
+ *
+ * With a resolve option, EWOULDBLOCK may also mean that a name on the path was changed. The path
+ * may then lead to a named pipe, and nothing would bound the wait of a second open. So with a
+ * resolve option, there is no second open, and the caller tries again later. */
 int64_t edo__file_open(const edo__file_call *call)
 {
     struct open_how how = how_of(call);
@@ -152,13 +153,13 @@ int64_t edo__file_open(const edo__file_call *call)
 
 /* ---- without waiting ---- */
 
-/* Whether this kernel refuses every openat2() with RESOLVE_CACHED, as old kernels do. Such calls
- * are then no longer tried. */
+/* Whether this kernel refuses every openat2() with RESOLVE_CACHED, as old kernels do. If so, such
+ * calls are no longer tried. */
 static edo_atomic(bool) has_no_cached;
 
-/* Called after the kernel has refused a call with RESOLVE_CACHED. Tries a call that is always
- * valid, to find out whether the kernel refuses all such calls. The first call may have had another
- * fault, for example a file system without direct transfers (O_DIRECT). */
+/* Called after the kernel has refused a call with RESOLVE_CACHED. The reason may be another part of
+ * the call, for example O_DIRECT on a file system without direct transfers. So this function tries
+ * a call that is always valid. If the kernel refuses that call too, it refuses all such calls. */
 static void note_refusal(void)
 {
     static const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED };
@@ -201,8 +202,8 @@ int edo__file_wait(edo_fd fd, bool writes, int limit)
     return poll(&wait, 1, limit) > 0 ? 1 : EDO__NOT_YET;
 }
 
-/* Whether a pipe without unread bytes has a writer. If so, tee() of one byte fails with EAGAIN,
- * because the writer may still write. Without a writer, tee() returns 0. */
+/* Whether a pipe without unread bytes has a writer. If it has a writer, tee() of one byte fails
+ * with EAGAIN, because the writer may still write. Without a writer, tee() returns 0. */
 static bool has_silent_writer(int fd)
 {
     int scratch[2];
@@ -215,7 +216,7 @@ static bool has_silent_writer(int fd)
 }
 
 /* Whether a named pipe has a writer, or had one since it was opened. poll() reports unread bytes,
- * and the hang-up of a former writer, but not a writer that has not written yet. */
+ * and the hang-up of a former writer. It does not report a writer that has not written yet. */
 static bool has_had_writer(int fd)
 {
     struct pollfd wait = { .fd = fd, .events = POLLIN };

@@ -58,8 +58,8 @@ int64_t edo__path_call(const edo__file_call *call)
 
 enum { PROC_PATH_SIZE = 32, PATH_SIZE = 4096 };
 
-/* Whether a path is the path of an open file. False for the path of a removed file, to which the
- * kernel adds " (deleted)". */
+/* Whether a path is the path of an open file. The kernel adds " (deleted)" to the path of a removed
+ * file, so for such a path the result is false. */
 static bool is_path_of(const char *path, int fd)
 {
     struct stat there, here;

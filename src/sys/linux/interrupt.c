@@ -19,9 +19,10 @@ enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
 /* The request. There is one per process, and the lock serializes its users. Its steps are FREE ->
  * ASKED -> RUNNING (by the handler) -> DONE, or ASKED -> FREE at the deadline. The two steps from
- * ASKED are compare-and-swaps, so a handler that runs after the deadline makes no call. `state`
- * is thread * STEPS + step, so a late handler makes no call for another thread's request. The value
- * fits into 32 bits, because Linux has no thread numbers above 2^22. */
+ * ASKED are compare-and-swaps. So only one of them succeeds, and a handler that runs after the
+ * deadline makes no call. `state` is thread * STEPS + step, where `thread` is the number of the
+ * thread that must make the call. So a late handler makes no call if the request is meanwhile for
+ * another thread. The value fits into 32 bits, because Linux has no thread numbers above 2^22. */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // or FREE
@@ -47,8 +48,8 @@ void edo__sys_forget_interrupt(void)
     edo_store_relaxed(&request.state, FREE);
 }
 
-/* The subscriber is in the first group, and takes the signals of requests. So the program's own
- * subscribers, in a later group, are not notified of requests. */
+/* The subscriber is in the first group, and answers TAKEN to the signals of requests. So the
+ * program's own subscribers, which are in a later group, are not notified of these signals. */
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT,
                                              .flags = EDO__SIGNAL_FIRST,
                                              .notify = on_signal };
@@ -79,8 +80,9 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* Warns if the program has set a handler of its own, which perhaps does not call the dispatcher's
- * handler. Warns again only after a call has found the dispatcher's handler installed. */
+/* Warns if the program has set a handler of its own, because that handler perhaps does not call the
+ * dispatcher's handler. After a warning, does not warn again until a call has found the
+ * dispatcher's handler installed. */
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;
@@ -91,8 +93,8 @@ static void note_other_handler(void)
              "it; dumps and stall reports cannot show what running tasks do");
 }
 
-/* Makes the request, and waits for the end of the call. Stops waiting at the deadline if the call
- * has not begun by then. Called under the lock. */
+/* Makes the request, and waits for the end of the call. If the call has not begun at the deadline,
+ * stops waiting. Called under the lock. */
 static int ask(uint32_t thread, void (*call)(void *context), void *context, int64_t deadline)
 {
     request.call = call;

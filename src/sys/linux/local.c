@@ -35,8 +35,8 @@ int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer)
     return 0;
 }
 
-/* For a peer that was reaped, kernels before 6.16 fail with EINVAL, and later kernels return a
- * pidfd. A filter of system calls makes the call fail with EPERM. */
+/* If the peer was reaped, the call fails with EINVAL in kernels before 6.16. In later kernels it
+ * returns a pidfd. If a filter of system calls refuses the call, the error is EPERM. */
 edo_fd edo__local_peer_pidfd(edo_fd fd)
 {
     int pidfd = -1;
@@ -118,8 +118,8 @@ edo_fd edo__local_lock_directory(const char *path)
 }
 
 /* Tries to connect a datagram socket to the path. The owner of the path's socket does not notice
- * such a connect. EPROTOTYPE shows an owner whose socket is of another type. EPERM shows an owner
- * whose socket is connected to another socket. */
+ * this attempt. EPROTOTYPE shows that there is an owner, and that its socket is of another type.
+ * EPERM shows that there is an owner, and that its socket is connected to another socket. */
 int edo__local_is_stale(const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
@@ -139,8 +139,8 @@ int edo__local_is_stale(const edo_address *address)
 
 enum { PERMISSIONS = 07777, FD_PATH_SIZE = 32 };
 
-/* Sets the owner and the permissions of the socket at a path. First opens the file with O_PATH, so
- * that a symlink that replaces the file is not followed. */
+/* Sets the owner and the permissions of the socket at a path. First opens the file with O_PATH, and
+ * then uses the open file. So if a symlink replaces the file, the symlink is not followed. */
 static int set_rights(const char *path, const edo__local_rights *rights)
 {
     char file[FD_PATH_SIZE];
@@ -160,9 +160,9 @@ static int set_rights(const char *path, const edo__local_rights *rights)
     return rc;
 }
 
-/* The new file gets the permissions of the socket's own inode, without the permissions in the
- * umask. So the path never permits more than requested, and set_rights() only adds the permissions
- * that the umask has removed. */
+/* Before the bind, the permissions of the socket's own inode are set. The new file gets these
+ * permissions, without those in the umask. So the path never permits more than requested.
+ * set_rights() then adds only the permissions that the umask has removed. */
 int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights)
 {
     char path[EDO__LOCAL_PATH_SIZE];

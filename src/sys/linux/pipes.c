@@ -36,8 +36,8 @@ static const int ways[] = {
     [EDO__FIFO_WRITER] = O_WRONLY,
 };
 
-/* Checks the kind of the file before opening, because opening a device may have effects. Checks
- * again after opening, because the path may meanwhile have become the path of another file. */
+/* Checks the kind of the file before the open, because opening a device may have effects. Checks
+ * the kind again after the open, because another file may have taken the path meanwhile. */
 edo_fd edo__fifo_open(const char *path, edo__fifo_end end)
 {
     struct stat file;

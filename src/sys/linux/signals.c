@@ -11,15 +11,15 @@
  * The two additions are read-modify-writes of one word, so one precedes the other. If the handler's
  * addition is first, the unsubscriber reads a count above 0 and waits for the subtraction. The
  * subtraction releases all accesses of the handler to the subscriber. If the unsubscriber's
- * addition is first, the handler acquires the unlinking and does not find the subscriber. An
- * unlinked subscriber keeps its `next`, so a handler that is reading the subscriber continues with
- * the later subscribers in the list. A later subscriber cannot be freed meanwhile either, because
- * its unsubscriber waits for the same count.
+ * addition is first, the handler's addition acquires the unlinking, so the handler does not find
+ * the subscriber. An unlinked subscriber keeps its `next`, so a handler that is reading the
+ * subscriber continues with the later subscribers in the list. A later subscriber cannot be freed
+ * meanwhile either, because its unsubscriber waits for the same count.
  *
- * `first` is stored with release and read with acquire. So a handler reads only subscribers that are
- * fully written, even if an unlinking has changed `first`. A read of `next` needs no acquire. New
- * subscribers are linked only at the head of the list, so the subscribers behind the first one were
- * fully written before it was linked.
+ * `first` is stored with release and read with acquire. So a handler reads only subscribers that
+ * are fully written, even if an unlinking has changed `first`. A read of `next` needs no acquire.
+ * New subscribers are linked only at the head of the list. So before a subscriber became the first
+ * one, the subscribers behind it were fully written.
  *
  * Each link is changed by one store, so the child of a fork has intact lists at any moment. The
  * child drops all lists nevertheless, because the subscribers belong to threads of the parent. */
@@ -37,7 +37,7 @@
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
-/* State of one signal. At most one of `plain` and `with_info` is set. A handler may read these
+/* State of one signal. At most one of `plain` and `with_info` is set. A handler may read these two
  * members while a subscriber writes them. In that case the handler calls the old function, the new
  * function or neither, as if the signal had arrived at another moment. */
 typedef struct slot {
@@ -231,7 +231,7 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* Returns: the flags of the program's action for SIGCHLD that say how the system treats children
+/* Returns: those flags of the program's action for SIGCHLD that say how the system treats children
  * that stop or end. An ignored SIGCHLD counts as SA_NOCLDWAIT. */
 static int flags_of_children(const struct sigaction *now)
 {
@@ -241,8 +241,8 @@ static int flags_of_children(const struct sigaction *now)
 
 /* Installs the dispatcher's handler. While the handler runs, the signals in `numbers` are blocked,
  * except SIGSEGV and SIGABRT. If SIGSEGV were blocked, a fault in a handler would end the process
- * without the fault handler. SA_ONSTACK: a thread that runs fibers has a separate stack for
- * handlers. */
+ * before the fault handler runs. SA_ONSTACK is set, because a thread that runs fibers has a
+ * separate stack for handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
     struct sigaction action = { .sa_sigaction = on_signal,
@@ -266,8 +266,8 @@ static void put_back(slot *s, int number)
 
 /* ---- subscribers ---- */
 
-/* Adds a subscriber to the list. A subscriber with UNLESS_IGNORED is deaf if the process ignores
- * the signal now. For example, background jobs of a shell ignore SIGINT. */
+/* Adds a subscriber to the list. A subscriber with UNLESS_IGNORED is deaf (never notified) if the
+ * process ignores the signal now. For example, background jobs of a shell ignore SIGINT. */
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };

@@ -232,8 +232,8 @@ static bool is_ip(edo__family family)
 }
 
 /* Describes a socket. The protocol shows whether the socket uses TCP. The type does not show that,
- * because SCTP also has stream sockets. MPTCP has the options of TCP, but reads behave
- * differently. */
+ * because SCTP also has stream sockets. An MPTCP socket has the options of TCP, so it is_tcp. Its
+ * reads behave differently, so it is not is_plain_tcp. */
 int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind)
 {
     int domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);

@@ -100,9 +100,10 @@ static void join_group(const birth *b)
         check(b, EDO_STEP_TERMINAL, syscall(SYS_ioctl, command->terminal, TIOCSCTTY, 0));
 }
 
-/* Duplicates each source to its target. A source whose number is not above the highest target is
- * first duplicated to a number above it, so that no target overwrites a source that is still
- * needed. If a source is its own target, only the close-on-exec flag is cleared. */
+/* Duplicates each source to its target. If the number of a source is not above the highest target,
+ * a target could overwrite the source before it is duplicated. So the first loop duplicates such a
+ * source to a number above the highest target. If a source is its own target, only the
+ * close-on-exec flag is cleared. */
 static void move_descriptors(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -176,8 +177,9 @@ static void set_ids(const birth *b)
 }
 
 /* Sets the signal that the child receives when the parent ends. Called after the ids are set,
- * because a change of the user clears this setting. If the parent has ended before that, the signal
- * would never come. The child then has another parent, and this step fails with ESRCH. */
+ * because a change of the user clears this setting. If the parent has already ended, the signal
+ * would never come. In that case the child has another parent by now, and this step fails with
+ * ESRCH. */
 static void set_parent_death(const birth *b)
 {
     int signal = b->plan->command->parent_death;
@@ -200,8 +202,8 @@ static bool is_elsewhere(int error)
            error == ELOOP || error == ESTALE || error == ENODEV || error == ETIMEDOUT;
 }
 
-/* Executes the program. Tries the paths in their order. If all fail, EACCES of any path is reported
- * rather than ENOENT, because EACCES means that a program was found. */
+/* Executes the program. Tries the paths in their order. If all fail, and one of them has failed
+ * with EACCES, reports EACCES rather than ENOENT, because EACCES means that a program was found. */
 static _Noreturn void execute(const birth *b)
 {
     const edo__spawn_plan *plan = b->plan;
@@ -286,8 +288,8 @@ static int64_t make_child(birth *b, char *memory, int *pidfd)
     return pid < 0 ? -error : pid;
 }
 
-/* Stores the child in *ret_child. If the child has reported a failed step, stores the step in
- * *ret_step instead, and returns its error. */
+/* Stores the child in *ret_child. If the child has reported a failed step, stores that step in
+ * *ret_step instead, and returns the error of the step. */
 static int conclude(const report *r, pid_t pid, int pidfd, edo__spawned *ret_child,
                     edo_spawn_step *ret_step)
 {

@@ -5,8 +5,8 @@
  * descriptor, or at the exit of the process, edo restores the flag.
  *
  * If another process clears the flag between the check and the call, the call blocks. Linux has no
- * remedy for that. In practice only terminals and named pipes are affected, so they are opened
- * again (edo__sys_make_private). */
+ * remedy for that. In practice only terminals and named pipes are affected. So edo opens these
+ * files again, as private files (edo__sys_make_private). */
 #include "sys/linux/status.h"
 
 #include <fcntl.h>
@@ -40,8 +40,8 @@ static void clear_flag(int fd)
     if (status >= 0) fcntl(fd, F_SETFL, status & ~O_NONBLOCK);
 }
 
-/* Finds a recorded change. Called under the lock. Returns: the index, or the count if there is
- * none. */
+/* Finds a recorded change. Called under the lock. Returns: the index, or the count if no change of
+ * the descriptor is recorded. */
 static unsigned find(int fd)
 {
     unsigned i = 0;
@@ -79,8 +79,9 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* Undoes the change of a descriptor, if there is one. The first read of the count needs no lock. An
- * operation that has changed the descriptor has ended before, so its change is counted. */
+/* Undoes the change of a descriptor, if there is one. The first read of the count needs no lock:
+ * only an operation changes a descriptor, and the operations of this descriptor have ended before
+ * this call. So the read finds a count that includes the change. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
@@ -132,8 +133,9 @@ int edo__sys_check_pollable(edo_fd fd)
     return rc;
 }
 
-/* Finds the kind of a file. Files of /proc and /sys have the mode of regular files, but some of
- * them can be polled for changes. */
+/* Finds the kind of a file. As a rule, regular files cannot be polled. But some files of /proc and
+ * /sys have the mode of regular files, and can be polled for changes. So a regular file is not
+ * refused by its mode alone. */
 int edo__sys_pollable_kind(edo_fd fd)
 {
     struct stat file;
@@ -148,8 +150,8 @@ int edo__sys_pollable_kind(edo_fd fd)
 
 enum { PATH_SIZE = 32, PIPEFS = 0x50495045 };
 
-/* Whether the file is a named pipe. An unnamed pipe needs no private file, because it accepts
- * RWF_NOWAIT. Reopening an unnamed pipe could also fail for lack of rights. */
+/* Whether the file is a named pipe. An unnamed pipe needs no private file, because RWF_NOWAIT works
+ * on it. To open an unnamed pipe again could also fail for lack of rights. */
 static bool is_named_pipe(int fd, edo__file_kind kind)
 {
     struct statfs file_system;
@@ -205,7 +207,7 @@ void edo__sigpipe_mask(edo__masked_sigpipe *ret_masked)
 }
 
 /* Consumes the SIGPIPE of a write, which the kernel sends to the writing thread. If a SIGPIPE of
- * the program was pending before the write, the new signal has merged with it, and nothing is
+ * the program was pending before the write, the two signals have merged into one, and nothing is
  * consumed. */
 void edo__sigpipe_unmask(const edo__masked_sigpipe *masked, bool raised)
 {

@@ -1,5 +1,5 @@
-/* Non-blocking writes of lines to stderr. The program and often other processes share the open
- * file, so its status is not changed. */
+/* Non-blocking writes of lines to stderr. Other processes often share the open file of stderr, so
+ * its status is not changed. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,9 +19,9 @@ static bool is_writable(int64_t patience)
     return n == 1 && fd.revents == POLLOUT;
 }
 
-/* Writes without waiting. RWF_NOWAIT is needed because another writer may have filled the pipe or
- * socket since the poll, and a plain write would then block. Regular files are excepted, because
- * they reject the flag, or fail with EAGAIN although they are not full. */
+/* Writes without waiting. RWF_NOWAIT is needed, because another writer may have filled the pipe or
+ * socket since the poll, and a plain write would then block. Regular files are written without the
+ * flag. They reject it, or fail with EAGAIN although they are not full. */
 static ssize_t write_now(const char *text, size_t size)
 {
     struct stat status;

@@ -54,8 +54,9 @@ static void check_futex(long rc)
 #endif
 
 #ifdef __SANITIZE_THREAD__
-/* ThreadSanitizer defers the handler of a signal to the next call that it intercepts. syscall() is
- * not intercepted, so a sleeping thread makes another call from time to time. */
+/* ThreadSanitizer runs the handler of a signal only in the next call that it intercepts. It does
+ * not intercept syscall(). So a thread that sleeps in syscall() wakes from time to time, and makes
+ * a call that is intercepted. */
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
     const struct timespec a_while = { .tv_nsec = NANOSECONDS / 10 }, none = { 0 };

@@ -1,7 +1,7 @@
 /* Terminals of sys/terminals.h on Linux. The table of terminals is static, because signal handlers
- * read the table (terminal_table.h). A handler may have a copy of an entry while another thread
- * leaves the terminal. The handler then restores the terminal's original modes, which is harmless,
- * because these modes were set just before the leave. */
+ * read the table (terminal_table.h). A handler may have copied an entry just before another thread
+ * leaves the terminal. The handler then restores the terminal's original modes after the leave.
+ * This is harmless, because the same modes were set just before the leave. */
 #include "sys/terminals.h"
 
 #include <errno.h>
@@ -62,8 +62,9 @@ edo_fd edo__terminal_duplicate(edo_fd fd)
 
 /* ---- modes of one terminal ---- */
 
-/* Sets modes at once. SIGTTOU would stop a process in the background, even during an exit. While
- * SIGTTOU is blocked, such a process may change the modes. Async-signal-safe. */
+/* Sets modes at once. SIGTTOU would stop a process in the background, even during an exit. So
+ * SIGTTOU is blocked meanwhile, which also permits such a process to change the modes.
+ * Async-signal-safe. */
 static int set_modes(int fd, const struct termios *modes)
 {
     sigset_t output, before;

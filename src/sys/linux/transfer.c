@@ -106,8 +106,8 @@ int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t t
 }
 
 /* Three of these errors are less obvious. EBADF: the target is open for appending. EIO: some
- * network file systems return it. EPERM: a filter of system calls returns it. If an error is
- * instead a real error of the files, the reads and writes that follow fail with it too. */
+ * network file systems return it. EPERM: a filter of system calls returns it. If the files
+ * themselves have the error, the reads and writes that follow fail with it too. */
 bool edo__sys_is_unsupported(int64_t error)
 {
     switch (error) {
