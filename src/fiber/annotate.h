@@ -1,6 +1,7 @@
-/* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols, so they are
- * found if the program has a sanitizer, even if edo was built without one. The reports are inlined,
- * because ThreadSanitizer counts the returns of each context. */
+/* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols. So they are
+ * found if the program has a sanitizer, even if edo was built without one. ThreadSanitizer counts
+ * calls and returns per context. A report that was not inlined would be called in one context and
+ * return in another. So the reports are inlined. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,8 +53,8 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
 }
 
 /* These functions report the caller's side of the switches, before and after a run of the fiber.
- * With flags of 0, ThreadSanitizer counts a switch as synchronisation. This is right, because both
- * sides run on one thread. */
+ * ThreadSanitizer counts a switch with flags of 0 as synchronisation. This is right, because both
+ * sides of a switch run on one thread. */
 static edo__always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom,
                                                    size_t size)
 {
