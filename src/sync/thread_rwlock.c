@@ -32,14 +32,13 @@
  * the lock is held, this writer also sets the bit again, and then gives up: it clears both bits and
  * wakes all sleepers. A reader whose time limit passes leaves READERS_WAITING to the next unlock.
  *
- * While fewer than MOST_READERS readers hold the lock, no reader sets READERS_WAITING unless
- * WRITERS_WAITING is set. A reader sleeps only because of a writer. This writer holds the lock,
- * waits for the lock, or was woken to take the lock. A waiting writer that gives up clears both
- * bits.
+ * While fewer than MOST_READERS readers hold the lock, a reader sets READERS_WAITING only if
+ * WRITERS_WAITING is set. So a reader does not sleep because of other readers, but because of a
+ * writer. This writer holds the lock, waits for the lock, or was woken to take the lock. A waiting
+ * writer that gives up clears both bits.
  *
  * Orders. Each unlock releases, and each lock acquires, by read-modify-writes of the word. All
- * other writes of the word are read-modify-writes too, which continue the release sequence.
- */
+ * other writes of the word are read-modify-writes too, which continue the release sequence. */
 #include "base/base.h"
 #include "sync/thread_lock.h"
 
@@ -94,8 +93,8 @@ void edo__thread_rwlock_unlocked(edo_thread_rwlock *rwlock, uint32_t before, boo
     if (is_free(word) && (word & WAITING)) serve(rwlock, word);
 }
 
-/* Turns the writer's lock into a reader's. A waiting writer blocks readers, so no thread is woken
- * if a writer waits. */
+/* Turns the writer's lock into a reader's. Wakes the waiting readers if no writer waits. If a
+ * writer waits, readers are not admitted, so none is woken. */
 void edo__thread_rwlock_downgrade(edo_thread_rwlock *rwlock, const edo_thread_place *place)
 {
     if (edo__thread_are_checked()) {
