@@ -109,9 +109,9 @@ void edo__handle_task_ended(edo_task *task)
 }
 
 /* The lock orders this function with edo__handle_task_ended(). If this function is first,
- * edo__handle_task_ended() finds JOIN_INTEREST clear. If this function is second, it finds the task
- * in the list. The read-modify-write acquires, because the node belongs to the poller until
- * edo__state_complete() sets COMPLETE with release. */
+ * edo__handle_task_ended() finds JOIN_INTEREST clear, and does not add the task to the list. If
+ * this function is second, it finds the task in the list. The read-modify-write acquires, because
+ * the node belongs to the poller until edo__state_complete() sets COMPLETE with release. */
 void edo__handle_returned(edo_task *task)
 {
     lock_ended();

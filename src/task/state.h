@@ -66,10 +66,10 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 }
 
 /* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. The relaxed load may miss a wake
- * of a KEPT task. That wake finds the task RUNNING, and only sets NOTIFIED. If CANCELLED or ABORTED
- * is seen, it is acquired, even before its wake arrives. This step needs no release, because the
- * poller has done nothing to the task yet. As a read-modify-write, the step continues the release
- * sequence of the wakers.
+ * of a KEPT task. That wake finds the task RUNNING, and only sets NOTIFIED. If the step sees
+ * CANCELLED or ABORTED, it acquires what the asking thread wrote, even if that thread's wake has
+ * not arrived yet. This step needs no release, because the poller has done nothing to the task yet.
+ * As a read-modify-write, the step continues the release sequence of the wakers.
  * Returns: the state before. If that state contains EDO__INSPECTED, nothing has changed, and the
  * poller still owns the entry. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
