@@ -37,7 +37,8 @@ static inline bool edo__is_annotated(void)
 }
 
 /* Reports a new fiber. `bottom` and `size` describe the fiber's stack. The stack becomes a root
- * region, so that memory reachable only from a parked fiber does not count as a leak. */
+ * region, in which LeakSanitizer looks for pointers. Otherwise memory that is reachable only from a
+ * parked fiber would count as a leak. */
 static inline void edo__annotate_create(edo__annotations *it, const void *bottom, size_t size)
 {
     *it = (edo__annotations){ .tsan = __tsan_create_fiber ? __tsan_create_fiber(0) : NULL };

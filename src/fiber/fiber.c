@@ -142,8 +142,9 @@ static void prepare_entry(edo__fiber *fiber)
     edo_plain_write(&fiber->context); // this thread owns the stack
 }
 
-/* Prepares the thread on the fiber's side, before the switch. The switch itself follows in a
- * function that uses no thread-local variable. */
+/* Prepares the thread on the fiber's side, before the switch. The switch itself follows. The
+ * function that makes the switch uses no thread-local variable afterwards, because the fiber may
+ * run on another thread then. */
 static void prepare_exit(edo__fiber *fiber, struct edo__thread *self)
 {
     edo_plain_write(&fiber->context);
