@@ -28,7 +28,8 @@ static inline void edo__hold_drop(const edo__hold *hold, void *item)
 
 /* A relay passes wakes on to a waker that may be replaced. One task uses a relay, and any thread
  * may wake the relay. The relay's lock is the innermost lock of a wake. Under this lock, only a
- * task is woken, or another relay. The other relay lies nearer to the task. */
+ * task is woken, or another relay. The other relay always lies nearer to the task, so the locks of
+ * relays are taken in one order. */
 void edo__relay_init(edo__relay *relay, edo_wakeable *to);
 
 /* Replaces the waker. After the call no thread uses the former waker. */
