@@ -239,8 +239,8 @@ static _Noreturn void unlock_of_another(const void *lock, const edo_thread_place
                 place->line, holder);
 }
 
-/* Whether this thread has holds that are only counted. An unrecorded lock may be one of these
- * holds. */
+/* Whether this thread has holds that are only counted. One of these holds may be that of a lock
+ * without a record. */
 static bool has_counted(const record *r)
 {
     return edo__thread_locks_held > (r ? edo_load_relaxed(&r->held_count) : 0);

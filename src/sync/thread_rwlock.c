@@ -18,14 +18,15 @@
  * Writers have priority. A reader is admitted only while no bit is set, but a writer takes any free
  * lock.
  *
- * No sleeper is forgotten. A thread sleeps only after it has seen its bit in the word of a held
- * lock. (A reader also sleeps if the lock is free but a writer waits.) Each step that clears the
- * bit is followed by a wake by the same thread. A sleeper that entered the kernel's queue before
- * the bit was cleared is in reach of that wake. A thread that reaches the kernel later does not
- * sleep, because its futex value has changed. For a reader that value is the word. For a writer it
- * is the sequence, which the writer reads before it checks the bit. The addition to the sequence
- * releases, and the writer's read of the sequence acquires. So a writer that reads the new sequence
- * also sees the cleared word.
+ * No sleeper is forgotten. A thread sleeps only after it has seen its bit in the word. A writer
+ * sleeps only if the lock was held in this word. A reader also sleeps if the lock is free, but a
+ * writer waits for the lock or was woken to take it. Each step that clears the bit is followed by a
+ * wake by the same thread. A sleeper that entered the kernel's queue before the bit was cleared is
+ * in reach of that wake. A thread that reaches the kernel later does not sleep, because its futex
+ * value has changed. For a reader that value is the word. For a writer it is the sequence, which
+ * the writer reads before it checks the bit. The addition to the sequence releases, and the
+ * writer's read of the sequence acquires. So a writer that reads the new sequence also sees the
+ * cleared word.
  *
  * A woken writer does not know whether others sleep. So it sets WRITERS_WAITING when it takes the
  * lock, and also before it sleeps again. A writer may be woken just as its time limit passes. If
