@@ -93,8 +93,9 @@ extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("init
  * locks. */
 extern _Thread_local uint32_t edo__thread_locks_held __attribute__((tls_model("initial-exec")));
 
-/* Aborts with a line that names a lock for plain threads that this thread still holds. src/sync
- * sets this pointer before it counts its first lock. */
+/* Called after a poll, if this thread still holds a lock for plain threads that the poll has taken.
+ * Aborts with a line that names the lock. src/sync sets this pointer before it counts its first
+ * lock. */
 extern void (*edo__at_kept_lock)(void);
 
 /* The edo_cx of this thread's worker, or NULL. */

@@ -99,7 +99,8 @@ static void unlink_leak(edo_task *task)
 
 /* The node task->registry is free for the list, because the poller took the task out of the
  * registry and cleared the node before the task became COMPLETE. In the child of a fork, a task of
- * the parent is in no list, and its node may have links of the parent's list. */
+ * the parent's runtime is in no list, and is not added to the list. Its node may still have links
+ * of the parent's list, which are not used. */
 void edo__handle_task_ended(edo_task *task)
 {
     lock_ended();
