@@ -1,6 +1,7 @@
-/* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols, so they are
- * found if the program has a sanitizer, even if edo was built without one. The reports are inlined,
- * because ThreadSanitizer counts the returns of each context. */
+/* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols. So they are
+ * found if the program has a sanitizer, even if edo was built without one. ThreadSanitizer counts
+ * calls and returns per context. A report that was not inlined would be called in one context and
+ * return in another. So the reports are inlined. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,7 +37,8 @@ static inline bool edo__is_annotated(void)
 }
 
 /* Reports a new fiber. `bottom` and `size` describe the fiber's stack. The stack becomes a root
- * region, so that memory reachable only from a parked fiber does not count as a leak. */
+ * region, in which LeakSanitizer looks for pointers. Otherwise memory that is reachable only from a
+ * parked fiber would count as a leak. */
 static inline void edo__annotate_create(edo__annotations *it, const void *bottom, size_t size)
 {
     *it = (edo__annotations){ .tsan = __tsan_create_fiber ? __tsan_create_fiber(0) : NULL };
@@ -52,8 +54,8 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
 }
 
 /* These functions report the caller's side of the switches, before and after a run of the fiber.
- * With flags of 0, ThreadSanitizer counts a switch as synchronisation. This is right, because both
- * sides run on one thread. */
+ * ThreadSanitizer counts a switch with flags of 0 as synchronisation. This is right, because both
+ * sides of a switch run on one thread. */
 static edo__always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom,
                                                    size_t size)
 {

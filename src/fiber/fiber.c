@@ -30,8 +30,8 @@ static int take_stack(const edo_fiber_options *options, edo__stack **ret_stack)
 
 static void run(void *memory);
 
-/* Clears the members that may be read before they are written. Compilers would clear the whole
- * struct with `rep stos`, which takes 4 ns more. */
+/* Clears only the members that may be read before they are written. To clear the whole struct,
+ * compilers would use `rep stos`, which takes 4 ns more. */
 static void clear(edo__fiber *fiber)
 {
     fiber->frame = NULL;
@@ -44,8 +44,8 @@ static void clear(edo__fiber *fiber)
     memset(fiber->values, 0, sizeof fiber->values);
 }
 
-/* Initialises a fiber. Copies the arguments below the fiber's struct. The stack begins below the
- * arguments. */
+/* Initialises a fiber. Copies the arguments to the memory below the fiber's struct. The stack of
+ * the fiber's function begins below this copy. */
 static void init(edo__fiber *fiber, const edo_site *site, const edo__fiber_start *start)
 {
     uintptr_t top = aligned_down((uintptr_t)fiber - start->args_size);
@@ -105,9 +105,10 @@ void edo__fiber_destroy(edo__fiber *fiber)
 /* ---- into the fiber and back ----
  *
  * The processor remembers the latest calls, and predicts from them where each return goes. After a
- * switch of stacks, these predictions are wrong. Therefore the switch is the last action of a poll
- * and of a wait: the compiler emits a jump, and the switch returns directly to the caller on the
- * other side. Work that follows a switch is done by the other side, before it switches back. */
+ * switch of stacks, these predictions are wrong. So the functions of a poll and of a wait make no
+ * return after a switch. The switch is their last action, and the compiler emits this action as a
+ * jump. The switch then returns directly to the caller on the other side. Work that one side needs
+ * after its switch is done by the other side, before the other side switches back. */
 
 /* Each fiber has an errno of its own, and a record of the C++ exceptions that it is handling.
  * exchange_exceptions() swaps this record with the thread's record before each run of the fiber,
@@ -125,9 +126,9 @@ static void exchange_exceptions(edo__fiber *fiber)
     fiber->exceptions[1] = was[1];
 }
 
-/* Prepares the thread on the caller's side, before the fiber runs. A value of 0 in edo__self.stack
- * turns off the check for memory on the stack. Operations may point to a fiber's locals, because
- * these locals live during the fiber's waits. */
+/* Prepares the thread on the caller's side, before the fiber runs. Operations may point to a
+ * fiber's locals, because these locals live during the fiber's waits. So edo__self.stack is set to
+ * 0, which turns off the check for memory on the stack. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -141,8 +142,9 @@ static void prepare_entry(edo__fiber *fiber)
     edo_plain_write(&fiber->context); // this thread owns the stack
 }
 
-/* Prepares the thread on the fiber's side, before the switch. The switch itself follows in a
- * function that uses no thread-local variable. */
+/* Prepares the thread on the fiber's side, before the switch. The switch itself follows. The
+ * function that makes the switch uses no thread-local variable afterwards, because the fiber may
+ * run on another thread then. */
 static void prepare_exit(edo__fiber *fiber, struct edo__thread *self)
 {
     edo_plain_write(&fiber->context);
@@ -171,9 +173,11 @@ static edo__always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
     return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
 }
 
-/* Leaves the fiber's stack. The poll of the fiber then returns `answer`. Uses no thread-local
- * variable, because the fiber may run on another thread after the switch. Returns: the result of a
- * wait for one future. */
+/* Leaves the fiber's stack: the poll of the fiber returns `answer`. This function returns when the
+ * next poll enters the fiber, perhaps on another thread. So this function uses no thread-local
+ * variable.
+ * Returns: the result of the future, if the fiber waited for one future; otherwise a value that is
+ * not used. */
 static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber, edo_poll answer)
 {
     edo__annotate_leave(&fiber->annotations, answer == EDO_READY);
@@ -196,8 +200,8 @@ static void check_end(const edo__fiber *fiber)
             "it returned while edo_wait_any() kept an operation, or a scope or limit was open");
 }
 
-/* Ends the fiber. After the signal fence, a signal handler that dumps tasks finds no fiber in the
- * frame. */
+/* Ends the fiber. The frame's pointer to the fiber is cleared before the stack is released. The
+ * fence keeps this order for a signal handler that dumps tasks. */
 static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
 {
     check_end(fiber);
@@ -274,10 +278,10 @@ __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
     return edo__self.cx;
 }
 
-/* Begins the first poll of a wait, on the fiber's stack, so that a ready operation needs no switch.
- * If the poll runs an async function, that function must neither call edo_wait() nor use memory on
- * the poll's stack. A wait preserves errno. Inlined, because this function takes the frame address
- * of the polling function.
+/* Begins the first poll of a wait. This poll runs on the fiber's stack, so that a ready operation
+ * needs no switch. If the poll runs an async function, that function must neither call edo_wait()
+ * nor hand memory on the poll's stack to an operation. Saves errno, because a wait preserves errno.
+ * Inlined, because this function takes the frame address of the polling function.
  * Returns: the context for the poll. */
 static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
 {
@@ -289,7 +293,7 @@ static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
 }
 
 /* Ends the first poll of a wait. If the answer is EDO_PENDING, prepares the thread for the switch,
- * which must follow.
+ * and the caller must then make the switch.
  * Returns: answer. */
 static edo__always_inline edo_poll end_poll(edo__fiber *fiber, edo_poll answer)
 {
@@ -312,8 +316,8 @@ static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *f
                 file, line);
 }
 
-/* Aborts if the thread holds a lock of edo. This is possible in a user's wake function, which may
- * be called under such a lock. */
+/* Aborts if the thread holds a lock of edo. A user's wake function may be called under such a lock,
+ * and must not wait. */
 static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t line)
 {
     if (edo__lock_is_any_held())
@@ -321,9 +325,9 @@ static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t li
                     line);
 }
 
-/* Checks that no kept future is below the waiting function's frame. Memory below this frame
- * belonged to functions that have returned. `here` is the offset of the frame from the low end of
- * the stack. */
+/* Aborts if a kept future lies below the frame of the waiting function. Such a future is in the
+ * memory of a function that has returned. `here` is the offset of the frame from the low end of the
+ * stack. */
 static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber, uintptr_t here)
 {
     for (const edo_future *kept = fiber->frame->edo_head.kept; kept; kept = kept->next)
@@ -351,8 +355,9 @@ static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
     return end_poll(fiber, waiting->poll(fiber->frame, cx));
 }
 
-/* Waits for several futures, which lie in the frames of functions that return only after the wait.
- * Only a future that edo_wait_any() keeps could outlive its frame (see check_end, check_kept). */
+/* Waits for several futures. The futures lie in the frames of functions that return only after the
+ * wait. The exception is a future that edo_wait_any() keeps after the wait: it could outlive its
+ * frame (see check_end, check_kept). */
 static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
 {
     edo__fiber *fiber = (edo__fiber *)(void *)parker;
@@ -366,15 +371,15 @@ static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
     return edo__waiting_end(waiting, any_frame_of(fiber));
 }
 
-/* Unlinks a kept future. Not inlined, because a function that takes the address of a parameter
- * cannot end with a jump. */
+/* Unlinks a kept future. Not inlined, because the caller must end with a jump. A function that
+ * takes the address of a parameter, as this one does, cannot end with a jump. */
 static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_future *future)
 {
     edo__link(fiber->frame, 1, &future);
 }
 
-/* Waits for one future. No code follows the switch, so this function may use thread-local variables
- * before the switch. */
+/* Waits for one future. All code of this function runs before the switch, and so on one thread. So
+ * this function may use thread-local variables. */
 static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
                             uint32_t line)
 {

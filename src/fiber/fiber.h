@@ -34,8 +34,8 @@ struct edo__fiber {
     int error;             // errno of the fiber, while it does not run
     bool is_annotated;     // the switches are reported to a sanitizer
     bool is_measured;      // the depth of the stack is measured at the end, see measure.c
-    void *exceptions[2];   // C++ exceptions being handled: those of the fiber; while the fiber
-                           // runs, those of its poll
+    void *exceptions[2];   // C++ exceptions being handled: those of the caller while the fiber
+                           // runs, those of the fiber at other times
     const edo_site *site;  // site of the fiber, for the report of an overflow
     void *values[EDO_FIBER_KEYS];
     edo__annotations annotations;
@@ -60,9 +60,9 @@ void edo__fiber_measure_end(const edo__fiber *fiber);
 /* Returns: the calling fiber. Outside a fiber, aborts with a line that contains `call`. */
 edo__fiber *edo__fiber_here(const char *call);
 
-/* Returns: the context of the poll that runs the calling fiber. Not inlined, because a compiler may
- * keep the address of a thread-local variable across a wait, and the fiber may run on another
- * thread after the wait. */
+/* Returns: the context of the poll that runs the calling fiber. Not inlined: a compiler may keep
+ * the address of a thread-local variable across a wait, but the fiber may run on another thread
+ * after the wait. */
 edo_cx *edo__fiber_cx(void);
 
 /* Installs the report of stack overflows, once per process. Thread: any. */

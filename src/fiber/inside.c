@@ -67,8 +67,8 @@ size_t edo_fiber_stack_peak(void)
     return (size_t)(end - edo__sys_stack_lowest((char *)fiber->parker.low, end));
 }
 
-/* Trims the stack below this frame, except for RESERVE bytes, which the calls of this function
- * need. */
+/* Trims the stack below this frame. Keeps RESERVE bytes there, because the functions that this
+ * function calls need them. */
 void edo_fiber_trim(void)
 {
     enum { RESERVE = 4096 };
@@ -120,7 +120,7 @@ void edo__fiber_scope_close(edo_scope *scope)
 }
 
 /* Cancels an operation that is still running, and waits for its end. An operation that is EDO_NEW
- * was never polled, and has had no effect. */
+ * was never polled. It has had no effect, so there is nothing to cancel. */
 void edo__fiber_end_op(edo_op *op)
 {
     edo__fiber *fiber = edo__fiber_here("EDO_ENDS");

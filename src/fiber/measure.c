@@ -29,8 +29,8 @@ void edo__fiber_measure_begin(edo__fiber *fiber)
     edo__sys_stack_clear((char *)fiber->parker.low, (char *)fiber->parker.high);
 }
 
-/* Finds the lowest word that is not zero. Reads memory of calls that have returned, which
- * AddressSanitizer may have marked as invalid. */
+/* Finds the lowest word that is not zero. Reads memory that belonged to calls that have returned.
+ * AddressSanitizer may have marked this memory as invalid, so this function is not checked. */
 __attribute__((no_sanitize("address"))) static const char *lowest_written(const char *at,
                                                                           const char *end)
 {

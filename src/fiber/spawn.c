@@ -55,9 +55,9 @@ int edo__fiber_init(struct edo_fiber_frame *frame, const edo_fiber_options *opti
 /* ---- fibers that the caller waits for ---- */
 
 /* Creates a fiber for a caller that will wait until the fiber has ended. The fiber sets *is_begun
- * at its first run. When the wait is over, *is_begun tells the caller what happened. false: the
- * spawn has failed, and the caller destroys the fiber. true: the fiber has ended, or was given
- * up. */
+ * at its first run. When the wait is over, *is_begun tells the caller what happened:
+ * - false: the spawn has failed, and the caller destroys the fiber.
+ * - true: the fiber has ended, or was given up. */
 static int create_awaited(const edo_fiber_options *options, const edo_site *site,
                           const edo__fiber_start *start, bool *is_begun, edo__fiber **ret_fiber)
 {

@@ -2,9 +2,9 @@
  *
  * Each thread keeps the stacks of ended fibers with their memory, because that memory is warm in
  * the caches. A thread with too many stacks moves half of its stacks to the pools of the process.
- * These pools keep only the uppermost page of a stack in memory. A stack whose fiber has ended on
- * another thread returns through these pools. When a thread ends, it unmaps the stacks that it
- * keeps. */
+ * These pools keep only the uppermost page of a stack in memory. If a thread makes fibers that end
+ * on another thread, their stacks return to the first thread through these pools. When a thread
+ * ends, it unmaps the stacks that it keeps. */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -79,8 +79,9 @@ static edo__stack *pop(list *from)
 
 /* ---- mapping ---- */
 
-/* Returns: the offset of a stack's start in its page. With equal offsets, all stacks would share a
- * few sets of the caches, and a thousand yielding fibers would cost ten times as much. */
+/* Returns: the offset in a page at which the next stack starts. With equal offsets, all stacks
+ * would share a few sets of the caches, and a thousand yielding fibers would cost ten times as
+ * much. */
 static uintptr_t next_color(void)
 {
     static edo_atomic(uint32_t) count;
@@ -122,8 +123,9 @@ static void unmap_all(edo__stack *first)
 
 /* ---- the pools of the process ---- */
 
-/* Takes the lock. In the child of a fork, the first call empties the pools, because the fork may
- * have copied their links during a change. The child then leaves the stacks mapped. */
+/* Takes the lock. In the child of a fork, the first call empties the pools: the fork may have
+ * copied the links of the pools while another thread changed them. The stacks of these pools stay
+ * mapped in the child. */
 static void lock_shared(void)
 {
     edo__lock_take(&lock);
@@ -311,8 +313,8 @@ void edo__stack_give(edo__stack *stack)
     }
 }
 
-/* Releases the current stack. Lent memory belongs to the user again when the task has ended, so
- * this module keeps no pointer to it. */
+/* Releases the current stack. Lent memory belongs to the user again when the task has ended. So
+ * this module keeps no pointer to a lent stack. */
 void edo__stack_give_last(edo__stack *stack)
 {
     give_left(&own);

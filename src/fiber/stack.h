@@ -33,7 +33,7 @@ int edo__stack_lend(void *memory, size_t size, edo__stack **ret_stack);
 void edo__stack_give(edo__stack *stack);
 
 /* Releases the stack on which the caller runs. After this call, the caller must leave the stack, on
- * this thread and for good. The next call to a function of this header on this thread may reuse or
+ * this thread and for good. On this thread, the next call to a function of this header may reuse or
  * unmap the stack. */
 void edo__stack_give_last(edo__stack *stack);
 

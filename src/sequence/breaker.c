@@ -1,7 +1,7 @@
 /* Circuit breakers.
  *
  *     CLOSED ---- `most` failures in a row ---------------> OPEN until open_end
- *     OPEN ------ after open_end, a call enters: a probe -> HALF OPEN
+ *     OPEN ------ first call after open_end: the probe ---> HALF OPEN
  *     HALF OPEN - the probe fails ------------------------> OPEN
  *     HALF OPEN - the probe succeeds ---------------------> CLOSED
  *     HALF OPEN - the probe was cancelled ----------------> OPEN, and the next call is a probe

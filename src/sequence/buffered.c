@@ -1,7 +1,7 @@
 /* Calls of an async function that run at the same time, one for each item. Each call is a task, and
  * a member of the stream's scope. The item and the result of a call lie in the arrays of the
- * stream. The frame's hold ends the calls before the frame ends, so the scope is not linked into
- * the frame. */
+ * stream. A scope is usually linked into the frame, so that its tasks end before the frame ends.
+ * Here the frame's hold ends the calls, so the scope is not linked. */
 #include "sequence/set.h"
 
 #include "base/base.h"
@@ -29,7 +29,7 @@ static void free_call(edo__buffered *buffered, edo__call *call)
     buffered->free = call;
 }
 
-/* Starts a call with the item in the slot of the input. Returns: 0; a negative errno, and the item
+/* Starts a call with the item in the slot of the input. Returns: 0; a negative errno: the item
  * stays in the slot. */
 static int start(edo__buffered *buffered)
 {
@@ -84,7 +84,7 @@ static int64_t fill(edo__buffered *buffered, edo_cx *cx)
 }
 
 /* Takes the next call that has ended. The operation that waits for such a call stays in flight
- * between two edo_next(), with the relay's waker. */
+ * between two edo_next(). So the operation is polled with the relay's waker. */
 static int64_t take_ended(edo__buffered *buffered, edo_cx *cx)
 {
     edo_wakeable *waker = cx->waker;

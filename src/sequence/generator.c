@@ -60,10 +60,10 @@ static int64_t generator_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 
 /* ---- between pulls ---- */
 
-/* Polls the generator's function between two pulls, so that the function receives the grant for
- * which its operation waits. A live poll leaves the function alone while its item waits to be
- * pulled. When the stream ends, the function is polled until its own end, even if it has not begun,
- * because it must release its arguments. */
+/* Polls the generator's function between two pulls. Without this poll, an operation of the function
+ * could not take the grant for which it waits. While an item waits to be pulled, a live poll does
+ * not poll the function. When the stream ends, the function is polled until it has ended. A
+ * function that has not begun is polled then, too, because it must release its arguments. */
 static edo_poll hold_poll(edo_future *future, edo_cx *cx)
 {
     edo__generator *generator = edo__container(future, edo__generator, hold.base);

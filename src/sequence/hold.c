@@ -25,8 +25,7 @@ static edo_future **link_of(const edo__hold *hold, struct edo_any_frame *frame)
     return link;
 }
 
-/* Unlinks a hold that is still linked, because the function opens it again, for example in a
- * loop. */
+/* Unlinks a hold that is still linked when the function opens it again, for example in a loop. */
 static void leave_earlier(edo__hold *hold, struct edo_any_frame *frame, const char *call)
 {
     edo_future **link = link_of(hold, frame);
@@ -87,7 +86,7 @@ const edo_future_ops edo__end_ops = { .name = "the end of a stream",
 /* ---- relays ----
  *
  * A wake holds the lock while it uses `to`. edo__relay_set() takes the same lock to replace `to`.
- * So the former waker is not in use after the call, and the object of that waker may end. */
+ * So after edo__relay_set() no wake uses the former waker, and the object of that waker may end. */
 
 static void relay_wake(edo_user_wakeable *wakeable)
 {

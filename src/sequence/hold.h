@@ -13,7 +13,7 @@ void edo__hold_open(edo__hold *hold, const edo_future_ops *ops, edo_future *owne
 /* Aborts unless the pull comes from the task of the hold's function. */
 void edo__hold_check(const edo__hold *hold, const edo_cx *cx, const char *call);
 
-/* Whether the stream ends: because of an operation such as edo_merge_end(), or because the function
+/* Whether the stream ends. The reason is an operation such as edo_merge_end(), or a function that
  * has returned and waits for the ends of its holds. */
 static inline bool edo__hold_ends(const edo__hold *hold)
 {
@@ -27,8 +27,9 @@ static inline void edo__hold_drop(const edo__hold *hold, void *item)
 }
 
 /* A relay passes wakes on to a waker that may be replaced. One task uses a relay, and any thread
- * may wake the relay. The relay's lock is the innermost lock of a wake: under this lock only a task
- * is woken, or another relay that lies nearer to the task. */
+ * may wake the relay. The relay's lock is the innermost lock of a wake. Under this lock, only a
+ * task is woken, or another relay. The other relay always lies nearer to the task, so the locks of
+ * relays are taken in one order. */
 void edo__relay_init(edo__relay *relay, edo_wakeable *to);
 
 /* Replaces the waker. After the call no thread uses the former waker. */

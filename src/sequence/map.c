@@ -74,8 +74,9 @@ void edo__flat_init(edo__flat *flat, edo_stream *in, void *slot,
 
 /* ---- async functions ----
  *
- * The item stays in the slot until the function has answered for it. A function that a cancelled
- * edo_next() has ended with -ECANCELED is called again, with the same item. */
+ * The item stays in the slot until the function has answered for it. If a cancelled edo_next() has
+ * ended the function with -ECANCELED, the next edo_next() calls the function again, with the same
+ * item. */
 
 static void call(edo__then *then, void *ret_item)
 {

@@ -21,8 +21,8 @@ static edo_poll next_poll(edo_future *future, edo_cx *cx)
 
 const edo_future_ops edo__next_ops = { .name = "edo_next", .poll = next_poll };
 
-/* Pulls without an operation. After EDO_NEXT_WAITS the caller awaits an edo_next(), which pulls
- * again in the same poll, with the same memory. */
+/* Pulls without an operation. If the result is EDO_NEXT_WAITS, the caller awaits an edo_next(),
+ * which pulls again in the same poll, with the same memory. */
 int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item)
 {
     if (edo__unlikely(cx->asked) || stream->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;
@@ -166,8 +166,8 @@ int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item)
 
 /* Whether a pull whose time has passed gets one more poll, with a whole budget, before it is
  * cancelled. A pull that has used up the budget may have stopped before an item that is ready.
- * There is only one such poll, because a stream that drops items without end always uses up the
- * budget. */
+ * There is only one such poll. Otherwise the pull of a stream that drops items without end would
+ * never be cancelled, because it uses up the budget in each poll. */
 static bool has_respite(uint8_t *ending, const edo_cx *cx)
 {
     if (cx->budget > 0 || *ending == EDO__RESPITE_GIVEN) return false;

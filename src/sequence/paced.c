@@ -23,8 +23,9 @@ static void init(edo__paced *paced, const edo_stream_ops *ops, edo_stream *in, i
 /* ---- rates ----
  *
  * The virtual scheduling algorithm (ITU-T I.371): `moment` is the time at which the next item is
- * due at the exact rate. An item may be given burst - 1 periods earlier. `context` holds that
- * duration. A pull that waits is continued even if the clock of the next poll is behind, as after a
+ * due at the exact rate. An item may be given burst - 1 periods earlier. `context` holds the
+ * duration of these burst - 1 periods. Once a pull of the input waits, each poll continues this
+ * pull, even if the poll's clock is behind the allowed time. A clock may be behind after a
  * migration to another worker. */
 
 static int64_t rate_next(edo_stream *stream, edo_cx *cx, void *ret_item)
@@ -58,8 +59,10 @@ void edo__rate_init(edo__paced *rate, edo_stream *in, int64_t period, uint64_t b
 
 /* ---- limits ---- */
 
-/* In the step, `context` is NULL if the limit does not repeat. `has_item` means that `moment` is
- * set. `is_over` means that the limit was reported, and is off until the next item. */
+/* Uses of the step's members:
+ * - `context`: NULL if the limit does not repeat
+ * - `has_item`: whether `moment` is set
+ * - `is_over`: whether the limit was reported and does not repeat; it is off until the next item */
 static int64_t item_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     edo__paced *limit = paced_of(stream);

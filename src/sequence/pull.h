@@ -18,8 +18,8 @@ static inline void edo__copy_item(void *to, const void *from, uint32_t size)
         memcpy(to, from, size);
 }
 
-/* Number of items in memory that use one unit of the budget together, because such an item costs
- * much less than an operation. */
+/* Number of items that use one unit of the budget together, if the items are in memory. Such an
+ * item costs much less than an operation. */
 enum { EDO__ITEMS_PER_UNIT = 8 };
 
 /* Uses the budget for an operation that answers with `count` items, or with another answer. */

@@ -33,8 +33,8 @@ static int64_t sender_put(edo_sink *sink, const void *item)
     return edo__permits_send(&self->permits, item);
 }
 
-/* A value in the channel counts as passed on. So a flush only cancels a reserve operation in
- * flight, which ends promptly. */
+/* A value in the channel counts as passed on, so a flush does not wait for the value. If a reserve
+ * operation is in flight, the flush cancels the operation, which then ends promptly. */
 static int64_t sender_flush(edo_sink *sink, edo_cx *cx)
 {
     edo__sender_sink *self = sender_of(sink);

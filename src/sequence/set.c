@@ -51,8 +51,9 @@ static void input_wake(edo_user_wakeable *wakeable)
     edo__wake_commit(prepared);
 }
 
-/* Takes the list, in the order of the wakes. The check without the lock may miss an input that is
- * being added. The wake of that input then wakes the set. */
+/* Takes the list, and puts it into the order of the wakes. The check without the lock may miss an
+ * input that is being added. No wake is lost: the thread that adds this input then wakes the
+ * set. */
 static edo__input *take_list(edo__set *set)
 {
     edo__input *list = NULL;
@@ -187,7 +188,8 @@ static edo__input **link_of(edo__set *set, const edo__input *input)
 }
 
 /* Removes an input from the set. The input has nothing in flight, so no wake is in progress. But an
- * earlier wake may have left the input in the list `woken`. */
+ * earlier wake may have left the input in the list `woken`. So the input is removed from this list,
+ * too. */
 static void remove_input(edo__set *set, edo__input *input)
 {
     edo__input **link = link_of(set, input);

@@ -94,8 +94,8 @@ const edo_future_ops edo__sink_send_many_ops = { .name = "edo_sink_send_many",
 const edo_future_ops edo__sink_flush_ops = { .name = "edo_sink_flush", .poll = flush_poll };
 const edo_future_ops edo__sink_close_ops = { .name = "edo_sink_close", .poll = close_poll };
 
-/* Sends without an operation. After EDO_NEXT_WAITS the caller awaits an edo_sink_send(), which
- * tries once more. */
+/* Sends without an operation. If the result is EDO_NEXT_WAITS, the caller awaits an
+ * edo_sink_send(), which tries once more. */
 int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item)
 {
     if (edo__unlikely(cx->asked) || sink->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;
@@ -154,9 +154,9 @@ enum { READY = 1, FLUSH, CLOSE }; // steps
 
 enum { FIRST = 1, SECOND = 2, BOTH = FIRST | SECOND }; // sinks
 
-/* Makes a step of one of the sinks, unless the sink has answered. A closed sink is not called: its
- * flush succeeds, and its `ready` fails. A close that answers -ECANCELED has not closed the
- * sink. */
+/* Makes a step of one of the sinks, if the sink has not yet answered this step. A closed sink is
+ * not called. For such a sink, a flush succeeds, and `ready` fails. A close that answers -ECANCELED
+ * has not closed the sink. */
 static void ask(edo__pair_sink *pair, edo_cx *cx, uint8_t step, uint8_t which)
 {
     edo_sink *sink = which == FIRST ? pair->first : pair->second;
@@ -174,9 +174,9 @@ static void ask(edo__pair_sink *pair, edo_cx *cx, uint8_t step, uint8_t which)
 }
 
 /* Makes a step of both sinks, so that they proceed at the same time. A sink that has answered is
- * not asked again while the other sink waits. An error is kept until it is answered, even by a
- * later kind of step. Returns: 0: both steps are done; EDO_NEXT_WAITS; the first error; -ECANCELED:
- * a cancelled close has not closed both sinks. */
+ * not asked again while the other sink waits. The first error is kept until a step returns it,
+ * which may be a later step of another kind. Returns: 0: both steps are done; EDO_NEXT_WAITS; the
+ * first error; -ECANCELED: a cancelled close has not closed both sinks. */
 static int64_t both(edo_sink *sink, edo_cx *cx, uint8_t step)
 {
     edo__pair_sink *pair = pair_of(sink);

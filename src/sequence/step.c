@@ -68,8 +68,8 @@ static int64_t skip_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     }
 }
 
-/* `count` is the number of items to leave out before the next item is given. `context` holds the
- * step. */
+/* Gives one of every N items. `context` holds N. `count` is the number of items to leave out before
+ * the next item is given. */
 static int64_t step_by_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     edo__step *step = step_of(stream);
@@ -110,8 +110,8 @@ static int64_t chain_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     return result == 0 ? edo_pull(step->context, cx, ret_item) : result;
 }
 
-/* Whether a result is an error of the input. -ECANCELED of a cancelled edo_next() is no such
- * error. */
+/* Whether a result is an error of the input. The -ECANCELED with which a cancelled edo_next() ends
+ * is not such an error. */
 static bool is_error(int64_t result, const edo_cx *cx)
 {
     return result < 0 && result != EDO_NEXT_WAITS &&

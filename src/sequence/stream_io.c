@@ -1,8 +1,8 @@
 /* An edo_io that reads the bytes of a stream's items.
  *
  * A read pulls the stream in its own poll. A read that waits is also parked in a wait list, so that
- * the close of the edo_io can wake it. The close sets its mark in the claims, and then wakes the
- * list under the lock. A read parks under the same lock, and inspects the mark after that. So the
+ * the close of the edo_io can wake it. The close sets a mark in the word `claims`, and then wakes
+ * the list under the lock. A read parks under the same lock, and then inspects the mark. So the
  * read sees the mark, or the close finds the read in the list. */
 #include <edo/features.h>
 

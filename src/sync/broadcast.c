@@ -7,10 +7,12 @@
  * sender has begun the next value of the same slot.
  *
  * Orders. The sender stores `writing`, then the words (release), then `sent` (release). The
- * receiver loads `sent` (acquire), so the receiver sees the words of that value or of later values.
- * The receiver then loads the words (acquire), then `writing`. If one of the words belongs to a
- * later value, the load of `writing` sees the number that was stored for that value, or a later
- * one.
+ * receiver loads in three steps:
+ * - First `sent` (acquire). So the receiver sees the words of the value that it copies, or words of
+ *   later values.
+ * - Then the words (acquire).
+ * - Then `writing`. If one of the words belongs to a later value, this load sees the number that
+ *   was stored for the later value, or a greater number.
  *
  * A value is read under the lock if its size is not a multiple of a word, or exceeds MAX_WORDS. */
 #include <edo/broadcast.h>

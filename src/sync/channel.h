@@ -18,8 +18,8 @@
  * read a later head (acquire; partner: the release of a take).
  *
  * Places. tail - head + permits <= capacity. A permit is a reserved place. A permit belongs to a
- * user, or to a waiting send. A waiting send has a permit from the grant of its place to its next
- * poll. The value of the send has not been moved by then, so a cancellation only releases the
+ * user, or to a waiting send. A waiting send has a permit between the grant of its place and its
+ * next poll. The next poll moves the value. So a cancellation before that poll only releases the
  * place.
  *
  * No sender sleeps while a place is free, although the receiver takes values without the lock. A
@@ -28,9 +28,9 @@
  * at least one of them sees the store of the other. An unbounded channel has no waiting senders,
  * and needs no fence.
  *
- * A put wakes a waiting receiver, which then takes a value in its poll. A cancelled receive has
- * taken nothing, and passes the wake on. Another receive may take the value before the woken
- * receive is polled. The woken receive then returns to the front of the queue.
+ * A put wakes a waiting receive, which takes a value in its next poll. If the woken receive is
+ * cancelled instead, it has taken nothing, and passes the wake on. If another receive takes the
+ * value first, the woken receive returns to the front of the queue.
  *
  * Life. `holders` counts all ends, and each edo__permits that has places. The step that decreases
  * `holders` to 0 frees the channel. */

@@ -130,7 +130,7 @@ static void leave_block(edo__channel *channel)
 }
 
 /* Drops all values after the close of the last receiver. No other thread reads or puts values any
- * more. The drop function may use the channel's other ends. */
+ * more. Called without the lock, because the drop function may use the channel's other ends. */
 static void drop_values(edo__channel *channel)
 {
     uint64_t head = edo_load_relaxed(&channel->head);

@@ -7,8 +7,9 @@
  *     locked:      returns the outcome of the first part
  *
  * The word is 1 while the queue is not empty. A signal that reads 0 does nothing. No wake is lost.
- * A waiter writes the word before it unlocks the mutex. So a signal that follows a change under the
- * mutex reads that write. */
+ * A waiter writes the word before it unlocks the mutex. A task that then changes the condition
+ * locks the mutex after that unlock. So the task's signal, which follows the change, reads what the
+ * waiter wrote. */
 #include <edo/condvar.h>
 
 #include "base/base.h"

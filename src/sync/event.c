@@ -1,6 +1,6 @@
 /* Events. The word has three bits: SET, WAITERS and AUTOMATIC. queue.h has the argument that no
- * wake is lost. An automatic event has one permit while SET is set. If such an event has waiters,
- * edo_event_set() grants the permit to the first waiter, under the lock.
+ * wake is lost. An automatic event that is SET has one permit, for one wait. If an automatic event
+ * has waiters, edo_event_set() grants the permit to the first waiter, under the lock.
  *
  * Orders. edo_event_set() releases, even if the event is set already. An admitted wait acquires. */
 #include <edo/events.h>
@@ -61,8 +61,8 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     return word & EDO__EVENT_SET ? 0 : -EAGAIN;
 }
 
-/* Returns the permit of a cancelled wait to an automatic event. A manual event has given no
- * permit. */
+/* Gives back the permit of a cancelled wait: sets an automatic event again. A manual event is not
+ * changed, because its waits take no permit. */
 static void give_back(void *object, edo_op *op)
 {
     edo_event *event = object;

@@ -1,7 +1,7 @@
-/* Hub of a watch or broadcast. It counts senders and receivers, and lists the waiting receives,
- * which are woken together. The hub is the first member of the watch or broadcast. The hub's lock
- * (brief.h) guards the hub. It also guards the other members of the object, unless their comments
- * say otherwise. */
+/* Hub of a watch or broadcast. The hub counts senders and receivers, and lists the waiting
+ * receives, which are woken together. The hub is the first member of the watch or broadcast. The
+ * hub's lock (brief.h) guards the hub. The lock also guards the other members of the watch or
+ * broadcast, unless their comments say otherwise. */
 #pragma once
 
 #include "base/base.h"
@@ -35,9 +35,9 @@ void edo__hub_close_sender(edo__hub *hub, const char *call);
 void edo__hub_close_receiver(edo__hub *hub);
 void edo__hub_close_weak(edo__hub *hub);
 
-/* Polls a receive once, under the lock. Calls `take` unless the receive is cancelled or still waits
- * for its wake. Enqueues the receive if `take` returns -EAGAIN. Returns: the result of `take`;
- * -EAGAIN: the receive waits; -ECANCELED. */
+/* Polls a receive once, under the lock. Does not call `take` if the receive is cancelled, or still
+ * waits for its wake. If `take` returns -EAGAIN, enqueues the receive. Returns: the result of
+ * `take`; -EAGAIN: the receive waits; -ECANCELED. */
 int64_t edo__hub_step(edo__hub *hub, edo_op *op, edo_cx *cx, int64_t (*take)(edo_op *op));
 
 /* Polls an operation that waits for the last receiver's close. The operation's object is the

@@ -23,15 +23,16 @@
  * unlock wakes no other waiter. The next poll of the woken waiter clears the bit, under the lock.
  * This poll also takes the mutex or requeues the waiter. If the waiter is cancelled, the poll
  * passes the wake on instead. While LOCKED or WOKEN is set, bits are cleared only under the lock of
- * the queue. The only exception is the CAS of an inline unlock, which fails unless LOCKED is the
- * only bit.
+ * the queue. The only exception is the CAS of an inline unlock, which succeeds only if LOCKED is
+ * the only bit.
  *
  * No wake is lost. A request sets WAITERS by a CAS on a word that is LOCKED, under the lock of the
- * queue. If the holder's inline unlock precedes that CAS, the CAS fails. If the inline unlock
- * follows, the inline unlock fails, and the holder takes the lock of the queue.
+ * queue. If the holder's inline unlock precedes that CAS, the CAS fails, and the request reads the
+ * word again. If the inline unlock follows that CAS, the inline unlock fails. The holder then takes
+ * the lock of the queue, and finds the request there.
  *
- * Orders. Each unlock releases and each lock acquires, directly or through the lock of the queue.
- */
+ * Orders. Each unlock releases and each lock acquires, directly or through the lock of the
+ * queue. */
 #include <edo/locks.h>
 
 #include "base/base.h"

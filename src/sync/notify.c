@@ -8,9 +8,12 @@
  *
  * The generation counts the calls of edo_notify_waiters(). An operation stores (in its length) the
  * generation at which it was made. An operation whose first poll is in a later generation has been
- * notified. An operation made after a call is not notified by that call. But its maker reads the
- * generation (acquire), and so sees the writes before the call. So a task misses no notification if
- * it first makes the operation and then tests the condition. */
+ * notified.
+ *
+ * A task misses no notification if it first makes the operation and then tests the condition. If
+ * the operation is made before a call of edo_notify_waiters(), the call notifies the operation. If
+ * the operation is made after the call, its maker reads the new generation (acquire). So the maker
+ * sees the writes before the call, and its test finds them. */
 #include <edo/notify.h>
 
 #include "base/base.h"

@@ -13,15 +13,15 @@
  *
  * Waking. The step that finds the WAITS bit of the other end owns the wake. The thread of this step
  * reads the operation, prepares the wake and stores EDO__OP_WOKEN. That store is the thread's last
- * access to the operation and to the oneshot. When the waiting end sees the other end's step, in a
- * poll or as it clears its own bit, it waits for the store of EDO__OP_WOKEN. That store follows
- * within a few instructions. So neither the operation nor the oneshot is freed too early.
+ * access to the operation and to the oneshot. The waiting end sees the other end's step in a poll,
+ * or when it clears its own bit. The waiting end then waits for the store of EDO__OP_WOKEN, which
+ * follows within a few instructions. So neither the operation nor the oneshot is freed too early.
  *
  * Orders. Each step is a read-modify-write that releases the writes of its end and acquires those
  * of the other end. A load that finds the other end's step also acquires the writes before that
  * step. The step by which an end clears its own WAITS bit needs no order. If the other end has not
- * found the bit, it does not access the operation. If the other end has found the bit, the clearing
- * end acquires the store of EDO__OP_WOKEN. */
+ * found the bit, the other end does not access the operation. If the other end has found the bit,
+ * the clearing end acquires the store of EDO__OP_WOKEN. */
 #include <edo/oneshot.h>
 
 #include "base/base.h"

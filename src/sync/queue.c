@@ -43,8 +43,8 @@ edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_l
 }
 
 #ifndef EDO_MODEL
-/* Records the outcome of a poll. A pending request that is IDLE was polled without budget, and does
- * not wait for the object yet. */
+/* Records the outcome of a poll. A pending request that is IDLE is not recorded. It was polled
+ * without budget, and does not wait for the object yet. */
 void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
 {
     if (poll == EDO_PENDING) {

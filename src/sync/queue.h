@@ -65,8 +65,8 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
     return (edo__wait_list *)(void *)waiters;
 }
 
-/* Ends the object. The caller may be here because another thread has served its request. That
- * thread may still hold the lock. So this function takes the lock, after which the thread does not
- * access the object any more. Aborts, in the name of `call`, if there are waiters or the object is
- * in use. */
+/* Ends the object. The request of the caller may just have been served. The thread that served it
+ * may still hold the lock. So this function takes the lock once. After that, the serving thread
+ * does not access the object any more. Aborts, in the name of `call`, if there are waiters or the
+ * object is in use. */
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);

@@ -39,8 +39,8 @@ int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
 
 /* ---- the operation, under the lock ---- */
 
-/* Enqueues a receive. again: whether another receive took the value for which this receive was
- * woken. This receive then returns to the front of the queue. */
+/* Enqueues a receive. again: true if the receive was woken, but another receive took the value. The
+ * woken receive then returns to the front of the queue. */
 static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
 {
     edo__wait_list *receivers = &channel->receivers;

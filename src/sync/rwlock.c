@@ -33,11 +33,13 @@ static uint64_t admit(const edo__wait_list *waiters, uint64_t word, uint32_t *re
 /* Subtracts `released` from the word, and grants requests in the order of the queue, by one
  * read-modify-write. Called under the lock of the queue.
  *
- *     release: a later fast path acquires the word without the queue's lock, and sees what the
- *         unlocking holder wrote
- *     acquire: this thread sees what readers wrote that have unlocked before
+ * Orders of this read-modify-write:
+ * - release: a later fast path takes the rwlock without the lock of the queue, acquires the word,
+ *   and sees what the unlocking holder wrote.
+ * - acquire: this thread sees what the readers wrote that unlocked earlier.
  *
- * A granted request sees the writes of all these holders through the lock of the queue. */
+ * A request that is granted here needs no order of its own. Through the lock of the queue, it sees
+ * what the unlocking holder and these readers wrote. */
 static void release_and_serve(edo_rwlock *rwlock, uint64_t released, edo__wakes *wakes)
 {
     edo__wait_list *waiters = edo__waiters_of(&rwlock->waiters);
@@ -58,9 +60,10 @@ static void serve(void *object, edo__wakes *wakes)
     release_and_serve(object, 0, wakes);
 }
 
-/* Begins a request. If WAITERS is set, the request is enqueued without a read-modify-write. Under
- * the lock, WAITERS is set exactly while requests wait. So each release that could admit a request
- * takes the lock first, and finds this request in the queue. */
+/* Begins a request. If WAITERS is set, the request is enqueued without a read-modify-write. This
+ * loses no wake: under the lock, WAITERS is set exactly while requests wait. While WAITERS is set,
+ * a release that could admit a request takes the lock first, and then finds this request in the
+ * queue. */
 static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
 {
     (void)wakes;

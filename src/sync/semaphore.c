@@ -5,8 +5,13 @@
  * there are waiters, the releasing thread takes the lock to settle its permits and serve the queue.
  * Until then these permits are unsettled, and are granted to no request. While WAITERS is set, only
  * settled permits are granted, under the lock. WAITERS is cleared only when all permits are
- * settled. So when a request has got a permit, the thread that released the permit accesses the
- * semaphore at most once more, to release the lock. edo_semaphore_deinit() waits for that access.
+ * settled.
+ *
+ * So no request gets a permit before the thread that released the permit has settled it, or has
+ * found no waiters. A request without the lock gets the permit only after WAITERS is cleared. The
+ * clear is the last step of a thread that serves the queue, except the release of the lock. So when
+ * a request has got a permit, the thread that released the permit accesses the semaphore at most
+ * once more, to release the lock. edo_semaphore_deinit() waits for that access.
  *
  * Orders. A thread that releases a permit publishes its writes by a release of the word. The
  * request that gets a permit acquires these writes, from the word or through the lock. */
@@ -25,8 +30,8 @@ static uint64_t permits_of(uint64_t word)
     return word / EDO__SEMAPHORE_PERMIT;
 }
 
-/* Clears WAITERS if no request waits and no permit is unsettled. Otherwise the thread that settles
- * the last permit clears WAITERS later. Called under the lock. */
+/* Clears WAITERS if no permit is unsettled. Otherwise the thread that settles the last permit
+ * clears WAITERS later. Called under the lock, when no request waits. */
 static void note_no_waiters(edo_semaphore *semaphore)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);
@@ -35,10 +40,12 @@ static void note_no_waiters(edo_semaphore *semaphore)
 }
 
 /* Takes settled permits. Called under the lock, while WAITERS is set. Returns: false: too few
- * permits are settled. The subtraction may be relaxed, because the lock orders the release of each
- * settled permit before the subtraction. A settled permit was settled under the lock, or was in the
- * word when a request set WAITERS under the lock. That request has acquired the release of the
- * permit. */
+ * permits are settled.
+ * The subtraction may be relaxed, because the lock orders the release of each settled permit before
+ * the subtraction. There are two kinds of settled permits:
+ * - The releasing thread has settled the permit under the lock.
+ * - The permit was in the word when a request set WAITERS under the lock. That request has acquired
+ *   the release of the permit. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
     edo_plain_write(&semaphore->settled);
@@ -62,7 +69,7 @@ static void serve(void *object, edo__wakes *wakes)
     if (!op) note_no_waiters(semaphore);
 }
 
-/* Begins a request while WAITERS is set. The bit means that other requests wait, or that permits
+/* Begins a request while WAITERS is set. WAITERS means that other requests wait, or that permits
  * are unsettled. */
 static int64_t begin_behind(edo_semaphore *semaphore, const edo_op *op)
 {

@@ -15,12 +15,13 @@
  * A reported circle is real. A hold is noted after its lock is taken, and removed before that lock
  * is released. A wait is removed under all.lock after the awaited lock was taken, and before that
  * lock is released. Suppose that the searcher sees A wait for a lock of B, B wait for a lock of C,
- * and so on. The last thread of this chain waits for a lock of the searcher. If A really waits,
- * everything that the searcher sees of A is true, because A does nothing. If A does not wait, A has
- * taken the awaited lock. Then B has released that lock, so B does not wait either. The same holds
- * for each thread up to the last. The last thread has then taken the lock of the searcher, removed
- * its wait, and released the lock. The searcher took that lock later, so it cannot have seen the
- * wait. This is a contradiction. So all these threads wait.
+ * and so on. The last thread of this chain waits for a lock of the searcher. If a thread really
+ * waits, everything that the searcher sees of the thread is true, because the thread does nothing.
+ * Suppose that one of the threads, for example A, does not wait any more. Then A has taken the
+ * awaited lock. So B has released that lock, and does not wait either. The same holds for each
+ * later thread of the chain, up to the last. The last thread has then taken the lock of the
+ * searcher, removed its wait, and released the lock. The searcher took that lock later, so the
+ * searcher cannot have seen the wait. This is a contradiction. So all these threads wait.
  *
  * Limits. A wait with a time limit ends by itself, so it is part of no circle. A waiting reader is
  * blocked by a writer that holds the lock or waits for it. A reader that holds the lock blocks
@@ -238,8 +239,8 @@ static _Noreturn void unlock_of_another(const void *lock, const edo_thread_place
                 place->line, holder);
 }
 
-/* Whether this thread has holds that are only counted. An unrecorded lock may be one of these
- * holds. */
+/* Whether this thread has holds that are only counted. One of these holds may be that of a lock
+ * without a record. */
 static bool has_counted(const record *r)
 {
     return edo__thread_locks_held > (r ? edo_load_relaxed(&r->held_count) : 0);

@@ -6,8 +6,8 @@
 /* Limits of spins, in pauses of the processor. A pause takes about 40 ns. A long spin reads the
  * word more rarely, because each read takes the word's cache line away from the holder. */
 enum {
-    MAX_SPINS = 64, // before a sleep: about the cost of a sleep and a wake
-    MIN_SPINS = 4,  // enough to detect that spins succeed again
+    MAX_SPINS = 64, // greatest limit; takes about as long as a sleep and a wake
+    MIN_SPINS = 4,  // not halved at or below this: enough to detect that spins succeed again
     FIRST_PAUSES = 4,
     MAX_PAUSES = 32, // between two reads
 };

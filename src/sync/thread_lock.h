@@ -26,7 +26,8 @@ static inline bool edo__thread_sleep(uint32_t *word, uint32_t value, int64_t dea
 
 /* State of a spin loop, which reads a word until a holder on another processor has unlocked. The
  * limit of the loop is adaptive. Each thread has a limit of its own, which grows with each
- * successful spin and halves with each failed one. So locks with long holds cost little. */
+ * successful spin and halves with each failed one. Spins on locks with long holds fail, so they
+ * soon become short. */
 typedef struct edo__thread_spin {
     uint32_t spent, limit; // pauses
 } edo__thread_spin;

@@ -11,11 +11,10 @@
  * word is CONTENDED, so the unlock that ends this state wakes a sleeper. The woken thread sets the
  * word to CONTENDED, whether it gets the lock or not, because it does not know whether others
  * sleep. So the next unlock wakes the next sleeper. A thread whose time limit has passed sets
- * CONTENDED too, because it swaps before it reads the clock. The cost is a superfluous wake by the
- * last unlock.
+ * CONTENDED too, because it swaps before it reads the clock. If CONTENDED is set although no thread
+ * sleeps, the cost is one superfluous wake by an unlock.
  *
- * Orders. Every unlock releases, and every lock acquires, by a read-modify-write of the word.
- */
+ * Orders. Every unlock releases, and every lock acquires, by a read-modify-write of the word. */
 #include "base/base.h"
 #include "sync/thread_lock.h"
 

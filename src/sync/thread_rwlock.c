@@ -18,28 +18,28 @@
  * Writers have priority. A reader is admitted only while no bit is set, but a writer takes any free
  * lock.
  *
- * No sleeper is forgotten. A thread sleeps only after it has seen its bit in the word of a held
- * lock. (A reader also sleeps if the lock is free but a writer waits.) Each step that clears the
- * bit is followed by a wake by the same thread. A sleeper that entered the kernel's queue before
- * the bit was cleared is in reach of that wake. A thread that reaches the kernel later does not
- * sleep, because its futex value has changed. For a reader that value is the word. For a writer it
- * is the sequence, which the writer reads before it checks the bit. The addition to the sequence
- * releases, and the writer's read of the sequence acquires. So a writer that reads the new sequence
- * also sees the cleared word.
+ * No sleeper is forgotten. A thread sleeps only after it has seen its bit in the word. A writer
+ * sleeps only if the lock was held in this word. A reader also sleeps if the lock is free, but a
+ * writer waits for the lock or was woken to take it. Each step that clears the bit is followed by a
+ * wake by the same thread. A sleeper that entered the kernel's queue before the bit was cleared is
+ * in reach of that wake. A thread that reaches the kernel later does not sleep, because its futex
+ * value has changed. For a reader that value is the word. For a writer it is the sequence, which
+ * the writer reads before it checks the bit. The addition to the sequence releases, and the
+ * writer's read of the sequence acquires. So a writer that reads the new sequence also sees the
+ * cleared word.
  *
  * A woken writer does not know whether others sleep. So it sets WRITERS_WAITING when it takes the
  * lock, and also before it sleeps again. A writer may be woken just as its time limit passes. If
  * the lock is held, this writer also sets the bit again, and then gives up: it clears both bits and
  * wakes all sleepers. A reader whose time limit passes leaves READERS_WAITING to the next unlock.
  *
- * While fewer than MOST_READERS readers hold the lock, no reader sets READERS_WAITING unless
- * WRITERS_WAITING is set. A reader sleeps only because of a writer. This writer holds the lock,
- * waits for the lock, or was woken to take the lock. A waiting writer that gives up clears both
- * bits.
+ * While fewer than MOST_READERS readers hold the lock, a reader sets READERS_WAITING only if
+ * WRITERS_WAITING is set. So a reader does not sleep because of other readers, but because of a
+ * writer. This writer holds the lock, waits for the lock, or was woken to take the lock. A waiting
+ * writer that gives up clears both bits.
  *
  * Orders. Each unlock releases, and each lock acquires, by read-modify-writes of the word. All
- * other writes of the word are read-modify-writes too, which continue the release sequence.
- */
+ * other writes of the word are read-modify-writes too, which continue the release sequence. */
 #include "base/base.h"
 #include "sync/thread_lock.h"
 
@@ -94,8 +94,8 @@ void edo__thread_rwlock_unlocked(edo_thread_rwlock *rwlock, uint32_t before, boo
     if (is_free(word) && (word & WAITING)) serve(rwlock, word);
 }
 
-/* Turns the writer's lock into a reader's. A waiting writer blocks readers, so no thread is woken
- * if a writer waits. */
+/* Turns the writer's lock into a reader's. Wakes the waiting readers if no writer waits. If a
+ * writer waits, readers are not admitted, so none is woken. */
 void edo__thread_rwlock_downgrade(edo_thread_rwlock *rwlock, const edo_thread_place *place)
 {
     if (edo__thread_are_checked()) {

@@ -4,8 +4,8 @@
  *
  * Memory orders. Each call that ends work releases the word. A wait that reads the count 0 acquires
  * the word, and so sees what was written before each of these calls. A wait that is woken does not
- * read the word. The last of these calls has acquired the word, and passes on what it has seen with
- * the wake. */
+ * read the word. The last call has acquired the word, so it has seen what was written before the
+ * earlier calls. The last call passes this on to the wait with the wake. */
 #include <edo/events.h>
 
 #include "base/base.h"

@@ -170,8 +170,8 @@ void edo__watch_receiver_close(edo__watching *receiver)
     receiver->watch = NULL;
 }
 
-/* Copies the value. Called under the lock. marks: the value counts as seen afterwards. Returns:
- * whether the value was unseen. */
+/* Copies the value. Called under the lock. If `marks` is true, the value counts as seen afterwards.
+ * Returns: whether the value was unseen. */
 static bool copy(edo__watching *receiver, void *ret_value, bool marks)
 {
     edo__watch *watch = receiver->watch;

@@ -31,9 +31,9 @@ static inline void edo__use_budget(edo_cx *cx)
     if (--cx->budget % EDO__SLICE_CHECK == 0) edo__check_time_slice(cx);
 }
 
-/* Units beyond the budget, for operations that answer -ECANCELED without having run. So a clean-up
- * that awaits a few such operations finishes in one poll, but a loop of such operations is
- * requeued. */
+/* Units beyond the budget, for operations that answer -ECANCELED without having run. A clean-up
+ * that awaits a few such operations finishes in one poll. A loop of such operations uses up these
+ * units, and the task is requeued. */
 enum { EDO__OVERDRAFT = 16 };
 
 /* As edo__has_budget(), for an operation that answers -ECANCELED without having run. */
@@ -44,8 +44,8 @@ static inline bool edo__has_overdraft(edo_cx *cx)
     return false;
 }
 
-/* Whether an EDO_KIND_OWNER operation may answer EDO_READY in this poll. If its first poll was in a
- * cancelled function, the operation may use the overdraft. */
+/* Whether an EDO_KIND_OWNER operation may answer EDO_READY in this poll. An operation that is first
+ * polled in a cancelled function may use the overdraft. */
 static inline bool edo__owner_has_budget(const edo_future *future, edo_cx *cx)
 {
     bool too_late = future->state == EDO_NEW && cx->fate != EDO_LIVE;

@@ -1,5 +1,6 @@
-/* Waits for several futures at once, the children. The frame links the children in the order of the
- * arguments, so that a backtrace sees them. `winner` is a position in that order. */
+/* Waits for several futures at once. These futures are called children. The frame links the
+ * children in the order of the arguments, so that a backtrace sees them. `winner` is a position in
+ * that order. */
 #include "task/future.h"
 #include "task/op.h"
 
@@ -37,9 +38,10 @@ static inline void hand_over(struct edo_any_frame *frame, edo_future *child)
             "awaited twice: another await still waits for it, or this await names it twice");
 }
 
-/* In debug builds, marks the children of an await of several futures. Each child has one link, so a
- * second list would cut the first list short. The mark of a single child is not needed, because
- * nothing follows the child in its list. */
+/* In debug builds, marks the children of an await of several futures, to find a child that is
+ * awaited twice. Each child has one link, so the second await would change the link and cut the
+ * list of the first await short. A single child needs no mark, because nothing follows the child in
+ * its list. */
 static inline void mark(size_t count, edo_future *child)
 {
     if (EDO_DEBUG && count > 1) child->flags |= EDO__LINKED;
@@ -95,10 +97,11 @@ static void time_out(edo_future *future)
     future->flags |= EDO__TIMED_OUT;
 }
 
-/* Whether a future gets one more poll although its limit has passed. In a poll without budget, an
- * operation may not have tried its work, and a function may not have reached a ready operation.
- * There is only one extra poll. Otherwise the limit of a function that is always ready would never
- * take effect. A poll that began without budget does not count as the extra poll. */
+/* Whether a future gets one more poll although its limit has passed. If a poll runs out of budget,
+ * an operation might not have tried its work yet, and a function might not have reached a ready
+ * operation yet. There is only one extra poll. Otherwise the limit of a function that is always
+ * ready would never take effect. A poll that began without budget does not count as the extra
+ * poll. */
 static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return false;
@@ -205,9 +208,9 @@ static edo_poll decide(struct edo_any_frame *frame)
     return end_wait(frame);
 }
 
-/* Polls the children at the positions `from` to `to` - 1. No child is skipped, because each poll
- * renews the child's deadline. If `exclusive` is true and a child has won, the remaining children
- * are polled as cancelled. So only one of two ready messages is taken.
+/* Polls the children at the positions `from` to `to` - 1. No child is skipped, because only a poll
+ * of the child renews the child's deadline. If `exclusive` is true and a child has won, the
+ * remaining children are polled as cancelled. So only one of two ready messages is taken.
  * Returns: whether all of these children are ready. */
 static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32_t from,
                  uint32_t to)

@@ -16,8 +16,8 @@ enum {
     EDO__LINKED = 64,   // debug builds: one of several futures that an await still waits for
 };
 
-/* Flags of edo_cx.overdue. A set flag means that only a time limit has cancelled `bare`, or
- * `fate`. */
+/* Flags of edo_cx.overdue. EDO__BARE_OVERDUE: only a time limit has cancelled `bare`.
+ * EDO__FATE_OVERDUE: only a time limit has cancelled `fate`. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
 /* Context of a poll. Each worker has one edo_cx, which only the poller uses. */
@@ -74,12 +74,12 @@ struct edo__thread {
     struct edo__worker *worker; // worker of that runtime on this thread; begins with an edo_cx
     edo_cx *cx;                 // context of the poll in progress
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
-    const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
-                                // thread; the runtime cannot end before that call returns
+    const edo_runtime *serves;  // runtime of the job, hook or blocking function that runs on this
+                                // thread; cannot end before that function returns
     bool waits;                 // in edo_wait(): lock records name the thread, not the polled task
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
-    edo__parker *parker;        // fiber that edo_wait() parks; NULL: there is no fiber, or a poll
-                                // runs on the fiber's stack
+    edo__parker *parker;        // fiber that edo_wait() parks; NULL: no fiber runs, or a future is
+                                // polled on the fiber's stack
 };
 
 #ifdef EDO_MODEL
@@ -93,8 +93,9 @@ extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("init
  * locks. */
 extern _Thread_local uint32_t edo__thread_locks_held __attribute__((tls_model("initial-exec")));
 
-/* Aborts with a line that names a lock for plain threads that this thread still holds. src/sync
- * sets this pointer before it counts its first lock. */
+/* Called after a poll, if this thread still holds a lock for plain threads that the poll has taken.
+ * Aborts with a line that names the lock. src/sync sets this pointer before it counts its first
+ * lock. */
 extern void (*edo__at_kept_lock)(void);
 
 /* The edo_cx of this thread's worker, or NULL. */

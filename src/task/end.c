@@ -6,8 +6,10 @@
 #include "task/holders.h"
 #include "task/scope.h"
 
-/* The joiner's task may end once EDO__JOIN_WAKER is clear, because its poll then finds that this
- * task is over. So the wake is prepared before the bit is cleared, and committed afterwards. */
+/* Prepares the wake of the joiner, then clears EDO__JOIN_WAKER. Once the bit is clear, the joiner's
+ * task may end, because its poll finds that this task is over. So the wake is prepared before. A
+ * prepared wake owns a queue entry, which keeps the joiner's task alive until the caller commits
+ * the wake. */
 static edo_wakeable *prepare_joiner(edo_task *task)
 {
     edo_plain_read(&task->join_waker);

@@ -32,7 +32,7 @@ void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
 }
 
 /* Whether the stack has room for one more boxed call. Each boxed call is polled inside its caller's
- * poll, so the stack limits the depth of a recursion. */
+ * poll, so the size of the stack limits the depth of a recursion. */
 static bool has_stack(void)
 {
     const edo__parker *other = edo__self.on_stack;

@@ -20,8 +20,8 @@ static struct edo_any_frame *frame_of(edo_future *future)
     return (struct edo_any_frame *)(void *)future;
 }
 
-/* Raises a future's fate and requeues the task. The requeue is needed because the future may
- * already have been polled in this poll, and no other wake may follow. */
+/* Raises a future's fate and requeues the task. The requeue is needed, because the future may
+ * already have been polled in this poll. Perhaps no other wake follows. */
 static void ask(edo_future *future, edo_fate fate)
 {
     if (future->state == EDO_DONE || future->fate >= (uint8_t)fate) return;
@@ -177,8 +177,8 @@ static __attribute__((noinline)) edo_poll poll_function(edo_future *future, edo_
     return poll_async(future, cx);
 }
 
-/* Polls a leaf. A user's own combinator is also a leaf. It polls other futures, and passes its fate
- * on to them. */
+/* Polls a leaf. A user's own combinator is also a leaf. Such a combinator polls other futures, and
+ * passes its fate on to them. */
 static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 {
     cx->fate = cx->bare = future->fate;
@@ -211,8 +211,8 @@ static __attribute__((cold)) void report_refusals(const edo_cx *cx)
 }
 
 /* Counts the refusals at the place of the first refusal in this poll. A loop builds its operation
- * at the same place each time. Refusals at other places are not counted, so that many branches that
- * each end once are not mistaken for a loop. */
+ * at the same place each time. Refusals at other places are not counted. So many branches that each
+ * end once are not mistaken for a loop. */
 static void note_refusal(const edo_future *future, edo_cx *cx)
 {
     if (cx->refusals.polls != cx->polls) {
@@ -226,9 +226,9 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
     if (++cx->refusals.count == many) report_refusals(cx);
 }
 
-/* Answers for an operation whose first poll is in a cancelled function. If the budget is used up,
- * the operation remains EDO_NEW, so that its next poll refuses it too. Not inlined, so that other
- * polls need no stack for this function. */
+/* Ends an operation whose first poll is in a cancelled function, without starting it. If the
+ * overdraft is used up, returns EDO_PENDING and leaves the operation EDO_NEW, so that its next poll
+ * comes here again. Not inlined, so that other polls need no stack for this function. */
 static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
                                                        edo_fate given)
 {

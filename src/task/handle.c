@@ -99,7 +99,8 @@ static void unlink_leak(edo_task *task)
 
 /* The node task->registry is free for the list, because the poller took the task out of the
  * registry and cleared the node before the task became COMPLETE. In the child of a fork, a task of
- * the parent is in no list, and its node may have links of the parent's list. */
+ * the parent's runtime is in no list, and is not added to the list. Its node may still have links
+ * of the parent's list, which are not used. */
 void edo__handle_task_ended(edo_task *task)
 {
     lock_ended();
@@ -109,9 +110,9 @@ void edo__handle_task_ended(edo_task *task)
 }
 
 /* The lock orders this function with edo__handle_task_ended(). If this function is first,
- * edo__handle_task_ended() finds JOIN_INTEREST clear. If this function is second, it finds the task
- * in the list. The read-modify-write acquires, because the node belongs to the poller until
- * edo__state_complete() sets COMPLETE with release. */
+ * edo__handle_task_ended() finds JOIN_INTEREST clear, and does not add the task to the list. If
+ * this function is second, it finds the task in the list. The read-modify-write acquires, because
+ * the node belongs to the poller until edo__state_complete() sets COMPLETE with release. */
 void edo__handle_returned(edo_task *task)
 {
     lock_ended();

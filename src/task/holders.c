@@ -134,8 +134,9 @@ static bool is_exclusive(uint32_t kind)
     return kind == EDO__HELD_MUTEX || kind == EDO__HELD_WRITE;
 }
 
-/* Removes stale records. If a task takes an exclusive lock while another holder of this lock is
- * recorded, that record is stale. It belongs to an earlier lock whose memory was reused. */
+/* Removes stale records. Suppose that a task takes an exclusive lock, and another holder of the
+ * lock is recorded. The record of the other holder is stale: it belongs to an earlier lock, whose
+ * memory was reused. */
 static void drop_stale(const void *object, uint32_t kind)
 {
     for (edo__each_record(record))
@@ -192,9 +193,9 @@ static _Noreturn void report_other_holder(const edo__record *holder, const char 
                 edo__record_describe_place(holder, where));
 }
 
-/* Finds the record that a release by this task or thread lowers: first its own record, then the
- * record of permits that were passed on, then any record. Any task or thread may release
- * permits. */
+/* Finds the record that a release by this task or thread lowers. The first choice is its own
+ * record, the second is the record of permits that were passed on. The last choice is any record,
+ * because any task or thread may release permits. */
 static edo__record *find_released(const void *object, uint32_t kind)
 {
     edo__record *held = find_holder(object, kind, this_id());
@@ -202,8 +203,8 @@ static edo__record *find_released(const void *object, uint32_t kind)
     return held ? held : find_holder(object, kind, 0);
 }
 
-/* Lowers the count in a holder record. Aborts if the lock is exclusive, and only another task or
- * thread has a record. */
+/* Lowers the count in a holder record. Aborts if the lock is exclusive, and the only record is that
+ * of another task or thread. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record holder = { 0 };
@@ -240,8 +241,8 @@ static bool keeps_futures(const edo_future *kept)
     return kept;
 }
 
-/* Whether the task waits for this operation alone. If the task also waits for another future, that
- * future could go on, and release a lock of the task. */
+/* Whether the task waits for this operation alone. If the task also waits for another future, the
+ * task does not count as stuck: the other future could go on, and release a lock of the task. */
 static bool is_all_that_waits(const edo_task *task, const edo_op *op)
 {
     const edo_future *future = edo__task_frame(task);
@@ -281,10 +282,12 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
-/* Whether the search need not follow the waiter, which is the next one after `depth` edges: the
- * cycle would be too long, or the search has followed this waiter before, after as few edges. A
- * path that reaches the waiter with fewer edges is followed again, because a cycle may only now be
- * short enough. So a waiter is followed at most EDO__CYCLE times. */
+/* Whether the search skips a waiter, which is the next one after `depth` edges. The search skips
+ * the waiter in two cases:
+ * - A cycle through the waiter would be too long.
+ * - The search has followed the waiter before, after as few edges or fewer.
+ * A path that reaches the waiter with fewer edges than before is followed again, because now a
+ * cycle may be short enough. So a waiter is followed at most EDO__CYCLE times. */
 static bool was_followed(edo__record *waiter, size_t depth)
 {
     if (depth == EDO__CYCLE) return true;
@@ -295,8 +298,8 @@ static bool was_followed(edo__record *waiter, size_t depth)
 }
 
 /* Searches depth first for a cycle. The caller has set edges[depth].waiter, where the search
- * begins, and has counted the search. Returns: the length of a cycle through the waiter of
- * edges[0], or 0. */
+ * begins, and has given the search a new number. Returns: the length of a cycle through the waiter
+ * of edges[0], or 0. */
 static size_t find_cycle(edo__record_edge *edges, size_t depth)
 {
     for (edo__each_record(holder)) {
@@ -421,8 +424,8 @@ void edo__holders_check(void)
             edo__record_describe_place(&record, where));
 }
 
-/* Copies the record of a lock that an ended task still holds, and marks the record. Removes the
- * task's records of permits without a report, because another task may release the permits.
+/* Copies the record of a lock that an ended task still holds, and marks the record. The task's
+ * records of permits are not reported, only removed, because another task may release the permits.
  * Returns: whether there was a record to report. */
 static bool take_left(edo__record *ret_record, uint64_t id)
 {

@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* Waits until EDO__JOIN_WAKER is clear. The thread that has ended or given up the task clears it
- * within a few instructions. */
+/* Waits until EDO__JOIN_WAKER is clear. The thread that has ended the task, or has given it up,
+ * clears the bit within a few instructions. */
 static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
@@ -95,9 +95,9 @@ static yield_op *yield_of(const edo_op *op)
     return (yield_op *)(uintptr_t)op;
 }
 
-/* The yield's first poll requeues the task. The yield is ready in the task's next poll, in which
- * the worker's count of polls has changed. If that poll is on another worker with the same count,
- * the yield takes one more poll. */
+/* The yield's first poll notes the worker's count of polls, and requeues the task. In the task's
+ * next poll, the count has changed, and the yield is ready. If the next poll is on another worker
+ * that happens to have the same count, the yield takes one more poll. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

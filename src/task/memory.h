@@ -1,5 +1,5 @@
 /* Memory for small objects that a worker makes: tasks, streams, oneshots. The memory comes from the
- * heap of the worker, which has no header per block, or else from the memory hooks. */
+ * heap of the worker, or else from the memory hooks. The heap has no header per block. */
 #pragma once
 
 #include "base/heap.h"

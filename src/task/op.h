@@ -77,9 +77,10 @@ edo_op edo__op_refuse(int error);
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
 
 /* Returns: the address that edo__check_memory() compares with the bounds of the poll's stack.
- * AddressSanitizer keeps locals on a fake stack. For a local, it knows the address on the real
- * stack at which the local's function was entered. If that address is below the frame of the poll
- * loop, the local belongs to the poll in progress, and an address within the bounds is returned. */
+ * AddressSanitizer keeps locals on a fake stack. For each local, AddressSanitizer knows a place on
+ * the real stack: the address at which the local's function was entered. If that address is below
+ * the frame of the poll loop, the local belongs to the poll in progress, and an address within the
+ * bounds is returned. */
 #if EDO__ASAN
 void *__asan_get_current_fake_stack(void);
 void *__asan_addr_is_in_fake_stack(void *fake_stack, void *memory, void **begin, void **end);

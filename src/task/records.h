@@ -25,8 +25,9 @@ typedef struct edo__record {
 
 #define EDO__RECORD_THREAD (UINT64_C(1) << 63)
 
-/* Id of the record of all permits of a semaphore that were passed on: the next holder is unknown.
- * No task and no thread has this id, so the record never closes a cycle. */
+/* Id of the record of permits that were passed on. A semaphore has one such record, for all of its
+ * passed permits, because their next holder is unknown. No task and no thread has this id, so the
+ * record never closes a cycle. */
 #define EDO__RECORD_PASSED UINT64_MAX
 
 /* The record of a waiter, and the record of the holder for which it waits. */

@@ -197,8 +197,8 @@ static int enter(edo_scope *scope, edo_task *task, const void *key)
     return rc;
 }
 
-/* Removes an entered member that could not be spawned. The waiters are woken here too, because the
- * last other member may have ended while this member was still counted. */
+/* Removes an entered member that could not be spawned. Also wakes the waiters. Otherwise they would
+ * wait for ever if the last other member ended while this member was still counted. */
 static void leave(edo_scope *scope, edo_task *task)
 {
     edo__wakes wakes = { NULL, NULL };
@@ -254,8 +254,8 @@ int edo__scope_spawn_key(edo_scope *scope, void *key, const edo_spawn_options *o
     return spawn(&id, scope, &keyed, key, site, args);
 }
 
-/* Whether the member or the scope was cancelled. The load is relaxed, because the scope's lock
- * orders the load with every cancellation of members through the scope. */
+/* Whether the member or the scope was cancelled. The load is relaxed: the scope's lock orders this
+ * load after or before every cancellation of members through the scope. */
 static bool was_cancelled(const edo_scope *scope, const edo_task *task)
 {
     return scope->cancelled || (edo_load_relaxed(&task->state) & (EDO__CANCELLED | EDO__ABORTED));
@@ -285,8 +285,8 @@ static bool leave_ended(edo_scope *scope, edo__task_extra *extra)
     return kept;
 }
 
-/* This function does not access the scope after the release of the lock. If no member is left, the
- * owner may then return, and the scope's memory may be reused. */
+/* This function does not access the scope after the release of the lock. From then on, if no member
+ * is left, the owner may return, and the scope's memory may be reused. */
 void edo__scope_member_ended(edo_task *task)
 {
     edo__task_extra *extra = edo__task_extra_of(task);
@@ -410,8 +410,8 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
-/* A join has EDO_KIND_OWNER, so that it is polled even in a cancelled function, where the join must
- * end the members. */
+/* A join has EDO_KIND_OWNER, because it must be polled even in a cancelled function. There the join
+ * must end the members. */
 static const edo_future_ops scope_join_ops = { .name = "edo_scope_join",
                                                .poll = scope_join_poll,
                                                .kind = EDO_KIND_OWNER };
@@ -470,9 +470,9 @@ static edo_task *find_member(edo_scope *scope, uint64_t id)
     return NULL;
 }
 
-/* A member leaves the list before its task is freed, and does so under the lock. So a task found in
- * the list is alive. After the lock is released, the queue entry owned by this function keeps the
- * task alive until the task's poll. */
+/* A member leaves the list before its task is freed, and leaves it under the lock. So a task found
+ * in the list is alive. After the lock is released, the queue entry owned by this function keeps
+ * the task alive until the task's poll. */
 int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
 {
     edo_task *chain = NULL;

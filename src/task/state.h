@@ -4,21 +4,21 @@
  *     QUEUED ------- start: the poller that popped the entry -------> RUNNING
  *     RUNNING ------ pause: pending, not woken meanwhile -----------> IDLE
  *     RUNNING ------ pause: woken meanwhile; or requeue ------------> QUEUED (the poller pushes)
- *     RUNNING ------ keep: it yields, and is not WANTED ------------> KEPT (the poller pushes)
+ *     RUNNING ------ keep: the task yields, is not WANTED ----------> KEPT (the poller pushes)
  *     KEPT --------- start -----------------------------------------> RUNNING
  *     RUNNING ------ complete: the function has ended --------------> COMPLETE, for good
  *     IDLE, QUEUED - inspect .. release: inspected, not run meanwhile
  *
- * KEPT is RUNNING with an entry in the queue. So a task that yields repeatedly needs no
- * read-modify-write, which would be half the cost of a yield. Other threads see a KEPT task as
- * running.
+ * KEPT is RUNNING with an entry in the queue, so a yield does not change the state word. A task
+ * that yields repeatedly needs no read-modify-write, which would be half the cost of a yield. Other
+ * threads see a KEPT task as running.
  *
  * An inspection of a KEPT task fails and sets WANTED. While WANTED is set, each yield requeues the
  * task as QUEUED, so that an inspection can succeed while the task waits in the queue. These
  * requeues begin at the latest with the task's second yield after WANTED was set. They end when an
- * inspection succeeds and clears WANTED. A single requeue would not suffice, because an
- * inspector on the same processor may not run again for many rounds of the queue. An inspector that
- * gives up clears WANTED. If WANTED remained set, each yield would cost as much as without KEPT.
+ * inspection succeeds and clears WANTED. A single requeue would not suffice, because an inspector
+ * on the same processor may not run again for many rounds of the queue. An inspector that gives up
+ * clears WANTED. If WANTED remained set, each yield would cost as much as without KEPT.
  *
  * NOTIFIED means that the task is to be polled. A task has at most one queue entry. For a task that
  * is neither KEPT nor OVER, the entry exists, or is about to be pushed, exactly while three
@@ -34,8 +34,7 @@
  * the inspector's accesses to the frames, and the next `start` acquires them. A step is relaxed if
  * it only clears a bit that its own thread has set. A step is also relaxed if it only learns that
  * the task is over, because await_poller (join.c) then acquires the end. WANTED is a request
- * without data, and is accessed with relaxed steps.
- */
+ * without data, and is accessed with relaxed steps. */
 #pragma once
 
 #include "base/atomic.h"
@@ -66,10 +65,10 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 }
 
 /* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. The relaxed load may miss a wake
- * of a KEPT task. That wake finds the task RUNNING, and only sets NOTIFIED. If CANCELLED or ABORTED
- * is seen, it is acquired, even before its wake arrives. This step needs no release, because the
- * poller has done nothing to the task yet. As a read-modify-write, the step continues the release
- * sequence of the wakers.
+ * of a KEPT task. That wake finds the task RUNNING, and only sets NOTIFIED. If the step sees
+ * CANCELLED or ABORTED, it acquires what the asking thread wrote, even if that thread's wake has
+ * not arrived yet. This step needs no release, because the poller has done nothing to the task yet.
+ * As a read-modify-write, the step continues the release sequence of the wakers.
  * Returns: the state before. If that state contains EDO__INSPECTED, nothing has changed, and the
  * poller still owns the entry. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)

@@ -165,8 +165,8 @@ bool edo__task_prepare_counted(edo_task *task)
     return owned;
 }
 
-/* A user's wakeable is woken at once, under the lock, because it has no state that could keep it
- * alive between the two steps. */
+/* A user's wakeable is woken at once, under the caller's lock. A wakeable has no state that could
+ * keep it alive between the two steps of a wake. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
 {
     if (waker->kind == EDO_WAKEABLE_TASK) return edo__task_prepare(task_of(waker)) ? waker : NULL;

@@ -1,6 +1,6 @@
-/* The task: one allocation { [gap] [[counts] extra] header | frame }. Any thread may touch the header, by
- * the rules of state.h. If only one thread or the holder of a lock may use a member, the member's
- * comment names the thread or lock. */
+/* The task: one allocation { [gap] [[counts] extra] header | frame }. Any thread may touch the
+ * header, by the rules of state.h. If only one thread or the holder of a lock may use a member, the
+ * member's comment names the thread or lock. */
 #pragma once
 
 #include <edo/scope.h>

@@ -22,9 +22,9 @@ static void trace_children(const edo_future *first, int depth,
         edo__trace_future(child, depth, visit, context);
 }
 
-/* Visits one future. Returns: the only child, which the caller visits next, so that a deep chain of
- * boxed calls needs no recursion; NULL if there is no child, or if several children were visited
- * here. */
+/* Visits one future. If an awaited future is the only child, the caller visits this child next, in
+ * a loop. So a deep chain of boxed calls needs no recursion. All other children are visited here.
+ * Returns: the child that the caller visits next; NULL: no child is left to visit. */
 static const edo_future *trace_one(const edo_future *future, int depth,
                                    void (*visit)(void *, const edo_trace_line *), void *context)
 {

@@ -13,7 +13,7 @@ const edo_future *edo__function_of(const edo_task *task);
 
 /* Table for a future whose waits may be in a source file other than edo_future_ops.file.
  * edo_future_ops.reserved[0] points to the table. `file_of` returns the file in which the future
- * waits now, or NULL. A signal handler of the poller's thread may call it, too. */
+ * waits now, or NULL. A signal handler of the poller's thread may call `file_of`, too. */
 typedef struct edo__places {
     const char *(*file_of)(const edo_future *future);
 } edo__places;

@@ -67,8 +67,8 @@ bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
 
 /* Whether an operation was woken, and the waking thread has released the lock. If true, the
- * operation is now IDLE. The answer false proves nothing. Called without the lock, inside a
- * poll. */
+ * operation is now IDLE. If false, the caller must take the lock to learn whether the operation was
+ * woken. Called without the lock, inside a poll. */
 static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
 {
     if (edo_load_acquire(&op->word) != EDO__OP_WOKEN || !edo__lock_is_free(lock)) return false;

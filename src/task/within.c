@@ -5,8 +5,8 @@
  *
  * The limits of a function are checked after its body was polled with the old fates. So a ready
  * operation wins over a limit. A body that stopped for lack of budget might not have tried a ready
- * operation. So the limit then grants one more poll (TRIED). There is no second one, so that a fast
- * peer cannot postpone the limit.
+ * operation yet. So the limit then grants one more poll (TRIED). There is no second extra poll.
+ * Otherwise a fast peer, with which operations are always ready, could postpone the limit for ever.
  *
  * A limit that was opened after edo_shield() belongs to the clean-up, and applies to all futures
  * polled in the clean-up. The shield holds all other limits off the clean-up, just as it holds off
@@ -70,8 +70,8 @@ static void note_overdue(edo_future *function)
         if (limit->state == PASSED) function->flags |= EDO__OVERDUE;
 }
 
-/* Closes the limit if it is still open because a goto has left its block. Aborts if a different
- * block opens the limit now. */
+/* Closes the limit if it is still open. This happens if a goto has left the block, and the function
+ * now enters the block again. Aborts if a different block opens the limit now. */
 static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
 {
     if (!unlink_limit(function, limit)) return;
