@@ -51,8 +51,8 @@ static int store(edo_walk *walk, int64_t event)
     return rc;
 }
 
-/* Ends the tree's walk through the directory of edo_walk_skip(), if the walk has not left it yet.
- * take() has dropped the items of the old batch that lie in the directory. */
+/* Lets the tree leave the directory that edo_walk_skip() skips, if the tree is still in it. Items
+ * of that directory may also be in the old batch. take() has dropped these items. */
 static void skip_on(edo_walk *walk)
 {
     if (walk->skip) edo__tree_cut(&walk->tree, walk->skip);
