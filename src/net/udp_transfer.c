@@ -80,16 +80,16 @@ static int64_t sent_of(const edo__message_op *request)
     return sent ? sent : request->messages[0].error;
 }
 
-/* Whether an error ends the whole operation, and not only one message. -EAGAIN occurs only in a try
- * that does not wait. */
+/* Whether an error ends the whole operation. All other errors end only one message. -EAGAIN occurs
+ * only in a try that does not wait. */
 static bool is_end(int64_t error)
 {
     return error == -ECANCELED || error == -EXDEV || error == -EAGAIN;
 }
 
-/* Whether the kernel, or a device without checksums, has refused to cut a buffer. The operation
- * then continues without segments. After the refusal of a device, later operations do not use
- * segments either. */
+/* Whether the kernel, or a device without checksums, has refused to cut a buffer into datagrams.
+ * The operation then sends the datagrams one by one. After the refusal of a device, later
+ * operations do so from the start. */
 static bool is_refused(edo_udp *socket, edo_op *op)
 {
     switch (-op->base.result) {
@@ -167,8 +167,8 @@ static uint32_t side_of(const edo_op *op)
     return is_receive(op) ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
 }
 
-/* Checks that each message has room for ancillary data. Called if the kernel merges datagrams. Then
- * only the ancillary data shows where one datagram ends and the next begins. */
+/* Checks that each message has room for ancillary data. Called if the kernel merges datagrams,
+ * because then only the ancillary data shows where one datagram ends and the next begins. */
 static int check_merged(const edo_op *op)
 {
     if (edo__request_of(op) == EDO__RECV) return -EOPNOTSUPP;
