@@ -18,8 +18,8 @@ void *edo__wrapper_create(const edo__io_ops *ops, size_t size, edo_io *first, ed
 
 /* ---- one step ---- */
 
-/* Begins a vector write of all slices. If the limit allows fewer bytes, begins a write of the first
- * slice that is not empty, up to the limit. */
+/* Begins a vector write of all slices. But if the limit allows fewer bytes, begins a write of the
+ * first slice that is not empty, up to the limit. */
 static edo_op begin_writev(edo_io *inner, const edo_op *op, uint64_t most)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices, *first = NULL;
