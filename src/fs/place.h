@@ -30,7 +30,7 @@ int64_t edo__place_open_direct(edo__place *place, edo_fd dir, const char *path, 
 /* Gives the file its name, and closes it. replaces: whether an existing file is replaced; if false,
  * an existing file leads to -EEXIST. syncs: whether the directory is written to the disk; must be
  * false after edo__place_open_direct(). Returns: 0; or a negative errno. After an error of the
- * sync, the file keeps its name. After another error, the file was removed. */
+ * sync, the file keeps its name. After any other error, the file was removed. */
 int64_t edo__place_commit(edo__place *place, bool replaces, bool syncs);
 
 /* Gives a new file the permissions of another file. If the new file has another user, it does not

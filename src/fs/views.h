@@ -2,9 +2,9 @@
  *
  * The system gives each watched directory a number. A view connects a directory with one watch, and
  * has the path by which the watch knows the directory. A directory has several views if watches of
- * trees overlap, or if several files in it are watched. Thread: any. The lock guards all members. A
- * directory is added to the system and to the table under the lock, so no thread looks up the
- * number of a directory before its view is in the table. */
+ * trees overlap, or if several files in it are watched. Thread: any. The lock guards all members.
+ * The lock is held while a directory is added to the system and then to the table. So no thread
+ * looks up the number of a directory before its view is in the table. */
 #pragma once
 
 #include "base/lock.h"
@@ -52,8 +52,8 @@ enum { EDO__NO_VIEW = -1 };
 int edo__views_add(edo__views *views, const char *path, const edo__view_use *use,
                    const char *filter, bool *ret_is_new);
 
-/* Copies all views of a directory, at one moment. *ret_list: NULL if there are none. The caller frees
- * the list with edo__views_free(). Returns: 0; -ENOMEM. */
+/* Copies all views of a directory, at one moment. *ret_list: NULL if there are none. The caller
+ * frees the list with edo__views_free(). Returns: 0; -ENOMEM. */
 int edo__views_copy(edo__views *views, int number, edo__view **ret_list);
 
 /* Copies all root views, so that the caller can scan trees again. Otherwise like

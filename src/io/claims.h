@@ -1,9 +1,9 @@
 /* Claims record which sides of a stream or listener have an operation in flight, and decide who
  * ends the object.
  *
- * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). If a source allows
- * several operations per side, its word has COUNTS from the start. Instead of the bits of sides,
- * this word holds the number of operations, in units of USER.
+ * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). If a source
+ * allows several operations per side, its word has COUNTS from the start. Instead of the bits of
+ * sides, this word holds the number of operations, in units of USER.
  *
  *     take   Before its first try, an operation sets the bits of its sides. -EBUSY if one is set.
  *     leave  At its end, the operation clears these bits.

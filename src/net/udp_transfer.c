@@ -245,8 +245,8 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
 }
 
 /* Operations on one datagram are EDO_KIND_OWNER, so that they are polled at least once, even in a
- * cancelled function. The poll that ends the operation replaces the address, which is stored in the
- * place of `progress`. */
+ * cancelled function. The address is stored in the place of `progress`, and only the poll that ends
+ * the operation replaces it by the number of bytes. */
 static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
                                          .poll = udp_poll,
                                          .kind = EDO_KIND_OWNER };

@@ -3,8 +3,8 @@
  *
  * Four operations may be in flight: one on each pipe, and one that waits for the end of the next
  * process. An output may remain open after the child's end, because a process that the child has
- * started still has it. So the end of the last child sets a deadline, and the reads are cancelled at
- * the deadline. */
+ * started still has it. So the end of the last child sets a deadline, and the reads are cancelled
+ * at the deadline. */
 #include "process/process.h"
 
 #include "base/base.h"

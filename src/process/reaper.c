@@ -1,6 +1,6 @@
 /* The reaper. The reaper's thread starts with the first child, and ends when the list is empty. The
- * thread never ends once it has to make a child with a parent-death signal, or has to watch a child
- * without a descriptor.
+ * thread does not end any more once it has been asked to make a child with a parent-death signal, or
+ * to watch a child without a descriptor.
  *
  * The thread polls the descriptors of the children and the bell, which is an eventfd. Other threads
  * set the bell when they change the list. Only the reaper's thread removes entries, and other

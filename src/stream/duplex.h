@@ -7,8 +7,11 @@
 bool edo__is_duplex(const edo_io *io);
 
 /* edo__duplex_put() writes to an end as many bytes as there is room for. edo__duplex_take() reads
- * the bytes that are there. Returns: number of bytes moved; -EAGAIN: there is no room, or there are
- * no bytes; edo__duplex_put(): -EPIPE; -EBADF: the end has no output; edo__duplex_take(): 0 at the
- * end of the input. Thread: any. */
+ * as many bytes as there are. Returns:
+ * - the number of bytes moved; edo__duplex_take() returns 0 at the end of the input
+ * - -EAGAIN: there is no room, or there are no bytes
+ * - -EPIPE, only of edo__duplex_put()
+ * - -EBADF: the end has no output, or no input
+ * Thread: any. */
 int64_t edo__duplex_put(edo_io *io, const void *data, size_t size);
 int64_t edo__duplex_take(edo_io *io, void *buffer, size_t size);

@@ -5,9 +5,9 @@
  * time writes to a stream, so all reports of the socket belong to that operation.
  *
  * The operation uses poll requests to wait for room in the socket and for reports. Poll requests
- * work the same with all drivers. A report that waits in the socket is an event of the kind "error".
- * io_uring has a request for sends without a copy, SEND_ZC. It would need its own completions in the
- * driver, and would only save one system call per report.
+ * work the same with all drivers. A report that waits in the socket is an event of the kind
+ * "error". io_uring has a request for sends without a copy, SEND_ZC. It would need its own
+ * completions in the driver, and would only save one system call per report.
  *
  *     SENDING -- all bytes are sent, an error, a cancellation, or the close --> RELEASING
  *     RELEASING -- no sends are unreleased -----------------------------------> ready
