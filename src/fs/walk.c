@@ -19,8 +19,8 @@ typedef struct item {
     int error;
 } item;
 
-/* A walk. Only one task at a time uses it. While the operation is in the pool, the thread of the
- * pool uses all members except `user`. */
+/* A walk. Only one task at a time uses it. While an edo_walk_next() is in the pool, only the thread
+ * of the pool uses the members other than `user`. */
 struct edo_walk {
     edo__tree tree;
     const edo_op *user; // the edo_walk_next() in flight

@@ -482,8 +482,8 @@ static bool take(edo_watcher *self, edo_file_event *ret_event)
     return true;
 }
 
-/* Whether the oldest rename has waited long enough for its second half. If not, requests a poll for
- * the end of that wait. */
+/* Whether the oldest pending rename has waited long enough for its second half. If it has to wait
+ * longer, requests a poll for the end of that wait. */
 static bool is_move_over(edo_watcher *self, edo_cx *cx)
 {
     const move *m = oldest(self, 0);

@@ -346,8 +346,8 @@ static edo_poll finish_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* The kind is EDO_KIND_OWNER, because edo_finish() must be polled in a cancelled function too, to
- * close the stream. */
+/* The kind is EDO_KIND_OWNER, so that edo_finish() is polled even in a cancelled function. It must
+ * be polled to close the stream. */
 static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };

@@ -45,8 +45,8 @@ int edo_terminal_set_size(edo_io *io, edo_terminal_size size)
 
 /* ---- signals ---- */
 
-/* Leaves the signal to the dispatcher. The dispatcher restores the terminals, unless another
- * subscriber takes the signal. */
+/* Leaves the signal to the dispatcher. The dispatcher restores the terminals if no other subscriber
+ * takes the signal. */
 static edo__signal_answer on_signal(void *context, const edo_signal_event *event)
 {
     (void)context;

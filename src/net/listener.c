@@ -19,8 +19,8 @@ struct edo_listener {
     edo__wait_list pausing;    // accept operations in a pause; guarded by the source's lock
 
     /* Lengths of the first pause after a shortage, and of the longest pause; ns. Each pause is
-     * twice as long as the previous one. If first_pause is 0, an accept does not pause, and the
-     * shortage is the result of the accept. Guarded by the source's lock. */
+     * twice as long as the previous one. If first_pause is 0, an accept does not pause, and ends
+     * with the error of the shortage. Guarded by the source's lock. */
     int64_t first_pause, last_pause;
     uint32_t conn_traits;     // traits of the accepted connections
     edo__listener_path *path; // path to remove at the close, or NULL

@@ -39,8 +39,9 @@ static bool is_receive(const edo_op *op)
 }
 
 /* Whether the operation is tried again, because its error belongs to an earlier datagram. A receive
- * gets -EMSGSIZE if an earlier packet was too long for a link. A send may have caused the error
- * itself, so a send is repeated only once. The bit OWN marks the repetition. */
+ * also gets -EMSGSIZE if an earlier packet was too long for a link of the network. A send is tried
+ * again only once, because the send itself may have caused the error. The bit OWN marks the second
+ * try. */
 static bool is_tried_again(const edo_udp *socket, edo_op *op)
 {
     if (is_receive(op) && op->base.result == -EMSGSIZE) return true;

@@ -175,9 +175,9 @@ static void begin(edo_output *output, edo_process *const *processes, size_t coun
     if (output->input_size == 0) end_way(output, 0);
 }
 
-/* Ends the operation. Closes the open pipes, and the process if the operation has spawned it. After
- * a cancellation (has_result: false), pipes of the caller's processes remain open, because another
- * call may continue. */
+/* Ends the operation. Closes the open pipes, and the process if the operation has spawned it.
+ * has_result: false after a cancellation. Then pipes of the caller's processes remain open, because
+ * another call may continue. */
 static int64_t end(edo_output *output, bool has_result)
 {
     if (!has_result && !output->own) return -ECANCELED;
@@ -189,8 +189,8 @@ static int64_t end(edo_output *output, bool has_result)
     return has_result ? output->result : -ECANCELED;
 }
 
-/* Polls the operation. *ret_result: the result of an operation that has ended. It may be any errno,
- * also -EAGAIN. */
+/* Polls the operation. *ret_result: the result of an operation that has ended. The result may be
+ * any errno, even -EAGAIN, so -EAGAIN does not mean that the operation waits. */
 static edo_poll step(edo_output *output, edo_cx *cx, int64_t *ret_result)
 {
     bool had_failed;

@@ -241,8 +241,9 @@ int edo_process_kill_group(edo_process *process, int signal)
     return send(process, signal, true);
 }
 
-/* Passes a running child to the reaper, and ends the child as `on_close` requires. A child without
- * a descriptor is in the reaper's list already. The caller's reference keeps the object valid. */
+/* Passes a running child to the reaper, and ends the child as `on_close` requires. If the child has
+ * no descriptor, it is already in the reaper's list. The caller's reference keeps the object valid
+ * during this call. */
 static void leave_behind(edo_process *process)
 {
     if (process->fd >= 0) {

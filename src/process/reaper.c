@@ -1,6 +1,6 @@
 /* The reaper. The reaper's thread starts with the first child, and ends when the list is empty. The
- * thread does not end any more once it has been asked to make a child with a parent-death signal, or
- * to watch a child without a descriptor.
+ * thread does not end any more once it has been asked to make a child with a parent-death signal,
+ * or to watch a child without a descriptor.
  *
  * The thread polls the descriptors of the children and the bell, which is an eventfd. Other threads
  * set the bell when they change the list. Only the reaper's thread removes entries, and other
@@ -200,8 +200,8 @@ static void serve(request *one)
     edo__sys_futex_wake(&one->is_done);
 }
 
-/* Takes a request, or ends the thread. Called under the lock. Returns: whether the thread
- * continues. */
+/* Takes a request. If there is none, no child is left, and the thread may end, ends the thread.
+ * Called under the lock. Returns: whether the thread continues. */
 static bool take_request(request **ret_request)
 {
     *ret_request = reaper.requests;

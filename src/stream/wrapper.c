@@ -75,8 +75,8 @@ int edo__wrapper_shutdown_write(edo_io *io)
     return inner ? edo__io_shutdown_write(inner, "edo_shutdown_write") : -ENOTSUP;
 }
 
-/* Begins the close of the wrapped streams. This ends the operations on these streams, and so the
- * operations of the wrapper. */
+/* Begins the close of the wrapped streams. The close ends the operations on these streams, and
+ * thereby the operations of the wrapper. */
 void edo__wrapper_hang_up(edo_io *io)
 {
     for (unsigned i = 0; i < 2; i++)
