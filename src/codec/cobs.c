@@ -1,6 +1,6 @@
-/* COBS: a packet is a sequence of blocks. A block is a code n, 1 to 255, and n - 1 bytes other than
- * zero. In the decoded packet a zero byte follows the bytes of each block, except after the last
- * block and after blocks with n = 255. A zero byte ends the encoded packet. */
+/* COBS. An encoded packet is a sequence of blocks, followed by a zero byte. A block is a code byte
+ * n, from 1 to 255, followed by n - 1 bytes that are not zero. The decoded packet has a zero byte
+ * after the bytes of each block, except after the last block and after blocks with n = 255. */
 #include "codec/codec.h"
 
 enum { FULL = 255 };
@@ -10,8 +10,7 @@ static edo_cobs_codec *cobs_of(edo_codec *codec)
     return (edo_cobs_codec *)(void *)codec;
 }
 
-/* Greatest size of the encoded form of a packet of `size` bytes, without the zero byte at its
- * end. */
+/* Greatest encoded size of a packet of `size` bytes, without the zero byte at the end. */
 static size_t encoded_most(size_t size)
 {
     size_t blocks = size / (FULL - 1) + 1;
@@ -33,8 +32,8 @@ static int64_t unpack(uint8_t *data, size_t size)
     return (int64_t)to;
 }
 
-/* Drops the bytes of a refused packet that are in the buffer. Returns: whether the end of the
- * packet was among them. */
+/* Drops the bytes of a refused packet from the buffer. Returns: whether the buffer had the end of
+ * the packet. */
 static bool skip(edo_codec *codec, edo_buffer *in)
 {
     const uint8_t *end = memchr(in->data, 0, in->size);
@@ -43,9 +42,9 @@ static bool skip(edo_codec *codec, edo_buffer *in)
     return end;
 }
 
-/* Takes a packet of `size` encoded bytes, and the zero byte behind them. A packet that is too long
- * gives -EMSGSIZE, even if its bytes are invalid. Returns: 1; 0: the packet is empty; -EMSGSIZE;
- * -EBADMSG. */
+/* Takes a packet of `size` encoded bytes, and the zero byte after it. First checks the number of
+ * encoded bytes, then the bytes themselves. Returns: 1; 0: the packet is empty; -EMSGSIZE: the
+ * packet is too long; -EBADMSG: the bytes are invalid. */
 static int64_t take(edo_codec *codec, edo_buffer *in, size_t size, edo_slice *ret_slice)
 {
     uint8_t *data = in->data;

@@ -24,8 +24,8 @@ static inline void edo__drop_front(edo_codec *codec, edo_buffer *in, size_t size
     codec->wants = 0;
 }
 
-/* Drops the bytes of a refused frame that the buffer holds. Returns: whether all bytes of the frame
- * were dropped. */
+/* Drops those bytes of a refused frame that are in the buffer. *rest: number of bytes of the frame
+ * that must still be dropped. Returns: whether none is left to drop. */
 static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *rest)
 {
     size_t size = in->size < *rest ? in->size : (size_t)*rest;

@@ -9,8 +9,8 @@ static edo__frame_sink *sink_of(edo_sink *sink)
     return (edo__frame_sink *)(void *)sink;
 }
 
-/* Lets an empty buffer begin at the front of its block again, so that later frames have the whole
- * block. Does nothing if another buffer or a slice uses the block too. */
+/* Lets an empty buffer begin at the front of its block again, so that later frames have the room of
+ * the whole block. Does nothing if another buffer or a slice also uses the block. */
 static void rewind_buffer(edo_buffer *out)
 {
     if (!edo__block_is_unique(out->block)) return;

@@ -40,10 +40,10 @@ int64_t edo_append_slice(void *buffer, const void *item)
 
 /* ---- reading ---- */
 
-/* Makes room for the next read, unless LEAST_ROOM bytes are free. The size of the room does not
- * depend on what the peer announces. If the buffer holds few bytes, these count as a part of
- * EDO_FRAMES_STEP. So the buffer can move them to the front of its block, and needs no new
- * block. */
+/* Makes room for the next read, if fewer than LEAST_ROOM bytes are free. The size of the room does
+ * not depend on what the peer announces. If the buffer holds few bytes, these bytes and the room
+ * together have EDO_FRAMES_STEP bytes, which fit into one block. So the buffer can move the bytes
+ * to the front of its block, and needs no new block. */
 static int make_room(edo__frames *frames)
 {
     if (edo_buffer_room(&frames->in) >= LEAST_ROOM) return 0;
@@ -51,8 +51,8 @@ static int make_room(edo__frames *frames)
     return edo_buffer_reserve(&frames->in, EDO_FRAMES_STEP - rest);
 }
 
-/* Begins or continues a read. Returns: EDO_NEXT_WAITS; > 0; 0 at the end of the input; a negative
- * errno. */
+/* Begins or continues a read. Returns: EDO_NEXT_WAITS; the number of bytes, > 0; 0 at the end of
+ * the input; a negative errno. */
 static int64_t fill(edo__frames *frames, edo_cx *cx)
 {
     int64_t n;
@@ -126,8 +126,8 @@ static int64_t frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 }
 
 /* Takes whole frames from the buffer, if the codec can take several in one call. Returns: the
- * number of frames, or 0. Frames for which the codec has taken no bytes are an error of the codec,
- * and do not count. */
+ * number of frames, or 0. Also 0 if the codec has returned frames without taking bytes from the
+ * buffer, which is an error of the codec. */
 static size_t decode_many(edo__frames *frames, void *ret_items, size_t most)
 {
     edo_codec *codec = frames->codec;

@@ -1,5 +1,6 @@
-/* Frames with a binary length. A length comes from the peer. So it is compared with the bound
- * before anything is added to it, and no memory is allocated for it. */
+/* Frames with a binary length. The length comes from the peer, and may be any number. So each
+ * addition to the length is checked for overflow, or is made after the length was compared with the
+ * bound. No memory is allocated for a length. */
 #include "codec/codec.h"
 
 enum { MOST_OFFSET = 1024, DEFAULT_LENGTH_SIZE = 4, MOST_LENGTH_SIZE = 8 };
@@ -40,8 +41,8 @@ static edo__always_inline void store(uint8_t *data, uint8_t size, bool is_little
         data[is_little ? i : size - 1 - i] = (uint8_t)(value >> 8 * i);
 }
 
-/* The payload's size from the value of the length field. Returns: >= 0; -EBADMSG: less than 0, or
- * not a number of bytes. */
+/* Computes the payload's size from the value of the length field. Returns: the size, >= 0;
+ * -EBADMSG: the size is negative or too large for an int64_t. */
 static edo__always_inline int64_t payload_size(const edo_length_options *options, uint64_t value)
 {
     int64_t size;
@@ -61,8 +62,8 @@ static int64_t refuse(edo_length_codec *length, edo_buffer *in, uint64_t payload
 
 /* ---- one frame ----
  *
- * The functions up to "codecs" are compiled twice: for the options of a codec, and for the default
- * form, whose options the compiler knows. */
+ * The functions from here to the heading "codecs" are compiled twice: once with the options of a
+ * codec, and once with the options of the default form, which the compiler knows. */
 
 static edo__always_inline int64_t decode(edo_length_codec *length,
                                          const edo_length_options *options, edo_buffer *in,
@@ -134,8 +135,8 @@ static edo__always_inline int64_t encode(const edo_length_options *options, cons
 
 /* ---- several frames ---- */
 
-/* The place of the next frame depends on the length of this frame. `step` is computed before the
- * loop, so that few additions have to wait for the load of that length. */
+/* The next frame is found only after the length of this frame was loaded. The constant part of the
+ * distance, `step`, is computed before the loop, so that few additions follow the load. */
 static edo__always_inline size_t decode_many(edo_length_codec *length,
                                              const edo_length_options *options, edo_buffer *in,
                                              edo_slice *slices, size_t most)
@@ -158,9 +159,9 @@ static edo__always_inline size_t decode_many(edo_length_codec *length,
     return count;
 }
 
-/* Encodes items until the buffer has `boundary` bytes, or until an item cannot be encoded. For an
- * item shorter than `offset`, `payload` wraps around and exceeds any bound. So the loop ends
- * there. */
+/* Encodes items until the buffer has `boundary` bytes, or until an item cannot be encoded. An item
+ * shorter than `offset` cannot be encoded. Its `payload` wraps around to a number above every
+ * bound, which ends the loop. */
 static edo__always_inline size_t encode_many(const edo_length_options *options,
                                              const edo_slice *items, size_t count, edo_buffer *out,
                                              size_t boundary)

@@ -10,8 +10,8 @@ static edo_part_codec *part_of(edo_codec *codec)
 
 /* ---- searching ---- */
 
-/* Returns: offset of the delimiter; in->size: there is none. The next search begins at the last
- * bytes of this search, because they may be the beginning of a delimiter. */
+/* Returns: the offset of the delimiter; in->size: there is none. If there is none, the next search
+ * begins at the last bytes of the buffer, because they may be the beginning of a delimiter. */
 static edo__always_inline size_t find(edo_part_codec *part, const edo_buffer *in)
 {
     size_t at = part->codec.scanned, size = part->delimiter_size;
@@ -36,8 +36,8 @@ static bool skip(edo_part_codec *part, edo_buffer *in)
 
 /* ---- decoding ---- */
 
-/* Whether the part is too long, although its delimiter has not arrived. The last bytes of the
- * buffer may be the beginning of the delimiter, and do not count. */
+/* Whether the part is too long. Called while its delimiter has not arrived. The last bytes of the
+ * buffer may be the beginning of the delimiter. Such bytes do not count. */
 static bool is_too_long(const edo_part_codec *part, const edo_buffer *in)
 {
     size_t extra = part->delimiter_size - 1u;
@@ -45,8 +45,9 @@ static bool is_too_long(const edo_part_codec *part, const edo_buffer *in)
     return in->size > extra && in->size - extra > part->most;
 }
 
-/* Takes a part of `size` bytes, and the `end` bytes of its delimiter. Returns: 1; 0: an empty text,
- * which is left out; a negative errno. */
+/* Takes a part of `size` bytes, and its delimiter. end: size of the delimiter; 0 for a last part
+ * without a delimiter. Returns: 1; 0: the part is an empty text, which is skipped; a negative
+ * errno. */
 static edo__always_inline int64_t take(edo_part_codec *part, edo_buffer *in, size_t size,
                                        size_t end, edo_slice *ret_slice)
 {
@@ -118,8 +119,8 @@ static bool has_delimiter(const edo_part_codec *part, const edo_slice *slice)
     return memmem(slice->data, slice->size, part->delimiter, part->delimiter_size);
 }
 
-/* Whether the peer would find a delimiter before the appended one. For example, if the item is "a"
- * and the delimiter is "aa", the first "aa" begins in the item. */
+/* Whether the peer would find a delimiter that begins before the appended delimiter. For example,
+ * if the item is "a" and the delimiter is "aa", the first "aa" begins in the item. */
 static bool ends_too_early(const edo_part_codec *part, const edo_buffer *out, size_t size)
 {
     size_t end = part->delimiter_size;

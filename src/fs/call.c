@@ -137,8 +137,9 @@ static int64_t run_end(edo_op *op)
     return 0;
 }
 
-/* Submits the next piece, or the end of cancelled work. Returns: whether the pool will run the
- * submitted function. */
+/* Submits a function to the pool. ending: true: the function that ends cancelled work; false: the
+ * function that does the next piece of the work. Returns: true: the pool will run the function;
+ * false: this call has ended the work. */
 static bool submit(edo_op *op, edo_cx *cx, bool ending)
 {
     int rc = edo__files_run(op, ending ? run_end : run_piece, cx);
@@ -160,9 +161,9 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
     return submit(op, cx, false) ? EDO_PENDING : finish_work(op, cx);
 }
 
-/* EDO__CALL_IN_POOL marks that the submitted function is run_end(), which the pool runs in spite of
- * a cancellation. When edo__files_poll() is ready, the submitted function has run, or will never
- * run. */
+/* If the bit EDO__CALL_IN_POOL is set, the submitted function is run_end(), which the pool runs
+ * even after a cancellation. When edo__files_poll() is ready, the submitted function either has run
+ * or will never run. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);

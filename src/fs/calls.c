@@ -20,8 +20,7 @@ static call_op *call_of(const edo_op *op)
     return (call_op *)(uintptr_t)op;
 }
 
-/* The first byte of detail is the verb of the call, and the second byte has the flags of the
- * call. */
+/* The lowest byte of `detail` is the verb of the call. The next byte has the flags of the call. */
 static void describe(const edo_op *op, edo__file_call *call)
 {
     const call_op *self = call_of(op);
@@ -76,8 +75,8 @@ static int check_sync(edo_op *op)
     return edo_load_relaxed(&call_of(op)->file->sync_error);
 }
 
-/* Records the first error of a sync. A refusal of the call itself is not recorded, because no data
- * was lost. */
+/* Records the first error of a sync in the file. An error that only refuses the call, such as
+ * -EINVAL, is not recorded, because no data was lost. */
 static int64_t note_sync(edo_op *op, int64_t result)
 {
     bool is_loss = result < 0 && result != -ECANCELED && result != -EINVAL && result != -EBADF &&

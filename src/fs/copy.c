@@ -61,8 +61,8 @@ int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_f
 
 /* ---- the content ---- */
 
-/* Finds the next part with data. If the file system does not report holes, the whole rest counts as
- * data. Returns: whether there is data after the offset. */
+/* Finds the next part with data. If the file system does not report holes, all bytes after the
+ * offset count as data. Returns: whether there is data after the offset. */
 static bool find_data(edo__copy *copy)
 {
     edo__file_call call = {
@@ -103,8 +103,9 @@ static int64_t read_and_write(const edo__copy *copy, uint64_t size)
     return n;
 }
 
-/* Copies bytes once. A file of unknown size (/proc) is read and written, because the system's copy
- * call moves no bytes of it. */
+/* Copies bytes by one call of the system. If the system cannot copy the file, or its call moves no
+ * bytes, reads and writes the bytes instead. The call moves no bytes of a file of unknown size, as
+ * in /proc. */
 static int64_t copy_once(edo__copy *copy, uint64_t size)
 {
     int64_t n = -EOPNOTSUPP;
@@ -145,8 +146,8 @@ static int64_t copy_content(edo__copy *copy)
 
 /* ---- metadata ---- */
 
-/* Whether an attribute is left out: the system does not permit or support it, or it was removed
- * meanwhile. */
+/* Whether an attribute is left out of the copy after this error. The error means that the system
+ * does not permit or support the attribute, or that the attribute was removed meanwhile. */
 static bool is_left_out(int64_t error)
 {
     return error == -EPERM || error == -EACCES || error == -EOPNOTSUPP || error == -ENODATA;

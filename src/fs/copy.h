@@ -3,8 +3,8 @@
 
 #include "fs/place.h"
 
-/* Bit of edo__copy.flags, for a file of a tree. The source is no symlink, and this copy has made
- * the target's directory. */
+/* Bit of edo__copy.flags: the file belongs to the copy of a tree. A symlink is not followed.
+ * Without EDO_COPY_REPLACE, the copy of the tree has made the directory of the target. */
 enum { EDO__COPY_IN_TREE = 1 << 16 };
 
 typedef struct edo__copy {
@@ -24,10 +24,10 @@ int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_f
 /* Copies a piece. Returns: 0: all is copied; -EAGAIN: there is more; another errno. */
 int64_t edo__copy_piece(edo__copy *copy);
 
-/* Ends the copy. complete: whether the target gets its name; otherwise the target is removed.
- * Returns: 0; a negative errno. */
+/* Ends the copy. complete: true: the target gets its name; false: the target is removed. Returns:
+ * 0; a negative errno. */
 int64_t edo__copy_close(edo__copy *copy, bool complete);
 
-/* Sets permissions, times and, with EDO_COPY_OWNER, the owner. Permissions: as
- * edo__place_set_mode(). */
+/* Sets the permissions as edo__place_set_mode() does, the times and, with EDO_COPY_OWNER, the
+ * owner. */
 int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags);

@@ -7,8 +7,8 @@
 
 enum { BATCH_SIZE = 32 * 1024 };
 
-/* A directory that is being read. Only one task at a time uses the edo_dir. While the operation is
- * in the pool, the thread of the pool uses the batch. */
+/* A directory that is being read. Only one task at a time uses the edo_dir. While an edo_dir_next()
+ * is in the pool, only the thread of the pool uses the batch. */
 struct edo_dir {
     edo_file *file;
     const edo_op *user; // the edo_dir_next() in flight

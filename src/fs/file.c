@@ -26,8 +26,8 @@ void edo__file_leave(edo_file *file)
 
 /* ---- the stream ---- */
 
-/* Closes the file for new operations, which then end with -ECANCELED. Operations in flight run to
- * their ends. */
+/* Closes the file. New operations then end with -ECANCELED, and operations in flight run to their
+ * ends. */
 static void hang_up(edo_io *io)
 {
     edo__claims_close(&edo__file_of(io)->uses);

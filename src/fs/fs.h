@@ -9,9 +9,9 @@
 /* An open file. Thread: any.
  *
  * The operations of the stream claim the stream's sides in `stream.claims`. All other operations
- * are counted in `uses`. The close of the stream closes both words, and sets CLOSING in `uses`
- * until the last operation of the stream has left. So exactly one step finds that nothing uses the
- * file any more. That step ends the file (io/claims.h). */
+ * are counted in `uses`. The close of the stream sets CLOSED in both words. In `uses` it also sets
+ * CLOSING, which is cleared when the last operation of the stream has left. So exactly one step
+ * finds that no operation of either kind is left. That step ends the file (io/claims.h). */
 struct edo_file {
     edo__file_stream stream;
     edo_atomic(uint32_t) uses;
@@ -56,10 +56,10 @@ edo_dir *edo__dir_create(edo_file *file);
 
 typedef struct edo__fs_kind {
     edo_future_ops future; // first
-    /* Describes the system call, from the operation's arguments. Called on any thread. NULL: `run`
-     * makes all system calls. */
+    /* Describes the system call, from the operation's arguments. Called on any thread. NULL if
+     * `run` makes all system calls. */
     void (*describe)(const edo_op *op, edo__file_call *ret_call);
-    /* Makes the system calls, on a thread of the pool. NULL: the pool makes the call that
+    /* Makes the system calls, on a thread of the pool. NULL if the pool makes the call that
      * `describe` describes. */
     edo__files_fn *run;
     /* Turns the result of the system call into the result of the operation. Called inside a poll.
@@ -85,8 +85,8 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-/* Bits of edo_op.detail, beside those of the call. ENTERED: the operation has claimed its files.
- * PAUSED: the operation is in a pause. */
+/* Bits of edo_op.detail, in addition to the bits of the call (io/file.h). ENTERED: the operation
+ * has claimed its files. PAUSED: the operation is in a pause. */
 enum {
     EDO__FS_ENTERED = 1 << 26,
     EDO__FS_PAUSED = 1 << 27,
@@ -100,13 +100,14 @@ void edo__file_check(const edo_file *file, const char *call);
 /* Pauses of an operation that waits for the other end of a named pipe (io/pause.h). edo__fs_pause()
  * begins the next pause. edo__fs_is_paused() returns whether the pause continues. A cancellation
  * ends the pause. Both functions are called inside a poll, which returns EDO_PENDING during a
- * pause. The operation's link then holds the end of the pause, and the pool does not use the
- * link. */
+ * pause. During a pause the operation's `link` holds the time at which the pause ends. The pool
+ * uses `link` only while the operation is in the pool, which is never during a pause. */
 void edo__fs_pause(edo_op *op, edo_cx *cx);
 bool edo__fs_is_paused(edo_op *op, edo_cx *cx);
 
-/* Claims a file for an operation, and releases it. NULL is ignored. call: for a message about
- * misuse. Returns: 0; -ECANCELED: closed. */
+/* edo__file_enter() claims a file for an operation, and edo__file_leave() releases the claim. If
+ * the file is NULL, they do nothing. call: name of the user's call, for a message about misuse.
+ * Returns: 0; -ECANCELED: the file was closed. */
 int edo__file_enter(edo_file *file, const char *call);
 void edo__file_leave(edo_file *file);
 
@@ -121,9 +122,9 @@ typedef struct edo__fs_work_ops {
     /* Does one piece of the work. Called on a thread of the pool. Returns: -EAGAIN: there is more
      * to do; otherwise the result of the work. */
     int64_t (*piece)(edo__fs_work *work);
-    /* Ends the work. complete: whether a piece has returned the result of the work. If false,
-     * removes what must not remain. Called on a thread of the pool, or inside a poll if no piece
-     * was made or the pool has ended. */
+    /* Ends the work. complete: true: a piece has returned the result of the work; false: the work
+     * was stopped earlier, and what must not remain is removed. Called inside a poll if no piece
+     * has run, or if the pool cannot run the function. Otherwise called on a thread of the pool. */
     void (*end)(edo__fs_work *work, bool complete);
     /* Hands out the result, and frees the work. Called inside a poll. Returns: the operation's
      * result. */
@@ -137,12 +138,12 @@ struct edo__fs_work {
     bool ended;
 };
 
-/* Begins work, which belongs to the operation from then on. The operation's `object` holds the
- * work. Called inside a poll. Returns: as edo__fs_work_poll(). */
+/* Begins work. From then on the work belongs to the operation, whose `object` points to the work.
+ * Called inside a poll. Returns: as edo__fs_work_poll(). */
 edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work);
 
-/* Continues work. Called inside a poll. Returns: EDO_READY with base.result, from `take`;
- * EDO_PENDING. */
+/* Continues work. Called inside a poll. Returns: EDO_READY with the result of `take` in
+ * base.result; EDO_PENDING. */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx);
 
 /* Whether an operation has begun its work. */

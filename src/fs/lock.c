@@ -2,8 +2,9 @@
  *
  * The system reports a free lock only to a thread that waits for the lock in a system call. Such a
  * thread would be occupied for as long as the lock is held, and its wait could not be cancelled. So
- * an operation that waits tries again, with growing delays, and needs no thread between two tries.
- * A try is made on the pool, because the lock of a file on a network is kept by a server. */
+ * an operation tries to take the lock again and again, with growing pauses. It needs no thread
+ * during a pause. Each try is made on the pool, because a try may take long: the lock of a file on
+ * a network is kept by a server. */
 #include "fs/fs.h"
 
 #include "base/duration.h"

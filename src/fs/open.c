@@ -98,8 +98,8 @@ static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Makes one try. Returns: EDO_PENDING; or EDO_READY. The try's result is then in base.result: 0;
- * EDO__NOT_YET: the other end of a named pipe is not open; or another error. */
+/* Makes one try to open the file. Returns: EDO_PENDING; or EDO_READY with the result of the try in
+ * base.result: 0; EDO__NOT_YET: the other end of a named pipe is not open; or another error. */
 static edo_poll try_open(edo_op *op, edo_cx *cx)
 {
     edo__file_stream *stream = &((edo_file *)open_of(op)->ret)->stream;

@@ -30,8 +30,8 @@ static void choose_name(edo__place *place)
              (unsigned long long)edo__sys_random());
 }
 
-/* Opens a file without a name, which the system removes after a crash. On a file system without
- * such files, opens a file with a random name. */
+/* Opens a file without a name. After a crash, the system removes such a file. If the file system
+ * has no files without a name, opens a file with a random name. */
 static int64_t open_file(edo__place *place, uint32_t mode)
 {
     const uint32_t access = EDO_OPEN_READ | EDO_OPEN_WRITE;
@@ -101,8 +101,8 @@ static int64_t link_as(const edo__place *place, const char *name)
     return edo__file_make(&call);
 }
 
-/* Gives the nameless file a random name, for the rename that follows. A rename can replace an
- * existing file, and a link cannot. */
+/* Gives the file without a name a random name. A rename then gives the file its final name. A link
+ * could not do this, because a link cannot replace an existing file. */
 static int64_t link_temp(edo__place *place)
 {
     int64_t rc = -EEXIST;

@@ -1,7 +1,7 @@
 /* The present directory of the copy of a tree. It corresponds to the present directory of the walk
  * through the source. Each step is relative to this open directory, so the length of a path is not
- * limited. The way back to the directory above is "..". It must lead to the directory from which
- * the present one was entered. Runs on a thread of the pool. */
+ * limited. The way back to the directory above is "..". The directory found there must be the one
+ * from which the present directory was entered. Runs on a thread of the pool. */
 #pragma once
 
 #include "fs/fs.h"
@@ -28,11 +28,12 @@ int64_t edo__target_open(edo__target *target, const char *name);
  * walk's present directory. Returns: 0, also if nothing was entered; a negative errno. */
 int64_t edo__target_follow(edo__target *target, uint32_t depth);
 
-/* Leaves the directory that corresponds to the one that the walk has left. This is the directory of
- * edo__target_open(), if edo__target_follow() has not entered it. Otherwise it is the present
- * directory, and the directory above becomes the present one. Returns: the descriptor of the left
- * directory, which the caller closes; -ESTALE: there is no such directory. *ret_error: 0; or the
- * reason why the way back was lost. */
+/* Called when the walk has left a directory of the source. Leaves the corresponding directory of
+ * the copy:
+ * - the directory that edo__target_open() has opened, if edo__target_follow() has not entered it
+ * - otherwise the present directory. The directory above then becomes the present one.
+ * Returns: the descriptor of the left directory, which the caller closes; -ESTALE: there is no
+ * directory to leave. *ret_error: 0; or the error, if the directory above was not found. */
 edo_fd edo__target_leave(edo__target *target, int64_t *ret_error);
 
 /* Closes the opened directory, which the walk has not entered. */

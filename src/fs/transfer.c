@@ -50,8 +50,9 @@ static bool is_whole(const edo_op *op)
     return is_vector(op) || transfer_of(op)->done == transfer_of(op)->size;
 }
 
-/* Repeats the call, because one call may move only some of the bytes. Returns: bytes of all calls;
- * 0 at the end of the file; an error of the first call. */
+/* Repeats the call, because one call may move only some of the bytes. Returns: number of bytes that
+ * all calls have moved. If the first call has moved none: 0 at the end of the file, or the error of
+ * that call. */
 static int64_t run(edo_op *op)
 {
     edo__file_call call = { 0 };

@@ -120,8 +120,8 @@ static bool reopen_by(edo__level *level, edo_fd fd, const char *path)
     return true;
 }
 
-/* Opens the level above again, by ".." or by its path, which is the beginning of the present path.
- * Returns: whether the directory was found. */
+/* Opens the level above again, by ".." or by its path. That path is the beginning of the present
+ * path. Returns: whether the directory was found. */
 static bool reopen_above(edo__tree *tree)
 {
     edo__level *above = tree->level->above;
@@ -196,8 +196,10 @@ static bool is_on_the_way(const edo__tree *tree, const edo_info *info)
     return false;
 }
 
-/* Whether an opened directory is skipped: it lies on another mount, or the walk is already in it.
- * The walk can find a directory in itself only if it follows symlinks. */
+/* Whether an opened directory is skipped:
+ * - with EDO_WALK_ONE_MOUNT, if the directory lies on another mount
+ * - with EDO_WALK_FOLLOW, if the walk is already inside the directory. Without this flag no symlink
+ *   is followed, so a directory never contains itself. */
 static bool is_left_out(const edo__tree *tree, const edo_info *info)
 {
     if ((tree->flags & EDO_WALK_ONE_MOUNT) && info->device != tree->level->device) return true;
@@ -257,8 +259,8 @@ static int64_t take_entry(edo__tree *tree)
     return rc < 0 ? rc : EDO__TREE_ENTRY;
 }
 
-/* Reports the error of a level that cannot be read any more, with the level's own path. The walk
- * then leaves the level. */
+/* Reports an error with the path of the present level, because the level cannot be read any more.
+ * The walk then leaves the level. */
 static int64_t fail_level(edo__tree *tree, int64_t error)
 {
     edo__level *level = tree->level;

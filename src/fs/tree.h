@@ -3,9 +3,9 @@
  *
  * Each directory on the way to the present file is a level. A level keeps a batch of the
  * directory's entries. When more than max_open levels are open, the directory of the shallowest
- * open level is closed, and its position is kept. When the walk returns to that level, the
- * directory is opened again, by ".." of the level below, or by its path. The directory found must
- * have the device and the inode of the directory that was closed. */
+ * open level is closed, and the level keeps the position in the directory. When the walk returns to
+ * that level, the directory is opened again, by ".." of the level below, or by its path. The
+ * directory found must have the device and the inode of the directory that was closed. */
 #pragma once
 
 #include "fs/fs.h"
@@ -35,8 +35,8 @@ typedef struct edo__tree {
 } edo__tree;
 
 /* Begins at an open directory, which belongs to the tree from then on. path: prefix of the paths
- * that the tree gives; "" makes them relative to the directory. Returns: 0; -ENOMEM, and the
- * directory is closed. */
+ * that the tree gives. If the prefix is "", the paths are relative to the directory. Returns: 0;
+ * -ENOMEM, and the directory is closed. */
 int64_t edo__tree_open(edo__tree *tree, edo_fd fd, const char *path, uint32_t flags,
                        uint32_t max_open);
 

@@ -79,8 +79,8 @@ static void remove_failed(removal *self)
         note(self, error);
 }
 
-/* Removes the present entry, unless the tree enters it as a directory. An entry that has become a
- * directory meanwhile is entered by the tree. */
+/* Removes the present entry if it is not a directory. A directory is entered by the tree, even if
+ * it has replaced another entry meanwhile. */
 static void remove_entry(removal *self)
 {
     edo__tree *tree = &self->tree;
@@ -137,8 +137,9 @@ typedef struct EDO__OVERLAY remove_op {
 
 EDO__OVERLAY_FITS(remove_op);
 
-/* Whether a path ends with the name of an entry. The system does not remove "/", "." and "..", but
- * would remove their content. */
+/* Whether a path ends with the name of an entry. "/", "." and ".." do not. Their removal must be
+ * refused before it begins: it would remove all entries, and only then fail, because the system
+ * does not remove these directories. */
 static bool ends_with_name(const char *path, size_t size)
 {
     size_t begin = size;
@@ -150,8 +151,9 @@ static bool ends_with_name(const char *path, size_t size)
     return rest && !is_dots;
 }
 
-/* Makes a removal. Cuts slashes off the end of the path, because with a slash the system would
- * follow a symlink. Returns: 0; -EINVAL for "/", "." and ".."; -ENOMEM. */
+/* Makes a removal. Cuts slashes off the end of the path: if the path of a symlink ended with a
+ * slash, the system would follow the symlink. Returns: 0; -EINVAL for "/", "." and "..";
+ * -ENOMEM. */
 static int make_removal(edo_file *dir, const char *path, removal **ret)
 {
     static const edo__fs_work_ops ops = { remove_piece, end_removal, take_removal };
@@ -327,8 +329,8 @@ static void copy_link(copying *self)
     note_copy(self, rc < 0 ? rc : copy_link_metadata(self));
 }
 
-/* Makes a directory of the copy. If the copy lies in the tree that is copied, the copy itself is
- * skipped. */
+/* Makes a directory of the copy. Skips the entry if it is the root of the copy itself, which
+ * happens if the copy lies in the tree that is copied. */
 static void enter_dir(copying *self)
 {
     edo_info info;
@@ -375,8 +377,9 @@ static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
     if (rc < 0) note_copy(self, rc);
 }
 
-/* Leaves a directory of the copy. First returns to the directory above, because the permissions of
- * the left directory may forbid the way back. Returns: 0; an error, which ends the copy. */
+/* Leaves a directory of the copy. First returns to the directory above, and then sets the
+ * permissions of the left directory, because these may forbid the way back. Returns: 0; an error,
+ * which ends the copy. */
 static int64_t leave_dir(copying *self)
 {
     int64_t error;

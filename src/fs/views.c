@@ -28,7 +28,7 @@ static edo__view *make(const char *path, const char *filter)
     return view;
 }
 
-/* Finds the view that a watch has of a directory. Called under the lock. Returns: NULL: there is
+/* Finds the view that a watch has of a directory. Called under the lock. Returns: NULL if there is
  * none. */
 static edo__view **find(edo__views *views, int number, int watch)
 {
@@ -38,9 +38,9 @@ static edo__view **find(edo__views *views, int number, int watch)
     return *at ? at : NULL;
 }
 
-/* Inserts a view, or replaces the view that the watch already has of the directory. The path of a
- * root is the user's, so that path stays. Called under the lock. Returns: whether there was no such
- * view. */
+/* Inserts a view, or replaces the view that the watch already has of the directory. The view of a
+ * root is not replaced, because its path is the path that the user gave. Called under the lock.
+ * Returns: whether the watch had no view of the directory. */
 static bool insert(edo__views *views, edo__view *view)
 {
     edo__view **at = find(views, view->number, view->watch);
@@ -60,8 +60,8 @@ static bool insert(edo__views *views, edo__view *view)
     return false;
 }
 
-/* Whether a watch still has the view that a new view needs. A visit scans a tree outside the lock, and
- * the watch may be removed meanwhile. Called under the lock. */
+/* Whether a watch still has the view that a new view needs. A scan of a tree does not hold the lock
+ * all the time, so the watch may be removed during the scan. Called under the lock. */
 static bool has_needed(edo__views *views, const edo__view_use *use)
 {
     return use->needs == EDO__NO_VIEW || find(views, use->needs, use->watch);
@@ -259,7 +259,7 @@ void edo__views_clear(edo__views *views)
 
 /* ---- moved directories ---- */
 
-/* Replaces a view by a view whose path begins with `to` in place of `from`. Called under the lock.
+/* Replaces a view by a copy, whose path begins with `to` in place of `from`. Called under the lock.
  * Returns: 0; -ENOMEM. */
 static int move_view(edo__view **at, const char *from, const char *to)
 {

@@ -3,8 +3,8 @@
  * The system gives each watched directory a number. A view connects a directory with one watch, and
  * has the path by which the watch knows the directory. A directory has several views if watches of
  * trees overlap, or if several files in it are watched. Thread: any. The lock guards all members.
- * The system is called under the lock, so that a number is never reported before its view is in the
- * table. */
+ * The lock is held while a directory is added to the system and then to the table. So no thread
+ * looks up the number of a directory before its view is in the table. */
 #pragma once
 
 #include "base/lock.h"
@@ -31,9 +31,9 @@ typedef struct edo__views {
     edo__view *buckets[EDO__VIEW_BUCKETS];
 } edo__views;
 
-/* Use of a directory by a watch. needs: number of a directory of which the watch must already have
- * a view. That is the directory above. For the root of a tree that is scanned again, it is the root
- * itself. The first view of a watch has EDO__NO_VIEW. */
+/* Use of a directory by a watch. needs: number of another directory, of which the watch must
+ * already have a view. This is the directory above. When the tree of a root is scanned again, it is
+ * the root itself. EDO__NO_VIEW: the view is the first one of its watch. */
 typedef struct edo__view_use {
     int watch;
     uint32_t flags; // EDO_WATCH_*
@@ -44,15 +44,16 @@ typedef struct edo__view_use {
 enum { EDO__NO_VIEW = -1 };
 
 /* Adds a view, so that a watch gets the changes of a directory. filter: name of the only watched
- * entry; NULL: all entries. A watch has one view of a directory: a later path replaces the earlier
- * one, except that of a root. *ret_is_new: false if the watch already had a view. Returns: the
- * directory's number, >= 0; -ENOENT: also if the watch has no view of `needs`, because the watch was
- * removed; -ENOMEM; an error of edo__changes_add(). */
+ * entry; NULL: all entries. A watch has at most one view of a directory. A later view replaces an
+ * earlier one, unless the earlier one is the view of a root. *ret_is_new: whether the watch had no
+ * view of the directory. Returns: the directory's number, >= 0; -ENOENT: there is no such
+ * directory, or the watch has no view of `needs`, because the watch was removed; -ENOMEM; another
+ * error of edo__changes_add(). */
 int edo__views_add(edo__views *views, const char *path, const edo__view_use *use,
                    const char *filter, bool *ret_is_new);
 
-/* Copies all views of a directory, at one moment. *ret_list: NULL if there are none. The caller frees
- * the list with edo__views_free(). Returns: 0; -ENOMEM. */
+/* Copies all views of a directory, at one moment. *ret_list: NULL if there are none. The caller
+ * frees the list with edo__views_free(). Returns: 0; -ENOMEM. */
 int edo__views_copy(edo__views *views, int number, edo__view **ret_list);
 
 /* Copies all root views, so that the caller can scan trees again. Otherwise like
@@ -77,8 +78,9 @@ void edo__views_end(edo__views *views, int number);
  * left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 
-/* Begins and ends a scan of the watched root and all directories below it. The scan adds each view
- * again. The end removes the views that the scan has not found. */
+/* Begin and end a scan of the watched root and all directories below it. During the scan, the
+ * caller adds each view again. edo__views_end_scan() removes the views that were not added
+ * again. */
 void edo__views_begin_scan(edo__views *views, int watch);
 void edo__views_end_scan(edo__views *views, int watch);
 

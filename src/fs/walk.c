@@ -19,8 +19,8 @@ typedef struct item {
     int error;
 } item;
 
-/* A walk. Only one task at a time uses it. While the operation is in the pool, the thread of the
- * pool uses all members except `user`. */
+/* A walk. Only one task at a time uses it. While an edo_walk_next() is in the pool, only the thread
+ * of the pool uses the members other than `user`. */
 struct edo_walk {
     edo__tree tree;
     const edo_op *user; // the edo_walk_next() in flight
@@ -51,8 +51,8 @@ static int store(edo_walk *walk, int64_t event)
     return rc;
 }
 
-/* Ends the tree's walk through the directory of edo_walk_skip(), if the walk has not left it yet.
- * take() has dropped the items of the old batch that lie in the directory. */
+/* Lets the tree leave the directory that edo_walk_skip() skips, if the tree is still in it. Items
+ * of that directory may also be in the old batch. take() has dropped these items. */
 static void skip_on(edo_walk *walk)
 {
     if (walk->skip) edo__tree_cut(&walk->tree, walk->skip);

@@ -2,8 +2,8 @@
  *
  * An operation waits until the system's queue is readable. Then a visit to the pool reads the raw
  * changes, turns them into events, and watches new directories. The visit first begins to watch a
- * new directory, and then lists its entries. So a file in the directory is reported by the list, by
- * the system, or by both. */
+ * new directory, and then lists its entries. So each file in the directory is reported at least
+ * once: by the list, by the system, or by both. */
 #include <edo/watch_files.h>
 
 #include <string.h>
@@ -44,8 +44,9 @@ typedef struct move {
     int64_t until; // end of the wait for the second half; ns of the runtime's clock
 } move;
 
-/* A watcher. Any thread may use `views`, `last_watch` and `changes`. Only the edo_watcher_next() in
- * flight uses the other members: its poll, or the thread of the pool, but never both at once. */
+/* A watcher. Any thread may use `views`, `last_watch` and `changes`. The other members are used
+ * only by the edo_watcher_next() in flight, either by its poll or by the thread of the pool, but
+ * never by both at once. */
 struct edo_watcher {
     edo__views views;
     edo_atomic(int) last_watch;
@@ -157,8 +158,8 @@ static int list_tree(const addition *add, const char *path)
     return rc;
 }
 
-/* Adds a directory and, for a tree, all directories below it. Below the root, a directory that has
- * disappeared meanwhile is no error. */
+/* Adds a directory and, for a tree, all directories below it. It is no error if a directory below
+ * the root has disappeared meanwhile. */
 static int add_tree(const addition *add, const char *path)
 {
     bool is_new;
@@ -172,8 +173,8 @@ static int add_tree(const addition *add, const char *path)
     return add->use.flags & EDO_WATCH_TREE ? list_tree(&below, path) : 0;
 }
 
-/* Adds a directory that was made, moved in or renamed, in the directory of `view`. If it cannot be
- * added, reports that changes are lost. */
+/* Adds a directory that has appeared in the directory of `view`: it was made there, moved there or
+ * renamed. If it cannot be added, reports that changes are lost. */
 static int add_new(edo_watcher *self, const edo__view *view, const char *path, reported reports)
 {
     addition add = { self, { view->watch, view->flags, false, view->number }, reports };
@@ -230,11 +231,14 @@ static int begin_move(edo_watcher *self, const edo__view *view, const edo__chang
     return m->path ? 0 : -ENOMEM;
 }
 
-/* Gives the views of a renamed directory their new path. A directory that was made at the old path
- * may have no view: it was renamed before a visit could add it. So the tree at the new path is
- * scanned. If two directories were exchanged, which are two renames, the views of both have got one
- * path, so the old path is scanned too. A directory without a view at the old path was made there
- * since, and a later change adds it. */
+/* Gives the views of a renamed directory their new path. Then scans:
+ * - the tree at the new path. A directory in it may have no view: it was made at the old path, and
+ *   renamed before a visit could add it.
+ * - the tree at the old path, if the watch already has a view of the directory that is now there.
+ *   Then two directories were exchanged. The system reports this as two renames, and after the
+ *   first rename, the views of both directories have the same path.
+ * A directory without a view at the old path was made there after the rename. A later change adds
+ * it. */
 static int move_tree(edo_watcher *self, const edo__view *view, const char *from, const char *to)
 {
     int rc = edo__views_move(&self->views, view->watch, from, to);
@@ -272,10 +276,13 @@ static bool is_before(const move *m, int watch, const edo__change *change, const
     return change->what & PLACES ? edo__is_below(m->path, path) : strcmp(m->path, path) == 0;
 }
 
-/* Reports the moves away from `path`, or from a path below, that are still pending, before `change`,
- * which is another change of `path`. A later report would bring the events into the wrong order. It
- * would also remove the views of a new directory at the old path, and after a rename of `path` it
- * would not find the views of the directory that was moved away. */
+/* Called before `change`, which is a change of `path`, is reported. Reports the pending moves away
+ * from `path`, except one that `change` itself completes. If `change` makes, removes or renames
+ * `path`, also reports the pending moves away from paths below it. If these moves were reported
+ * later:
+ * - The events would be in the wrong order.
+ * - The views of a new directory at the old path would be removed.
+ * - After a rename of `path`, the views of the moved directory would not be found. */
 static int end_earlier_moves(edo_watcher *self, const edo__view *view, const edo__change *change,
                              const char *path)
 {
@@ -311,8 +318,8 @@ static int report_end(edo_watcher *self, edo_file_event_kind kind, const edo__vi
 
 /* ---- lost changes ---- */
 
-/* Scans a watched root again. An error other than -ENOMEM is ignored: the views stay as they are,
- * because the root may be at another path, and the watch then goes on. */
+/* Scans a watched root again. If the scan fails, the views stay as they are, and the watch goes on,
+ * because the root may only be at another path. Returns: 0; -ENOMEM. */
 static int scan_again(edo_watcher *self, const edo__view *root)
 {
     addition add = { self, { root->watch, root->flags, true, root->number }, REPORT_NONE };
@@ -324,8 +331,9 @@ static int scan_again(edo_watcher *self, const edo__view *root)
     return rc == -ENOMEM ? rc : 0;
 }
 
-/* Reports the loss of changes. New directories, renames and removals may be among them, so all roots
- * are scanned again. The second halves of the pending moves may be lost, too. */
+/* Reports the loss of changes. Scans all roots again, because new directories, renames and removals
+ * may be among the lost changes. First ends the pending moves, because their second halves may be
+ * lost, too. */
 static int add_again(edo_watcher *self)
 {
     edo__view *roots = NULL;
@@ -368,10 +376,13 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && adds ? add_new(self, view, path, REPORT_ALL) : rc;
 }
 
-/* Whether a view ignores a change. A filter hides the changes of all other entries. A change of the
- * directory itself is reported only by a root view. For other directories, the view of the
- * directory above reports the change. Of the changes of its directory, a view with a filter reports
- * only the removal and the rename, because they end the watch of the file. */
+/* Whether a view ignores a change:
+ * - of an entry: if the view has a filter for another entry
+ * - of the directory itself, a removal or a rename: if the view is not the view of a root and has
+ *   no filter. The view of the directory above reports the change. A filter does not hide the
+ *   change, because it ends the watch of the file.
+ * - of the directory itself, another change: if the view is not the view of a root, or has a
+ *   filter */
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
     enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };
@@ -395,8 +406,8 @@ static int show(edo_watcher *self, const edo__view *view, const edo__change *cha
 }
 
 /* Ends the watch of a view whose root was renamed. The system does not tell the new path, so the
- * paths of all further events would be wrong. A path that still leads to the directory is right:
- * the watch was added after the rename, or the directory was renamed back. */
+ * paths of all further events would be wrong. Does nothing if the path of the view still leads to
+ * the directory. Then the watch was added after the rename, or the directory was renamed back. */
 static int end_moved(edo_watcher *self, const edo__change *change, const edo__view *view)
 {
     if (is_hidden(view, change) || edo__views_is_true(&self->views, view)) return 0;
@@ -405,8 +416,8 @@ static int end_moved(edo_watcher *self, const edo__change *change, const edo__vi
     return rc;
 }
 
-/* Reports a change in all views of its directory at one moment. So a watch that is added or removed
- * meanwhile affects no other watch. */
+/* Reports a change in all views that its directory has at one moment. The views are copied, so a
+ * watch that is added or removed during the reports does not affect the other watches. */
 static int translate(edo_watcher *self, const edo__change *change)
 {
     edo__view *views;
@@ -471,8 +482,8 @@ static bool take(edo_watcher *self, edo_file_event *ret_event)
     return true;
 }
 
-/* Whether the oldest rename has waited long enough for its second half. If not, requests a poll for
- * the end of that wait. */
+/* Whether the oldest pending rename has waited long enough for its second half. If it has to wait
+ * longer, requests a poll for the end of that wait. */
 static bool is_move_over(edo_watcher *self, edo_cx *cx)
 {
     const move *m = oldest(self, 0);

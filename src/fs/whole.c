@@ -60,7 +60,7 @@ static reading *reading_of(edo__fs_work *work)
     return edo__container(work, reading, work);
 }
 
-/* Makes room for one byte more than the file has. So a read that does not fill the room has met the
+/* Makes room for one byte more than the file has. If a read does not fill this room, it has met the
  * end of the file. */
 static int reserve_for(edo_buffer *buffer, uint64_t size)
 {
@@ -159,9 +159,9 @@ static edo_poll begin_reading(edo_op *op, edo_cx *cx, edo_fd fd)
 
 /* ---- reading at once ---- */
 
-/* Reads an open file whose pages are in the cache. *ret_is_file: whether the file is a regular
- * file; other files are not read. Returns: the number of bytes; -EAGAIN: the pool must read the
- * file; another error. */
+/* Reads an open file on the polling thread, which works if the pages of the file are in the cache.
+ * *ret_is_file: whether the file is a regular file; other files are not read. Returns: the number
+ * of bytes; -EAGAIN: the pool must read the file; another error. */
 static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
 {
     edo_info info;
@@ -184,9 +184,9 @@ static int64_t read_cached(edo_fd fd, edo_buffer *buffer, bool *ret_is_file)
 }
 
 /* Tries to read the whole file on the polling thread. Returns: the number of bytes; -EAGAIN: the
- * pool must read the file; another error. *ret_fd: set to the descriptor if the file is not a
- * regular file. The pool then reads from this descriptor. A named pipe must not be closed and
- * opened again, because a writer that has just found this reader could fail with EPIPE. */
+ * pool must read the file; another error. *ret_fd: if the file is not a regular file, set to the
+ * descriptor, from which the pool then reads. A named pipe must not be closed and opened again,
+ * because a writer that has just found this reader could fail with EPIPE. */
 static int64_t try_whole(const whole_op *self, edo_fd *ret_fd)
 {
     edo_buffer buffer = { 0 };
@@ -270,8 +270,8 @@ edo_op edo_file_write_whole(const char *path, const void *data, size_t size)
 
 /* ---- replacing ---- */
 
-/* Gives the new file the owner and the permissions of the old file. The system may refuse the user,
- * and permit the group. */
+/* Gives the new file the owner and the permissions of the old file. If the system refuses to change
+ * the user, still tries to change the group. */
 static int64_t copy_owner(edo_fd fd, const edo_info *old)
 {
     edo__file_call call = {

@@ -54,10 +54,10 @@ static bool may_use_ring(edo__file_stream *stream, const edo__file_call *call)
     return call->offset == EDO__AT_POSITION ? edo__file_stream_keep(stream) : has_offsets(stream);
 }
 
-/* Passes a read or write to the ring, and leaves other calls to the pool. Clears O_NONBLOCK first,
- * because the ring answers EAGAIN for a file with this flag instead of waiting for the disk. A file
- * without a position, such as a pipe, is left to the pool, because the kernel could make its call
- * in the submitting thread, and block that thread. */
+/* Passes a read or write to the ring, and leaves other calls to the pool. Clears O_NONBLOCK first.
+ * For a file with this flag, the ring would answer EAGAIN where it has to wait for the disk. A file
+ * without a position, such as a pipe, is left to the pool, because the kernel could make the call
+ * in the thread that submits it, and block that thread. */
 static edo_poll to_ring(edo_op *op, edo_cx *cx, edo__file_stream *stream,
                         const edo__file_call *call)
 {
@@ -83,8 +83,8 @@ static edo_poll begin(edo_op *op, edo_cx *cx, edo__file_stream *stream, const ed
     return op->base.result == -EAGAIN ? to_pool(op, cx, run) : EDO_READY;
 }
 
-/* Polls a call in the ring. The driver is in the link of the operation. A call that the ring could
- * not make is passed to the pool, unless the operation was cancelled. */
+/* Polls a call in the ring. The operation's `link` holds the driver. A call that the ring could not
+ * make is passed to the pool, unless the operation was cancelled. */
 static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
 {
     edo_driver *driver = op->link.at.driver;

@@ -1,9 +1,9 @@
 /* Claims record which sides of a stream or listener have an operation in flight, and decide who
  * ends the object.
  *
- * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). A source that
- * allows several operations per side has COUNTS in its word from the start. Instead of the bits of
- * sides, its word holds the number of operations, in units of USER.
+ * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). If a source
+ * allows several operations per side, its word has COUNTS from the start. Instead of the bits of
+ * sides, this word holds the number of operations, in units of USER.
  *
  *     take   Before its first try, an operation sets the bits of its sides. -EBUSY if one is set.
  *     leave  At its end, the operation clears these bits.
@@ -14,8 +14,9 @@
  * of one word, so there is exactly one such step. CLOSING keeps the object valid while the closer
  * still wakes operations. Without CLOSING a woken operation could leave first and end the object.
  *
- * Orders. A take acquires. A leave acquires and releases. So all work of an operation on a side
- * precedes the next claim of that side, and all work of all operations precedes the end.
+ * Memory orders. A take acquires. A leave acquires and releases. So the work of an operation on a
+ * side precedes the next claim of that side. The work of all operations precedes the end of the
+ * object.
  */
 #pragma once
 
@@ -36,8 +37,8 @@ static inline uint32_t edo__claims_weight(const edo_atomic(uint32_t) *claims, ui
     return counts ? (uint32_t)EDO__SOURCE_USER : sides;
 }
 
-/* Whether a claim of the sides has to fail. With COUNTS, only a claim of both sides can fail,
- * namely if there is any other claim. */
+/* Whether a claim of the sides has to fail. With COUNTS, a claim of one side never fails, and a
+ * claim of both sides fails if there is any other claim. */
 static inline bool edo__claims_exclude(uint32_t state, uint32_t sides)
 {
     if (state & EDO__SOURCE_COUNTS) return sides == EDO__BOTH_SIDES && state >= EDO__SOURCE_USER;

@@ -59,10 +59,10 @@ static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Waits for the timer descriptor. The descriptor is readable when the timer has expired, or when
- * the clock was set. If the clock was set, this function arms the timer again, so that the
- * descriptor is no longer readable. Returns: 0; -EAGAIN: the operation waits; another negative
- * errno. */
+/* Makes one step of the wait for the timer descriptor. The descriptor is readable when the timer
+ * has expired, or when the clock was set. If the clock was set, this function arms the timer again,
+ * so that the descriptor is no longer readable. Returns: 0: the time has come; -EAGAIN: the
+ * operation waits; another negative errno. */
 static int64_t step(edo_op *op, edo_cx *cx)
 {
     edo__source *source = clock_op_of(op)->source;

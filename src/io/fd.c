@@ -45,8 +45,8 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* Wakes the parked operations. The check of claims cannot miss an operation, because a free side of
- * a closed stream cannot be claimed any more. */
+/* Wakes the parked operations, if any side is claimed. If no side is claimed, there is no
+ * operation, and none can begin, because the stream is closed. */
 static void fd_hang_up(edo_io *io)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -212,8 +212,8 @@ static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
 
 enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY }; // the values are those of poll(2)
 
-/* Result of a wait: the requested events that are ready, or all requested events after a hang-up or
- * an error. */
+/* Result of a wait: those of the requested events that are ready. After a hang-up or an error: all
+ * requested events. */
 static int64_t answer_of(const edo_op *op)
 {
     int64_t events = op->base.result, interest = (int64_t)wait_op_of(op)->interest;

@@ -49,9 +49,9 @@ static void cut_write(edo__file_call *call)
 enum { WAIT = 16 }; // ms per visit to the pool, for a pipe or a terminal that is not ready
 
 /* Waits up to WAIT ms for a pipe or a terminal to become ready, and then makes the call. If the
- * file is still not ready, returns EDO__NOT_YET. So the thread becomes free for other jobs, and a
- * cancellation takes effect. If another reader or writer was faster, the call itself may have to
- * wait. With O_NONBLOCK it then ends at once. */
+ * file is still not ready, returns EDO__NOT_YET, so that the thread becomes free for other jobs and
+ * a cancellation takes effect. If another reader or writer is faster, the file is not ready any
+ * more, and the call itself may wait. With O_NONBLOCK the call returns at once instead. */
 static int64_t run_transfer(edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -64,8 +64,8 @@ static int64_t run_transfer(edo_op *op)
     return ready > 0 && n == -EAGAIN ? EDO__NOT_YET : n;
 }
 
-/* Takes the file's position for one operation. This acquire, and the release at the end of a step,
- * order the operations at the position. */
+/* Takes the file's position for one operation. The acquire here and the release at the end of a
+ * step are partners. They order the operations at the position. */
 static bool take_position(edo__file_stream *stream, const edo_op *op)
 {
     const edo_op *none = NULL;
@@ -74,9 +74,10 @@ static bool take_position(edo__file_stream *stream, const edo_op *op)
 
 /* ---- the position after a call of the ring ----
  *
- * A call of the ring may transfer a part and then meet an error, such as a full disk. The result is
- * the number of bytes in the part, but the kernel does not move the position. So the next call
- * would transfer the part again. A file that appends needs no position. */
+ * A call of the ring may transfer a part of the bytes and then meet an error, such as a full disk.
+ * The result is the number of bytes in the part, but the kernel does not move the position. So the
+ * next call would transfer the part again, if the position were not moved here. A file that appends
+ * needs no position. */
 
 static int64_t seek_to(const edo__file_stream *stream, int64_t offset, uint32_t from)
 {
@@ -103,9 +104,9 @@ static uint64_t bytes_of(const edo__file_call *call)
     return sum;
 }
 
-/* Moves the position behind a transferred part, if the kernel has not moved the position. A
- * position that has changed is left alone, because the kernel has moved it, and another writer may
- * have moved it since. */
+/* Moves the position behind a transferred part, if the kernel has not moved it. If the position has
+ * changed since the call began, the kernel has moved it. The position is then left alone, because
+ * another writer may have moved it further. */
 static void settle_position(const edo__file_stream *stream, const edo_op *op)
 {
     edo__file_call call;

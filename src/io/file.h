@@ -15,7 +15,7 @@
  *     IDLE ---- otherwise -------------------------------------> IN_POOL
  *     IN_RING - the call has ended ----------------------------> done
  *     IN_RING - the driver could not make the call ------------> IN_POOL
- *     IN_POOL - the function has ended, or will never begin ---> done
+ *     IN_POOL - `run` has ended, or will never begin ----------> done
  *
  * The members `object`, `data`, `length` and `progress` of an operation hold its arguments in all
  * stages. The end of the operation replaces `progress` by the value for edo_op_progress(). */
@@ -27,7 +27,7 @@ enum {
 };
 
 /* Whether an operation has one of the bits. The load is relaxed, because only polls change these
- * bits. Meanwhile a thread of the pool may change the pool's byte of the same word. */
+ * bits. A thread of the pool may change the pool's byte of the same word during the load. */
 static inline bool edo__call_has(const edo_op *op, uint32_t bits)
 {
     return edo_load_figure(&op->detail) & bits;
@@ -41,10 +41,10 @@ static inline bool edo__call_is_begun(const edo_op *op)
 
 typedef struct edo__file_stream edo__file_stream;
 
-/* Makes the call of an operation. call: used only by the poll that begins the operation; NULL:
- * there is no single call, and `run` makes the calls in the pool. stream: stream of the file; NULL:
- * O_NONBLOCK has no effect on the call. Called inside a poll. Returns: EDO_READY with base.result;
- * EDO_PENDING. */
+/* Makes the call of an operation. call: used only by the poll that begins the operation; NULL if
+ * there is no single call, and `run` makes all calls in the pool. stream: stream of the file; NULL
+ * if O_NONBLOCK has no effect on the call. Called inside a poll. Returns: EDO_READY with
+ * base.result; EDO_PENDING. */
 edo_poll edo__call_drive(edo_op *op, edo_cx *cx, edo__file_stream *stream,
                          const edo__file_call *call, edo__files_fn *run);
 

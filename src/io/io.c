@@ -102,8 +102,8 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 }
 
 /* Bytes per unit of the budget. A copy of 16 KiB takes some microseconds, about as long as an
- * operation of another kind. A poll that has used up its budget by bytes also ends the turn's round
- * of tasks. Otherwise timers and sockets would have to wait for many such polls. */
+ * operation of another kind. If a poll has used up its budget by bytes, it also ends the turn's
+ * round of tasks. Otherwise timers and sockets would have to wait for many polls of this kind. */
 enum { BYTES_PER_UNIT = 16 * 1024 };
 
 void edo__use_work(edo_cx *cx, int64_t n)
@@ -144,9 +144,9 @@ static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
 
 /* ---- reads into several buffers ---- */
 
-/* Makes one step of a readv as a read into the first buffer. So kinds of streams without a
- * descriptor need no code for vectors. Only polls read the members of a waiting operation, so these
- * members may change during the step. */
+/* Makes one step of a readv as a read into the first buffer. So streams without a descriptor need
+ * no code for vectors. The members of the operation are changed for the duration of the step.
+ * Nobody else sees the change, because only polls read the members of a waiting operation. */
 static edo_poll read_first(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__transfer_op *transfer = edo__transfer_of(op);
@@ -242,8 +242,8 @@ static edo_op vector_by(const edo_future_ops *ops, edo_io *io, const edo_slice *
     return transfer(ops, io, slices, (size_t)count, detail);
 }
 
-/* Skips empty slices at the front of a readv. Otherwise a step could read 0 bytes before the end of
- * the input. */
+/* Skips empty slices at the front of a readv. Otherwise a step could read 0 bytes into an empty
+ * slice, which would look like the end of the input. */
 static edo_op readv_by(const edo_future_ops *ops, edo_io *io, const edo_slice *slices, int count,
                        uint32_t detail)
 {
@@ -346,8 +346,8 @@ static edo_poll finish_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* The kind is EDO_KIND_OWNER, because edo_finish() must be polled in a cancelled function too, to
- * close the stream. */
+/* The kind is EDO_KIND_OWNER, so that edo_finish() is polled even in a cancelled function. It must
+ * be polled to close the stream. */
 static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };

@@ -25,17 +25,17 @@ typedef struct edo__io_ops {
     /* Makes one step of a read, write or writev: moves bytes, or parks the operation. op.detail has
      * the kind of the operation. op.progress is the number of bytes that earlier steps have moved.
      * Returns: EDO_READY with base.result: bytes moved, 0 at the end of the input, or a negative
-     * errno; EDO_PENDING: the step has arranged a wake. A step that has to end (edo__io_is_ending)
-     * tries nothing new. As soon as it can, such a step ends the operation with the number of bytes
-     * already moved, or with -ECANCELED. */
+     * errno; EDO_PENDING: the step has arranged a wake. If the operation has to end
+     * (edo__io_is_ending), the step tries nothing new. It ends the operation as soon as possible,
+     * with the number of bytes already moved, or with -ECANCELED. */
     edo_poll (*step)(edo_io *io, edo_op *op, edo_cx *cx);
 
     /* Whether `step` also makes steps of a readv. If not, a readv becomes a read into its first
-     * buffer. Not used for kinds with a source, whose `step` always does. */
+     * buffer. Not used for kinds with a source: their `step` always makes steps of a readv. */
     bool reads_vectors;
 
     /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with base.result
-     * > 0 when there may be more input; otherwise the same as `step`. */
+     * > 0 when there may be more input; otherwise as `step`. */
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);
 
     /* Ends the peer's input. Returns: 0 or a negative errno; -ENOTSUP when this kind of stream
@@ -115,13 +115,14 @@ edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 uint32_t edo__fd_traits(edo_fd fd, int file_kind);
 uint32_t edo__socket_type_traits(edo__socket_type type);
 
-/* Turns an operation that holds the claim of the write side into an edo_writev_all() that has
- * written `progress` bytes, and continues it. Called inside a poll of the operation. */
+/* Turns an operation into an edo_writev_all() that has already written `progress` bytes, and
+ * continues it. The operation holds the claim of the write side. Called inside a poll of the
+ * operation. */
 edo_poll edo__io_write_rest(edo_op *op, edo_cx *cx, edo_slice *slices, size_t count,
                             uint64_t progress);
 
-/* Removes the first n bytes from slices. Returns: the first slice that has bytes left; *count:
- * number of slices from there on. */
+/* Removes the first n bytes from slices. *count: number of slices; then the number of slices that
+ * are left. Returns: the first slice that is left. */
 edo_slice *edo__slices_advance(edo_slice *slices, uint64_t *count, uint64_t n);
 
 /* Returns: the source of a stream that is a descriptor; NULL for other streams. */

@@ -1,5 +1,6 @@
-/* Pauses of an operation for which no system event shows when it can succeed. The operation tries,
- * pauses, and tries again. Each pause is twice as long as the last one, up to a limit. */
+/* Pauses of an operation, for the case that no event of the system shows when the operation can
+ * succeed. The operation tries, pauses, and tries again. Each pause is twice as long as the last
+ * one, up to a limit. */
 #pragma once
 
 #include <edo/time.h>
@@ -7,7 +8,7 @@
 #include "task/op.h"
 
 /* Lengths of the first and of the longest pause; ms. The first pause is too short to be noticed.
- * With the longest pause there are still several tries per second. */
+ * Even with the longest pause, there are several tries per second. */
 enum { EDO__FIRST_PAUSE = 1, EDO__LAST_PAUSE = 64 };
 
 /* Returns: length of the pause after a pause of `last` ms; 0: there was none. */

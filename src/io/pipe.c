@@ -83,12 +83,14 @@ int edo_fifo_try_open_writer(const char *path, edo_io **ret_io)
 
 /* ---- waiting for a reader ----
  *
- * The system has no usable event for "a process opens this FIFO for reading", so the operation
- * tries, pauses, and tries again. A blocking open(2) waits for a reader, but occupies a thread
- * whose wait cannot be ended. inotify reports an open only after the open has succeeded, and the
- * blocking open of a reader succeeds only when a writer opens the FIFO. An open for both directions
- * succeeds at once. But the process is then a reader itself, and never learns that all other
- * readers have closed the FIFO. */
+ * The system has no usable event for "a process opens this FIFO for reading". So the operation
+ * tries, pauses, and tries again. Other ways do not work:
+ * - A blocking open(2) waits for a reader, but occupies a thread, and nothing can end its wait.
+ * - inotify reports an open only when the open has succeeded. A reader's blocking open succeeds
+ *   only when a writer opens the FIFO, so the writer would wait for the reader, and the reader for
+ *   the writer.
+ * - An open for both directions succeeds at once. But then the process is a reader itself, and
+ *   never learns that all other readers have closed the FIFO. */
 
 typedef struct EDO__OVERLAY open_op {
     edo_future base;

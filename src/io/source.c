@@ -21,9 +21,10 @@ void edo__source_note_maker(edo__source *source, const char *kind)
         edo__maker_destroy(maker);
 }
 
-/* Pins the driver of the source's last operation. The driver may be closing meanwhile, because its
- * runtime ends. The close of a driver releases its sources under their locks, and then waits until
- * the driver has no pins. Returns: the driver, or NULL. */
+/* Pins the driver of the source's last operation. Another thread may be closing this driver,
+ * because the driver's runtime ends. The close first takes the driver away from each of its
+ * sources, under the source's lock. Then it waits until the driver has no pins. So a driver that is
+ * pinned here remains valid until the pin is dropped. Returns: the driver, or NULL. */
 static edo_driver *pin_driver(edo__source *source)
 {
     edo__lock_take(&source->lock);

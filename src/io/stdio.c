@@ -28,7 +28,7 @@ static int wrap_private(edo_fd own, edo_io **ret_io)
     return rc;
 }
 
-/* Returns: the kind of the descriptor; -EPERM if the descriptor cannot be polled, like a file or
+/* Returns: the kind of the descriptor; -EPERM if the descriptor cannot be polled, as for a file or
  * /dev/null; another negative errno. */
 static int kind_of(edo_fd fd)
 {

@@ -45,8 +45,8 @@ int edo_terminal_set_size(edo_io *io, edo_terminal_size size)
 
 /* ---- signals ---- */
 
-/* Leaves the signal to the dispatcher. The dispatcher restores the terminals, unless another
- * subscriber takes the signal. */
+/* Leaves the signal to the dispatcher. The dispatcher restores the terminals if no other subscriber
+ * takes the signal. */
 static edo__signal_answer on_signal(void *context, const edo_signal_event *event)
 {
     (void)context;
@@ -176,9 +176,9 @@ static bool unlink_mode(edo_terminal_mode *mode, edo_terminal_mode **ret_above)
     return true;
 }
 
-/* Leaves a mode, and restores the terminal's state from before the mode. If the same terminal has a
- * newer mode, the terminal does not change yet. The newer mode takes over the state, and restores
- * it when the newer mode is left. */
+/* Leaves a mode, and restores the state that the terminal had before the mode. If the same terminal
+ * has a newer mode, the terminal does not change yet. The newer mode takes over that state, and
+ * restores it when the newer mode itself is left. */
 static void leave(edo_terminal_mode *mode)
 {
     edo_terminal_mode *above;

@@ -1,8 +1,9 @@
 /* Transfers that do not wait. */
 #include "io/io.h"
 
-/* Makes one call for an operation that is never polled. The constructors of operations cannot be
- * used here, because they refuse buffers on the stack. */
+/* Makes one call. The call is described by an operation, which is never polled. The operation is
+ * not made by a constructor such as edo_read(), because constructors refuse buffers on the
+ * stack. */
 static int64_t try_once(edo_io *io, const char *call, const void *data, size_t length,
                         uint32_t detail)
 {

@@ -140,8 +140,8 @@ static bool is_host_name(const char *host)
     }
 }
 
-/* Whether the text is a port, or the name of a service. The name of a service has at least one
- * letter (RFC 6335). */
+/* Whether the text is a port number or the name of a service. The name of a service has at least
+ * one letter (RFC 6335). */
 static bool is_service(const char *text)
 {
     uint16_t port;
@@ -150,8 +150,9 @@ static bool is_service(const char *text)
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
 }
 
-/* Whether the host is an address or a name. edo__address_parse() has refused the text before. So if
- * the host is an address, the text names a service in place of the port number. */
+/* Whether the host is valid, which is true for an address and for a name. Called for a text that
+ * edo__address_parse() has refused. That function accepts an address with a port number. So if the
+ * host is an address here, the text has the name of a service instead of the port number. */
 static bool is_host(const char *host, bool brackets, bool *ret_any)
 {
     char scratch[EDO__HOST_SIZE];

@@ -282,7 +282,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
     return hash;
 }
 
-/* Mixes the high bits of a hash into the low bits, because callers use the low bits. FNV-1a moves
+/* Mixes the high bits of a hash into the low bits. Callers use the low bits, and FNV-1a alone moves
  * no information from high bits to low bits. */
 static uint64_t mix(uint64_t hash)
 {

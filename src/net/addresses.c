@@ -34,8 +34,8 @@ void edo_addresses_destroy(edo_addresses *addresses)
     edo__free(addresses, sizeof *addresses);
 }
 
-/* Finds an address of `family` (same: true) or of the other family (same: false), beginning at
- * index `from`. Returns: the index, or the count if there is none. */
+/* Finds the first address from index `from` on. same: true: the address must be of `family`; false:
+ * it must be of the other family. Returns: the index, or the count if there is none. */
 static size_t find(const edo_addresses *addresses, size_t from, uint8_t family, bool same)
 {
     while (from < addresses->count && (addresses->items[from].family == family) != same)

@@ -7,10 +7,11 @@
 #include "net/connect.h"
 #include "net/options.h"
 
-/* Overlay of an edo__poll_op, with `events` at the same offset. The first union holds the remote
- * address while the operation is new: an edo__address for an attempt of a race, otherwise a text.
- * Later the union holds the stream that is being connected, or a race. The bit CLAIMED of
- * edo_op.detail then stands for a stream, and the bit RACING for a race. */
+/* Overlay of an edo__poll_op, with `events` at the same offset. The first union holds:
+ * - while the operation is new: the remote address. In an attempt of a race, this is an
+ *   edo__address, otherwise a text.
+ * - later, if edo_op.detail has the bit CLAIMED: the stream that is being connected
+ * - later, if edo_op.detail has the bit RACING: a race */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
@@ -77,10 +78,10 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
-/* Refuses a socket that has connected to itself. TCP does that if the target is a port of this
- * machine without a listener, and the system has chosen this port for the socket (simultaneous
- * open, RFC 9293, section 3.5). The close then resets the connection, because TIME-WAIT would
- * occupy the port. */
+/* Refuses a socket that has connected to itself. TCP connects a socket to itself if the target is a
+ * port of this machine without a listener, and the system has chosen the same port for the socket
+ * (simultaneous open, RFC 9293, section 3.5). Makes the following close reset the connection,
+ * because otherwise TIME-WAIT would occupy the port. */
 static int refuse_itself(edo_fd fd)
 {
     edo__address local, peer;

@@ -18,9 +18,9 @@ typedef struct edo__race edo__race;
 edo__race *edo__race_create(const char *text, const edo__address *local, const edo_tcp_options *tcp,
                             int64_t delay);
 
-/* Polls the race for the operation that made the race, with that operation's fate in cx.
- * Returns: EDO_PENDING; or EDO_READY with the result in *ret_result: 0 with the connection in
- * *ret_conn, or a negative errno. */
+/* Polls the race. Called by the poll of the operation that made the race, with that operation's
+ * fate in cx. Returns: EDO_PENDING; or EDO_READY with the result in *ret_result: 0 with the
+ * connection in *ret_conn, or a negative errno. */
 edo_poll edo__race_poll(edo__race *race, edo_cx *cx, int64_t *ret_result, edo_io **ret_conn);
 
 /* Frees a race that is ready. */

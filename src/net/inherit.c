@@ -92,8 +92,8 @@ static void clear_environment(void)
 
 /* ---- taking over ---- */
 
-/* Sets close-on-exec on all descriptors. Returns: 0; -EBADF: one descriptor is not open, and no
- * flag was changed. */
+/* Sets close-on-exec on all descriptors. Returns: 0; -EBADF: one of them is not open, and no flag
+ * was changed. */
 static int set_close_on_exec(const edo_inherited *sockets, int count)
 {
     for (int i = 0; i < count; i++) {

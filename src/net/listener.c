@@ -19,8 +19,8 @@ struct edo_listener {
     edo__wait_list pausing;    // accept operations in a pause; guarded by the source's lock
 
     /* Lengths of the first pause after a shortage, and of the longest pause; ns. Each pause is
-     * twice as long as the previous one. If first_pause is 0, an accept does not pause, and the
-     * shortage is the result of the accept. Guarded by the source's lock. */
+     * twice as long as the previous one. If first_pause is 0, an accept does not pause, and ends
+     * with the error of the shortage. Guarded by the source's lock. */
     int64_t first_pause, last_pause;
     uint32_t conn_traits;     // traits of the accepted connections
     edo__listener_path *path; // path to remove at the close, or NULL
@@ -117,9 +117,9 @@ void edo_unix_keep_path(edo_listener *listener)
     forget_path(listener);
 }
 
-/* Removes the path while the socket still listens. A process that replaces dead sockets then finds
- * this socket alive, and does not replace it. So no other socket can be bound to the path between
- * the check of the path's identity and the removal. */
+/* Removes the path while the socket still listens. Until the path is removed, a process that
+ * replaces dead sockets finds this socket alive, and does not replace it. So no other socket can be
+ * bound to the path between the check of the path's identity and the removal. */
 static void remove_path(edo_listener *listener)
 {
     const edo__listener_path *path = listener->path;
@@ -204,9 +204,10 @@ static accept_op *accept_of(const edo_op *op)
     return (accept_op *)(uintptr_t)op;
 }
 
-/* Sets the length of the next pause: first_pause after a connection, then twice the last length, at
- * most last_pause. While other accepts are in a pause, the length remains the same. Returns:
- * whether this is the first pause since the last connection. Called under the source's lock. */
+/* Sets the length of the next pause. After a connection, this is first_pause. After a pause, it is
+ * twice the last length, at most last_pause. While other accepts are in a pause, the length remains
+ * the same. Returns: whether this is the first pause since the last connection. Called under the
+ * source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);
@@ -261,9 +262,10 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     return rc;
 }
 
-/* Whether the pause continues. The closer sets CLOSED, and then takes the lock to wake the tasks of
- * the operations in the list. So either the closer finds this operation in the list, or this poll
- * finds CLOSED. */
+/* Whether the pause continues. This poll checks for CLOSED under the lock, with the operation in
+ * the list. The closer sets CLOSED before it takes the lock and wakes the tasks of the operations
+ * in the list. So either this poll finds CLOSED, or the closer comes later and wakes this
+ * operation's task. */
 static bool goes_on_pausing(edo_listener *listener, edo_op *op, const edo_cx *cx)
 {
     edo__lock_take(&listener->source.lock);

@@ -2,7 +2,8 @@
  * job on the runtime's pool "dns".
  *
  * The job owns all memory that its thread uses. So a cancelled operation abandons its job and is
- * ready at once. The thread of a running job frees that job when the system has answered. */
+ * ready at once. If the abandoned job is running, its thread frees it when the system has
+ * answered. */
 #include <string.h>
 
 #include "net/lookup.h"
@@ -99,8 +100,8 @@ static lookup_op *lookup_of(const edo_op *op)
     return (lookup_op *)(uintptr_t)op;
 }
 
-/* Completes the look-up of a numeric address or of an invalid text, or creates the job for a name.
- * Returns: whether the look-up is done. Its result is then in base.result. */
+/* Completes the look-up of a numeric address or of an invalid text. For a name, creates the job.
+ * Returns: true: the look-up is done, with its result in base.result; false: a job was created. */
 static bool is_answered_here(edo_op *op, edo_cx *cx)
 {
     edo__address address;

@@ -10,8 +10,8 @@
  *     ENDING ------- all attempts have ended --------> ready, with the connection of the winner
  *
  * A cancellation of the operation reaches the look-up and every attempt. So cancellation needs no
- * state of its own. All attempts end. If one of them has succeeded, its connection is still the
- * result.
+ * state of its own. After a cancellation, the race is ready when all attempts have ended. If one of
+ * them has succeeded nevertheless, its connection is the result.
  *
  * The race belongs to the operation. Every attempt wakes the operation's task. A look-up returns
  * the addresses of both families together, so the race need not wait for a second answer (RFC 8305,
@@ -78,8 +78,8 @@ static int line_up(edo__race *race)
     return 0;
 }
 
-/* Weight of an error. A race without a success returns the error with the greatest weight. "No
- * route" has the least weight, because that error shows nothing about the host. A shortage of
+/* Weights of errors. If no attempt succeeds, the race returns the error with the greatest weight.
+ * "No route" has the least weight, because that error shows nothing about the host. A shortage of
  * memory or descriptors has the greatest weight, because the address was not tried at all. */
 enum { NO_WAY = 1, THE_HOSTS, SHORTAGE };
 

@@ -121,8 +121,8 @@ int edo_tcp_set_unsent_limit(edo_io *conn, int bytes)
     return bytes < 1 ? -EINVAL : set(conn, EDO__TCP_UNSENT_LIMIT, bytes);
 }
 
-/* Returns 0 if there is no limit. The system's value for "no limit" exceeds INT_MAX, so it is read
- * as -1. */
+/* Returns 0 if there is no limit. For "no limit" the system has a value greater than INT_MAX, which
+ * get() returns as -1. */
 int edo_tcp_unsent_limit(const edo_io *conn)
 {
     int value = get(conn, EDO__TCP_UNSENT_LIMIT);
@@ -162,9 +162,10 @@ int edo_tcp_try_send_urgent(edo_io *conn, unsigned char byte)
     return n < 0 ? n : 0;
 }
 
-/* Sets is_shared before the read of the urgent byte. After that read the mark can still end a read
- * early, but no event reports the mark any more. So edo__has_met_end() must no longer take a short
- * read as a proof that the socket is empty. */
+/* Sets `is_shared` before the urgent byte is read. After that, the mark of the urgent byte can
+ * still cut a read short, but no event reports the mark any more. A short read is then no proof
+ * that the socket is empty. With `is_shared` set, edo__has_met_end() does not take it as a
+ * proof. */
 int edo_tcp_try_recv_urgent(edo_io *conn, unsigned char *ret_byte)
 {
     edo_fd fd = ret_byte ? edo__tcp_socket(conn) : -EINVAL;

@@ -6,16 +6,17 @@
 #include "io/io.h"
 
 /* Two sources share the descriptor. Operations on datagrams wait at `source`. A wait for the error
- * queue waits at `errors`, because in a shared list an event could wake that wait instead of a
- * receive. An operation on `errors` also claims `source`, and releases that claim last. So the
- * descriptor remains open as long as `errors` uses it. */
+ * queue waits at `errors`. If both waited in one list, an event could wake the wait for the error
+ * queue instead of a receive. An operation on `errors` also claims `source`, and releases that
+ * claim last. So the descriptor remains open as long as `errors` uses it. */
 struct edo_udp {
     edo__source source;
     edo__source errors;
     edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
     edo_atomic(bool) is_connected; // whether the socket has a peer
-    edo_atomic(bool) no_segments;  // sends do not let the kernel cut buffers: the kernel or a
-                                   // device cannot do it, or EDO_UDP_SEND_TIMESTAMPS is on
+    edo_atomic(bool) no_segments;  // sends do not let the kernel cut buffers into datagrams,
+                                   // because the kernel or a device cannot do it, or because
+                                   // EDO_UDP_SEND_TIMESTAMPS is on
     edo_atomic(bool) merges;       // EDO_UDP_GRO is on
     bool is_v6;
 };

@@ -1,9 +1,10 @@
 /* The error queue of a UDP socket.
  *
- * A wait for the queue is a poll request without events, because the system reports errors in any
- * case. The request ends when the queue has a message, or when the socket has an error without a
- * message. Such an error becomes the result of the operation, which clears it at the socket.
- * An error that stays would end every later request at once. */
+ * A wait for the queue is a poll request without events, because the system reports errors even if
+ * they are not requested. The request ends when the queue has a message, or when the socket has an
+ * error without a message. The operation then reads this error from the socket, which clears it,
+ * and returns it as the result. If the error stayed at the socket, every later request would end at
+ * once. */
 #include "net/udp.h"
 #include "sys/datagrams.h"
 

@@ -39,8 +39,9 @@ static bool is_receive(const edo_op *op)
 }
 
 /* Whether the operation is tried again, because its error belongs to an earlier datagram. A receive
- * gets -EMSGSIZE if an earlier packet was too long for a link. A send may have caused the error
- * itself, so a send is repeated only once. The bit OWN marks the repetition. */
+ * also gets -EMSGSIZE if an earlier packet was too long for a link of the network. A send is tried
+ * again only once, because the send itself may have caused the error. The bit OWN marks the second
+ * try. */
 static bool is_tried_again(const edo_udp *socket, edo_op *op)
 {
     if (is_receive(op) && op->base.result == -EMSGSIZE) return true;
@@ -80,16 +81,16 @@ static int64_t sent_of(const edo__message_op *request)
     return sent ? sent : request->messages[0].error;
 }
 
-/* Whether an error ends the whole operation, and not only one message. -EAGAIN occurs only in a try
- * that does not wait. */
+/* Whether an error ends the whole operation. All other errors end only one message. -EAGAIN occurs
+ * only in a try that does not wait. */
 static bool is_end(int64_t error)
 {
     return error == -ECANCELED || error == -EXDEV || error == -EAGAIN;
 }
 
-/* Whether the kernel, or a device without checksums, has refused to cut a buffer. The operation
- * then continues without segments. After the refusal of a device, later operations do not use
- * segments either. */
+/* Whether the kernel, or a device without checksums, has refused to cut a buffer into datagrams.
+ * The operation then sends the datagrams one by one. After the refusal of a device, later
+ * operations do so from the start. */
 static bool is_refused(edo_udp *socket, edo_op *op)
 {
     switch (-op->base.result) {
@@ -167,8 +168,8 @@ static uint32_t side_of(const edo_op *op)
     return is_receive(op) ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
 }
 
-/* Checks that each message has room for ancillary data. Called if the kernel merges datagrams. Then
- * only the ancillary data shows where one datagram ends and the next begins. */
+/* Checks that each message has room for ancillary data. Called if the kernel merges datagrams,
+ * because then only the ancillary data shows where one datagram ends and the next begins. */
 static int check_merged(const edo_op *op)
 {
     if (edo__request_of(op) == EDO__RECV) return -EOPNOTSUPP;
@@ -245,8 +246,8 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
 }
 
 /* Operations on one datagram are EDO_KIND_OWNER, so that they are polled at least once, even in a
- * cancelled function. The poll that ends the operation replaces the address, which is stored in the
- * place of `progress`. */
+ * cancelled function. The address is stored in the place of `progress`, and only the poll that ends
+ * the operation replaces it by the number of bytes. */
 static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
                                          .poll = udp_poll,
                                          .kind = EDO_KIND_OWNER };

@@ -29,9 +29,8 @@ static connect_op *connect_of(const edo_op *op)
 /* Bits of edo_op.detail. The lowest bits are the type of the socket. */
 enum { TYPE = 3, CREDENTIALS = 4 };
 
-/* Makes the stream and sets the option for credentials before the socket is connected. So no
- * connection is lost for lack of memory, and all messages have credentials if they are
- * requested. */
+/* Makes the stream and sets the option for credentials before the socket is connected. So a lack of
+ * memory cannot lose a connection. If credentials are requested, all messages have them. */
 static int begin(connect_op *op)
 {
     uint32_t detail = op->state.detail;

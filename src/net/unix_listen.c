@@ -115,7 +115,7 @@ static int replace_and_open(const listen_op *op, const edo_address *address, con
     return open_listener(op, address);
 }
 
-/* Locks the directory, and opens the listener. Returns: as open_listener(); -EAGAIN: another
+/* Locks the directory, and opens the listener. Returns: as open_listener(); or -EAGAIN: another
  * process has locked the directory. */
 static int open_locked(const listen_op *op, const edo_address *address, const char *path)
 {

@@ -105,9 +105,9 @@ static edo_poll end_send(edo_op *op, edo_cx *cx)
     return edo__io_write_rest(op, cx, rest, count, message->size);
 }
 
-/* Tries to send to an address. A datagram socket without a peer is always writable, and the system
- * reports no event when the queue of the receiver has room. So a pause replaces a wait by the
- * driver. */
+/* Tries to send to an address. If the queue of the receiver is full, pauses instead of waiting by
+ * the driver: a datagram socket without a peer is always writable, and the system reports no event
+ * when the queue has room. */
 static edo_poll try_address(edo_op *op, edo_cx *cx)
 {
     message_op *self = message_of(op);

@@ -2,8 +2,9 @@
  * Otherwise this process and the child could wait for each other for ever, each on a full pipe.
  *
  * Four operations may be in flight: one on each pipe, and one that waits for the end of the next
- * process. An output may be open after the child's end, in a process that the child has started. So
- * the end of the last child sets a deadline, and the reads are cancelled at the deadline. */
+ * process. An output may remain open after the child's end, because a process that the child has
+ * started still has it. So the end of the last child sets a deadline, and the reads are cancelled
+ * at the deadline. */
 #include "process/process.h"
 
 #include "base/base.h"
@@ -84,9 +85,9 @@ static void fail(edo_output *output, int64_t error)
     output->has_failed = true;
 }
 
-/* Reads or writes one pipe until the read or write has to wait. After a cancelled read or write,
- * the pipe remains open for another call. If the outputs were cut at the deadline, the pipe is
- * closed instead. */
+/* Reads or writes one pipe until the read or write has to wait. If the read or write was cancelled,
+ * the pipe remains open for another call. But if it was cancelled at the deadline, the pipe is
+ * closed. */
 static void drive_way(edo_output *output, int which, edo_cx *cx)
 {
     int64_t n;
@@ -123,9 +124,9 @@ static edo_op wait_for_next(edo_output *output)
     return edo_process_wait(output->processes[output->ended], exit);
 }
 
-/* Waits for the ends. A wait answers -ECANCELED if this operation has cancelled it, or if the process
- * was closed meanwhile. The close is a failure, because a closed process cannot be waited for
- * again. */
+/* Waits for the ends of the processes. A wait answers -ECANCELED in two cases. If this operation
+ * has cancelled the wait, that is no failure. If the process was closed meanwhile, it is one,
+ * because a closed process cannot be waited for again. */
 static void drive_waits(edo_output *output, edo_cx *cx)
 {
     int64_t n;
@@ -174,9 +175,9 @@ static void begin(edo_output *output, edo_process *const *processes, size_t coun
     if (output->input_size == 0) end_way(output, 0);
 }
 
-/* Ends the operation. Closes the open pipes, and the process if the operation has spawned it. After
- * a cancellation (has_result: false), pipes of the caller's processes remain open, because another
- * call may continue. */
+/* Ends the operation. Closes the open pipes, and the process if the operation has spawned it.
+ * has_result: false after a cancellation. Then pipes of the caller's processes remain open, because
+ * another call may continue. */
 static int64_t end(edo_output *output, bool has_result)
 {
     if (!has_result && !output->own) return -ECANCELED;
@@ -188,8 +189,8 @@ static int64_t end(edo_output *output, bool has_result)
     return has_result ? output->result : -ECANCELED;
 }
 
-/* Polls the operation. *ret_result: the result of an operation that has ended. It may be any errno,
- * also -EAGAIN. */
+/* Polls the operation. *ret_result: the result of an operation that has ended. The result may be
+ * any errno, even -EAGAIN, so -EAGAIN does not mean that the operation waits. */
 static edo_poll step(edo_output *output, edo_cx *cx, int64_t *ret_result)
 {
     bool had_failed;

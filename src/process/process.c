@@ -86,8 +86,9 @@ static int spawn_once(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_
                             : edo__sys_spawn(&plan->spawn, ret_child, ret_step);
 }
 
-/* Spawns a child. Tries again after -ETXTBSY, because a program that was just written may still be
- * open for writing in a child of another thread, until that child executes its own program. */
+/* Spawns a child. Tries again after -ETXTBSY, which means that the program is open for writing. A
+ * program that was just written may still be open in a child that another thread has made, until
+ * that child executes its own program. */
 static int spawn(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step)
 {
     for (int64_t pause = FIRST_PAUSE;; pause *= 2) {
@@ -208,8 +209,8 @@ int edo__process_collect(edo_process *process)
     return state;
 }
 
-/* Sends a signal. The lock prevents other threads from taking the status during the call. After the
- * status was taken, the system could reuse the pid. */
+/* Sends a signal. The lock prevents other threads from taking the status during the call. Once the
+ * status was taken, the system could reuse the pid, and the signal would reach another process. */
 static int send(edo_process *process, int signal, bool to_group)
 {
     edo__lock_take(&process->lock);
@@ -240,8 +241,9 @@ int edo_process_kill_group(edo_process *process, int signal)
     return send(process, signal, true);
 }
 
-/* Passes a running child to the reaper, and ends the child as `on_close` requires. A child without
- * a descriptor is in the reaper's list already. The caller's reference keeps the object valid. */
+/* Passes a running child to the reaper, and ends the child as `on_close` requires. If the child has
+ * no descriptor, it is already in the reaper's list. The caller's reference keeps the object valid
+ * during this call. */
 static void leave_behind(edo_process *process)
 {
     if (process->fd >= 0) {

@@ -34,8 +34,9 @@ struct edo_process {
     bool is_held;     // see check_children() in reaper.c; guarded like `reaped`
 };
 
-/* Stores the mask of the calling thread in the command, if the child gets it. Called by the thread
- * that calls the library, because a thread of a pool may spawn the child. */
+/* Stores the signal mask of the calling thread in the command, if the child is to get that mask.
+ * Called on the thread that calls the library, because the spawn itself may be made on a thread of
+ * a pool. */
 void edo__command_keep_mask(edo_command *command);
 
 /* As edo_command_spawn(), with the mask that is stored in the command. */

@@ -1,18 +1,18 @@
 /* The reaper. The reaper's thread starts with the first child, and ends when the list is empty. The
- * thread never ends once it has to make a child with a parent-death signal, or has to watch a child
- * without a descriptor.
+ * thread does not end any more once it has been asked to make a child with a parent-death signal,
+ * or to watch a child without a descriptor.
  *
  * The thread polls the descriptors of the children and the bell, which is an eventfd. Other threads
  * set the bell when they change the list. Only the reaper's thread removes entries, and other
  * threads add entries only at the end. So the n-th polled descriptor belongs to the n-th entry,
  * even after the lock was released for the poll.
  *
- * A child without a descriptor is checked at each SIGCHLD and every 100 ms, because the program may
- * replace the handler of SIGCHLD. The reaper waits for each child by its pid, never for any
- * child.
+ * A child without a descriptor is checked at each SIGCHLD. It is also checked every 100 ms, because
+ * the program may replace the handler of SIGCHLD. The reaper waits for each child by its pid, never
+ * for any child.
  *
- * A child that has ended while a tracer holds it has a readable descriptor, but no status yet. Its
- * descriptor is then no longer polled, and the child is checked after pauses. */
+ * If a child has ended while a tracer holds it, its descriptor is readable, but there is no status
+ * yet. The descriptor is then no longer polled, and the child is checked after pauses. */
 #include "process/reaper.h"
 
 #include <string.h>
@@ -167,8 +167,9 @@ static bool check_child(edo_process *process, bool is_ready, edo__node *ended)
 }
 
 /* Checks the first `entries` children, which were in the list before the wait. Children for which
- * the array had no room count as ready. A child whose descriptor is readable is held until its
- * status is taken, which is at once unless a tracer holds it. Called under the lock. */
+ * the array had no room count as ready. A child whose descriptor is readable gets `is_held`, which
+ * lasts until its status is taken. The status is taken at once, unless a tracer holds the child.
+ * Called under the lock. */
 static void check_children(polled *p, size_t entries, edo__node *ended)
 {
     edo__node *node = reaper.children.next, *next;
@@ -199,8 +200,8 @@ static void serve(request *one)
     edo__sys_futex_wake(&one->is_done);
 }
 
-/* Takes a request, or ends the thread. Called under the lock. Returns: whether the thread
- * continues. */
+/* Takes a request. If there is none, no child is left, and the thread may end, ends the thread.
+ * Called under the lock. Returns: whether the thread continues. */
 static bool take_request(request **ret_request)
 {
     *ret_request = reaper.requests;

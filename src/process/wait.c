@@ -66,8 +66,8 @@ int edo_process_try_wait(edo_process *process, edo_exit *ret_exit)
     return is_stale(process) ? -ESTALE : try_answer(process, ret_exit);
 }
 
-/* Begins a wait. Closes the child's input, because a child that reads its input to the end would
- * otherwise wait for this process. A stop also sends SIGTERM. */
+/* Begins a wait. Closes the child's input. Otherwise a child that reads its input to the end would
+ * wait for this process, and this process for the child. A stop also sends SIGTERM. */
 static int enter(edo_process *process, edo_op *op, edo_cx *cx)
 {
     if (op->detail & BEGUN) return 0;
@@ -94,9 +94,9 @@ static void stop(edo_process *process, edo_op *op, edo_cx *cx)
     if (wait->deadline != EDO_NEVER) edo_cx_deadline(cx, wait->deadline);
 }
 
-/* Pauses if the child has ended but has no status yet: another process traces the child, and has
- * not taken the status. The descriptor is readable all the time, so only another try can find the
- * status. A poll before the end of the pause tries, too. */
+/* Pauses if the child has ended but has no status yet. Another process then traces the child, and
+ * has not taken the status. The descriptor is already readable, so no event reports the status, and
+ * only another try can find it. A poll that comes before the end of the pause also tries. */
 static void pause(edo_op *op, edo_cx *cx)
 {
     int64_t until;

@@ -9,11 +9,11 @@
  *
  * At a count of 1, only the holder of that reference can add another one.
  *
- * Orders. A take is relaxed, because its caller already holds a reference, and the program
+ * Memory orders. A take is relaxed, because its caller already holds a reference, and the program
  * synchronizes the threads when it passes the new reference to another thread. A drop releases, so
  * the thread's accesses to the memory happen before the drop. The partners of the release are the
  * acquire of the drop that frees, and the acquire of the load that finds a count of 1. Without
- * these acquires a write in place could overtake the last read by another thread.
+ * these acquires, a free or a write in place could overtake the last read by another thread.
  *
  * Parts of one block that belong to different buffers do not overlap. No buffer contains a byte of
  * a slice. */

@@ -11,9 +11,9 @@ enum {
 /* ---- room ---- */
 
 /* Extends the buffer to the end of the block, if no other slice or buffer uses the block. Moves the
- * bytes to the front of the block only if the unused part before them is at least as large. So the
- * moves cost at most one moved byte for each byte taken from the front. Returns: whether there is
- * room for `size` more bytes. */
+ * bytes to the front of the block only if the unused part before them is at least as large as they
+ * are. That part has become unused by bytes taken from the front. So at most one byte is moved for
+ * each byte that was taken. Returns: whether there is room for `size` more bytes. */
 static bool reclaim(edo_buffer *buffer, size_t size)
 {
     edo__block *block = buffer->block;
@@ -34,9 +34,9 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Computes the size of the next block: at least twice the bytes in the buffer. The size is also at
- * least the size of the last block, up to MOST_KEPT. So a buffer whose bytes were split off does
- * not begin again with a small block. */
+/* Computes the size of the next block: at least twice the bytes in the buffer, and at least the
+ * size of the last block, up to MOST_KEPT. Because of the second bound, a buffer whose bytes were
+ * split off does not begin again with a small block. */
 static size_t next_size(const edo_buffer *buffer, size_t size)
 {
     size_t last = buffer->block ? buffer->block->size : LEAST_BLOCK;

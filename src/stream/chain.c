@@ -102,8 +102,8 @@ static edo_op begin_write(edo_io *io, edo_chain *chain)
     return edo_writev(io, chain->slices + chain->first, (int)count);
 }
 
-/* Writes the chain by one inner write after the other. Each written byte is removed from the chain
- * before the next inner write, because an inner write may end inside a slice. */
+/* Writes the chain by one inner write after the other. An inner write may end inside a slice. So
+ * the bytes that it has written are removed from the chain before the next inner write. */
 static edo_poll chain_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

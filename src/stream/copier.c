@@ -1,13 +1,13 @@
 /* Copies from stream to stream.
  *
  * Two operations may be in flight: a read into the free end of the memory, and a write from the
- * front of the memory. So a slow target does not stop the reads before the memory is full. A slow
- * source does not delay the write of bytes that were read.
+ * front of the memory. So a slow target stops the reads only when the memory is full. A slow source
+ * does not delay the write of bytes that were already read.
  *
  * Splicing moves bytes from the source to a pipe, and from the pipe to the target. Splicing begins
  * after a read that has filled the memory, so small messages never pay for a pipe. Splicing
- * continues while the source has bytes without a wait. When the source has no bytes, an ordinary
- * read waits for more.
+ * continues as long as the source has bytes ready. When the source has none, an ordinary read waits
+ * for more.
  *
  * Bytes in the pipe follow the bytes in memory. So the pipe is filled only while the memory is
  * empty, and no read begins while the pipe has bytes. */
@@ -86,8 +86,7 @@ static bool splices(edo_copier *copier)
     return !edo__inner_is_set(&copier->writing);
 }
 
-/* Turns splicing on, if both streams support splices. Called after a read that has filled the
- * memory. */
+/* Turns splicing on, if both streams support it. Called after a read that has filled the memory. */
 static void begin_splicing(edo_copier *copier)
 {
     if (copier->splice == EDO__SPLICE_UNKNOWN) {
@@ -190,8 +189,9 @@ static int drain_pipe(edo_copier *copier, edo_cx *cx)
     return MOVED;
 }
 
-/* Ends an operation on the target. If the memory has bytes, the operation was a write of them. If
- * the memory is empty, the operation was a wait for room, and the bytes are still in the pipe. */
+/* Ends an operation on the target. If the memory has bytes, the operation was a write of these
+ * bytes. If the memory is empty, the operation was a wait for room, and the bytes are still in the
+ * pipe. */
 static void end_write(edo_copier *copier, int64_t n)
 {
     if (n < 0) fail(copier, n);
@@ -211,8 +211,8 @@ static int begin_watch(edo_copier *copier)
     return WAITS;
 }
 
-/* Ends a watch. is_own: the copy itself has cancelled the watch, for a write or for the end of the
- * copy. Otherwise the target has hung up or was closed, or the operation was cancelled. */
+/* Ends a watch. is_own: true: the copy itself has cancelled the watch, for a write or for the end
+ * of the copy; false: the target has hung up or was closed, or the operation was cancelled. */
 static void end_watch(edo_copier *copier, int64_t n, bool is_own)
 {
     copier->watching = false;

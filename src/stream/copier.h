@@ -5,8 +5,8 @@
 
 #include "stream/inner.h"
 
-/* States of edo_copier.splice. Whether both ends support splices is unknown until a read has filled
- * the memory. */
+/* States of edo_copier.splice. The state is UNKNOWN until a read has filled the memory. Only then
+ * is it found out whether both streams support splices. */
 enum { EDO__SPLICE_UNKNOWN, EDO__SPLICE_NEVER, EDO__SPLICE_OFF, EDO__SPLICE_ON };
 
 /* Clears the result of an earlier operation, before the first poll of an operation. */
@@ -18,6 +18,6 @@ void edo__copier_begin(edo_copier *copier);
 edo_poll edo__copier_poll(edo_copier *copier, edo_cx *cx, int64_t *ret_result);
 
 /* Stops a copy. No further inner operation begins, and the inner operations in flight are
- * cancelled. The following polls end with -ECANCELED unless the copy had ended. Called inside a
- * poll. */
+ * cancelled. If the copy had not ended before, its next polls lead to the result -ECANCELED. Called
+ * inside a poll. */
 void edo__copier_stop(edo_copier *copier);

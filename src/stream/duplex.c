@@ -2,8 +2,8 @@
  *
  * One lock guards both directions. A step takes the lock to try a transfer. If the transfer has to
  * wait, the step parks in a wait list of its direction, still under the lock. Each transfer and
- * each end of a direction wakes the wait lists of that direction, under the lock too. So a parked
- * step has seen all earlier changes, and all later changes wake the step. */
+ * each end of a direction wakes the wait lists of that direction, also under the lock. So a parked
+ * step has seen all earlier changes, and every later change wakes the step. */
 #include "stream/duplex.h"
 
 #include <string.h>

@@ -31,8 +31,8 @@ static void move_on(edo_file_range *range, edo_op *op, uint64_t n)
 enum { MOVED = 1, OVER = 2 };
 
 /* Begins the write of a piece from `memory`, which is freed at the end of the operation. The offset
- * advances only by written bytes, so a later operation reads unwritten bytes again. Returns: MOVED:
- * `inner` is to be polled; OVER; a negative errno. */
+ * advances only by written bytes. Bytes that were not written are read again by a later operation.
+ * Returns: MOVED: `inner` is to be polled; OVER; a negative errno. */
 static int64_t begin_piece(edo_io *to, edo_file_range *range)
 {
     range->is_direct = false;
@@ -127,9 +127,9 @@ edo_op edo_send_file(edo_io *to, edo_file_range *range)
 
 /* ---- to another file; on a thread of the pool ---- */
 
-/* Copies a piece through memory, by one write. The write may move only a part, for example if the
- * disk becomes full. The next piece begins behind that part, and meets the error. Returns: number of
- * bytes; 0: the end of the file; a negative errno. */
+/* Copies a piece through memory, by one write. The write may move only a part of the piece, for
+ * example if the disk becomes full. The next piece begins after that part, and meets the error.
+ * Returns: number of bytes; 0: the end of the file; a negative errno. */
 static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
 {
     char piece[PIECE];
@@ -143,8 +143,8 @@ static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
     return n > 0 ? edo__file_make(&write) : n;
 }
 
-/* Lets the system copy. Copies through memory if the system cannot copy the file, or has copied
- * nothing because the size of the file is unknown (/proc). */
+/* Copies a piece by a call of the system. Copies the piece through memory if the system cannot copy
+ * the file, or if the call moved nothing because the size of the file is unknown (/proc). */
 static int64_t copy_once(edo_file_copy *copy, uint64_t size)
 {
     int64_t n = copy->from.start ? -EINVAL

@@ -1,7 +1,7 @@
-/* Inner operations. A reader, writer, copy or wrapper stores an operation on its stream, called the
- * inner operation. The user's operation is the outer operation, and polls the inner operation. So a
- * cancellation of the outer operation reaches the inner operation, and no wait list is needed. When
- * the outer operation ends, no inner operation is in flight. */
+/* Inner operations. A reader, writer, copy or wrapper stores an operation on its stream, which is
+ * called the inner operation. The user's operation is the outer operation. It polls the inner
+ * operation. So a cancellation of the outer operation reaches the inner operation, and no wait list
+ * is needed. When the outer operation ends, no inner operation is in flight. */
 #pragma once
 
 #include <edo/io.h>
@@ -54,8 +54,8 @@ static inline edo_poll edo__user_ends(const edo_op **user, edo_op *op, edo_cx *c
     return edo__op_finish(op, cx, result);
 }
 
-/* Marks an object as closed. Ends the process if an operation is in flight. next: the name of that
- * operation. */
+/* Marks an object as closed. Ends the process if an operation on the object is in flight. next: the
+ * name of such an operation. */
 static inline void edo__user_closes(const edo_op **user, const char *call, const char *next)
 {
     edo__user_check(*user, call);

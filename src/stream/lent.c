@@ -1,11 +1,11 @@
 /* Reads into memory that is allocated when bytes have arrived.
  *
- * The read of a descriptor is a request of its own, EDO__READ_LENT. The driver takes the memory at
- * the time of the call: from the allocator, or from buffers that the kernel chooses from
- * (driver/uring/buffers.h).
+ * For a descriptor, there is a request of its own, EDO__READ_LENT. The driver takes the memory when
+ * it makes the call. The memory comes from the allocator, or from buffers from which the kernel
+ * chooses one (driver/uring/buffers.h).
  *
- * Any other stream needs memory before its step. So the operation becomes a plain read, and `home`
- * of the block is ret_lent meanwhile. */
+ * Any other stream needs memory before its step. So the operation becomes a plain read into a new
+ * block. During the read, the member `home` of the block holds the user's ret_lent. */
 #include <edo/lent.h>
 
 #include "driver/lent.h"

@@ -2,7 +2,7 @@
  *
  * A direction is a queue of packets, each with its time of arrival. The link sends one packet after
  * the other, at the link's rate. A packet arrives when the link has sent the packet and the delay
- * has passed. A reader waits for the first packet by a deadline of the reader's task. One lock
+ * has passed. A reader sets the arrival of the first packet as a deadline of its task. One lock
  * guards both directions. */
 #include <edo/mock.h>
 #include <edo/time.h>
@@ -70,8 +70,9 @@ static uint64_t random_below(edo__slow_link *link, uint64_t limit)
     return limit ? link->random % limit : 0;
 }
 
-/* Computes the time of arrival of a packet that is sent now. The packet is not read before earlier
- * packets, because the queue keeps the order. */
+/* Computes the time of arrival of a packet that is sent now. This time may be before that of an
+ * earlier packet. The packet is read after the earlier one all the same, because the queue keeps
+ * the order. */
 static int64_t arrival(edo__slow_link *link, direction *out, size_t size, int64_t now)
 {
     const edo_test_link_config *config = &link->config;
@@ -223,8 +224,8 @@ static int shutdown_write(edo_io *io)
     return rc;
 }
 
-/* Ends the direction to the peer by send_end(). If there is no memory for its packet, breaks the
- * connection, so that the peer does not wait for ever. */
+/* Ends the direction to the peer by send_end(), which sends a packet. If there is no memory for the
+ * packet, breaks the connection, so that the peer does not wait for ever. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);

@@ -1,4 +1,4 @@
-/* Streams that follow a script. One lock guards a mock. An operation that must wait parks, and each
+/* Streams that follow a script. One lock guards a mock. An operation that must wait is parked. Each
  * change of the script wakes the operations of both sides. */
 #include <edo/mock.h>
 

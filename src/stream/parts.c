@@ -141,8 +141,8 @@ static int move_ahead(edo_reader *reader, edo_op *op)
     return is_last;
 }
 
-/* Reads from the stream directly into the user's buffer, which has not reached its limit. Called
- * for reads to the end of the input. */
+/* Reads from the stream directly into the user's buffer. Called only for reads to the end of the
+ * input, while the buffer has not reached its limit. */
 static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     edo_buffer *buffer = op->data;
@@ -161,9 +161,9 @@ static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
     return poll;
 }
 
-/* Whether to read directly into the user's buffer. This begins when the buffer has as many bytes as
- * the reader's memory can hold. The buffer doubles when it grows, so its room is then enough for
- * large reads. */
+/* Whether to read directly into the user's buffer. Such reads begin when the buffer has as many
+ * bytes as the reader's memory can hold. A buffer doubles its size when it grows. So from then on,
+ * the buffer has enough room for large reads. */
 static bool goes_past(const edo_reader *reader, const edo_op *op)
 {
     const edo_buffer *buffer = op->data;

@@ -2,12 +2,12 @@
  *
  * Each direction has a bucket that holds at most `burst` bytes and fills at the rate. The state of
  * a bucket is one number, the moment at which the bucket is full. A transfer of n bytes postpones
- * that moment by the time that n bytes take at the rate. So the bucket needs no timer, and fills by
- * itself while no bytes are transferred.
+ * that moment by the time that n bytes take at the rate. While no bytes are transferred, the moment
+ * comes closer, which fills the bucket. So the bucket needs no timer.
  *
- * A transfer waits until the bucket holds the bytes of the transfer, or at least half of the burst.
- * So bulk data does not move byte by byte. The wait is a deadline of the task. The operation is
- * also in a list, so that a close ends the wait. */
+ * A transfer waits until the bucket holds all bytes of the transfer, or at least half of the burst.
+ * So bulk data does not move byte by byte. To wait, the operation sets a deadline for its task. The
+ * operation is also in a list, so that a close ends the wait. */
 #include <edo/streams.h>
 
 #include "base/duration.h"
@@ -30,8 +30,8 @@ typedef struct rated {
     token_bucket buckets[EDO__SIDES];
 } rated;
 
-/* Computes the time that bytes take at the rate, in ns. The time is rounded up, so that level_of()
- * finds all bytes in a full bucket. */
+/* Computes the time that bytes take at the rate, in ns. The time is rounded up. If it were rounded
+ * down, level_of() could find too few bytes in a full bucket. */
 static int64_t time_of(const token_bucket *self, uint64_t bytes)
 {
     return (int64_t)((bytes * SECOND + self->rate - 1) / self->rate);
@@ -57,8 +57,9 @@ static uint64_t wanted_by(const token_bucket *self, const edo_op *op)
     return edo__request_of(op) <= EDO__WRITE ? smaller(edo__asked(op), half) : half;
 }
 
-/* Waits until the bucket holds `wanted` bytes. The closer sets CLOSED, and then takes the lock to
- * wake the waiters. So the closer finds this operation in the list, or this step finds CLOSED. */
+/* Waits until the bucket holds `wanted` bytes. This step checks for CLOSED and enters the list
+ * under the lock. The closer sets CLOSED before it takes the lock and wakes the waiters. So either
+ * this step finds CLOSED, or the closer comes later and finds this operation in the list. */
 static edo_poll wait_for_bytes(rated *self, token_bucket *bucket, edo_op *op, edo_cx *cx,
                                uint64_t wanted)
 {
@@ -115,8 +116,8 @@ static void rate_hang_up(edo_io *io)
     edo__wakes_commit(&wakes);
 }
 
-/* Makes a bucket. The default burst is the number of bytes per tenth of a second, and the least
- * burst is the number of bytes per nanosecond. If the least burst exceeds MOST_BURST, there is no
+/* Makes a bucket. The default burst is the number of bytes per tenth of a second. The burst is at
+ * least the number of bytes per nanosecond. If that number exceeds MOST_BURST, there is no
  * limit. */
 static token_bucket bucket_of(edo_rate rate)
 {

@@ -142,8 +142,8 @@ edo_op edo_reader_read(edo_reader *reader, void *buffer, size_t size)
     return reader ? edo__op(&ops, reader, buffer, size, 0) : edo__op_refuse(-EINVAL);
 }
 
-/* Reads an exact number of bytes. If that number fits into the reader's memory, the bytes are taken
- * together or not at all. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: a positive
+/* Reads an exact number of bytes. If that number fits into the reader's memory, either all bytes
+ * are taken or none. Returns: EDO_PENDING; or EDO_READY with the result in *ret_n: a positive
  * number if all bytes were read, 0 at the end, or a negative errno. */
 static edo_poll read_exactly(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {

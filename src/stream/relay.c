@@ -15,16 +15,16 @@ size_t edo_relay_deinit(edo_relay *relay)
     return edo_copier_deinit(&relay->ways[0]) + edo_copier_deinit(&relay->ways[1]);
 }
 
-/* Shuts down the target's write side at the end of a direction. Ignores the error of a stream that
- * has no such shutdown, or whose peer has disconnected. */
+/* Shuts down the target's write side at the end of a direction. It is no error if the stream has no
+ * such shutdown, or if its peer has disconnected. */
 static int64_t hand_on_end(edo_copier *way, int64_t result)
 {
     int rc = edo__io_shutdown_write(way->to, "edo_copy_both");
     return rc == 0 || rc == -ENOTSUP || rc == -ENOTCONN ? result : rc;
 }
 
-/* Ends a direction. The idle limit restarts, as after a moved byte. An error stops the other
- * direction. */
+/* Ends a direction. The idle limit starts again, as it does after a moved byte. An error stops the
+ * other direction. */
 static void end_way(edo_relay *relay, unsigned i, int64_t result, const edo_cx *cx)
 {
     relay->moved_at = cx->now;
@@ -72,8 +72,8 @@ static void begin(edo_relay *relay, const edo_cx *cx)
     relay->timed_out = false;
 }
 
-/* Polls both directions. Polls again if one of them has ended, because that end may end the other
- * direction. Returns: whether both directions are done. */
+/* Polls both directions. If one of them has ended, polls the other one again, because the end may
+ * stop it. Returns: whether both directions are done. */
 static bool go_on(edo_relay *relay, edo_cx *cx)
 {
     int64_t result;
@@ -85,8 +85,9 @@ static bool go_on(edo_relay *relay, edo_cx *cx)
     return is_done > was_done && is_done < 2 ? go_on(relay, cx) : is_done == 2;
 }
 
-/* Result of the operation. If a direction has failed, the result is its error, which has stopped
- * the other direction with -ECANCELED. */
+/* Result of the operation: -ETIMEDOUT after the idle limit. After an error in one direction, the
+ * result is this error. The error has also stopped the other direction, which then has the result
+ * -ECANCELED. So the operation ends with -ECANCELED only if there is no other error. */
 static int64_t result_of(const edo_relay *relay)
 {
     int64_t first = relay->status[0], second = relay->status[1];

@@ -1,10 +1,10 @@
 /* A stream as two halves.
  *
  * Both halves lie in one allocation. The release of the last half closes the stream. The close of
- * one half does not close the stream, so the close must wake the half's operation itself. A pending
- * operation stores its waker in the half, and clears the stored waker before the operation ends.
- * Both steps are made under the lock. The closer wakes under the lock, so it never finds the waker
- * of an ended task. The woken operation sees that its half was closed, and cancels the operation on
+ * one half does not close the stream, so it must wake the half's operation itself. A pending
+ * operation stores its waker in the half, and clears the stored waker before it ends. Both steps
+ * are made under the lock. The closer also wakes under the lock, so it never finds the waker of an
+ * ended task. The woken operation sees that its half was closed, and cancels its inner operation on
  * the stream. */
 #include <edo/streams.h>
 
@@ -56,8 +56,8 @@ static edo_op begin(const half *self, const edo_op *op)
     }
 }
 
-/* Performs a step. The step stores the waker before it checks for a close. So either the close
- * finds the waker, or the check finds the close. */
+/* Performs a step. Stores the waker first, and then checks whether the half was closed. So either
+ * the close finds the waker, or the check finds the close. */
 static edo_poll step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     half *self = half_of(io);

@@ -1,7 +1,7 @@
 /* A stream whose input is also written to another stream.
  *
- * The tee keeps bytes from their read until an operation returns them. So a cancellation between
- * the read and the copy loses no bytes. */
+ * The tee keeps the bytes that it has read, until an operation returns them. So if an operation is
+ * cancelled after the read and before the copy, no bytes are lost. */
 #include "stream/wrapper.h"
 
 #include <string.h>

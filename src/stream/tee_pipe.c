@@ -5,8 +5,7 @@
 #include "sys/transfer.h"
 
 /* Overlay of an edo__poll_op. The operation waits on one stream at a time: first until the input
- * has bytes, then until the output has room. WRITE_SIDE is set while the operation waits for the
- * output. */
+ * has bytes, then until the output has room. WRITE_SIDE is set while it waits for the output. */
 typedef struct EDO__OVERLAY tee_op {
     edo_future base;
     edo_io *from, *to;

@@ -18,8 +18,8 @@ void *edo__wrapper_create(const edo__io_ops *ops, size_t size, edo_io *first, ed
 
 /* ---- one step ---- */
 
-/* Begins a vector write of all slices. If the limit allows fewer bytes, begins a write of the first
- * slice that is not empty, up to the limit. */
+/* Begins a vector write of all slices. But if the limit allows fewer bytes, begins a write of the
+ * first slice that is not empty, up to the limit. */
 static edo_op begin_writev(edo_io *inner, const edo_op *op, uint64_t most)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices, *first = NULL;
@@ -75,8 +75,8 @@ int edo__wrapper_shutdown_write(edo_io *io)
     return inner ? edo__io_shutdown_write(inner, "edo_shutdown_write") : -ENOTSUP;
 }
 
-/* Begins the close of the wrapped streams. This ends the operations on these streams, and so the
- * operations of the wrapper. */
+/* Begins the close of the wrapped streams. The close ends the operations on these streams, and
+ * thereby the operations of the wrapper. */
 void edo__wrapper_hang_up(edo_io *io)
 {
     for (unsigned i = 0; i < 2; i++)

@@ -1,5 +1,5 @@
 /* Common parts of streams around other streams. Each kind of wrapper embeds an edo__wrapper as its
- * first member. The kind's edo__io_ops contains functions of its own or the functions below. */
+ * first member. The edo__io_ops of a kind contain the kind's own functions, or those below. */
 #pragma once
 
 #include <edo/streams.h>

@@ -37,9 +37,9 @@ size_t edo_writer_deinit(edo_writer *writer)
 
 /* ---- writing out ---- */
 
-/* Performs one write of the bytes in the memory. Written bytes are removed from the memory at once.
- * So if a later write fails, they are not written a second time. Returns: EDO_PENDING; or EDO_READY
- * with the result in *ret_n: the number of bytes, or a negative errno. */
+/* Performs one write of the bytes in the memory. The bytes that were written are removed from the
+ * memory at once, so that they are not written a second time if a later write fails. Returns:
+ * EDO_PENDING; or EDO_READY with the result in *ret_n: the number of bytes, or a negative errno. */
 static edo_poll drain(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&writer->inner))

@@ -1,13 +1,13 @@
 /* Writes without a copy.
  *
- * After each send without a copy, the socket reports that the memory of the send is released. An
- * operation counts its sends, and ends when all of them were reported. One operation at a time
- * writes to a stream, so all reports of a socket belong to that operation.
+ * For each send without a copy, the socket later reports that the memory of the send is released.
+ * An operation counts its sends, and ends when all of them were reported. Only one operation at a
+ * time writes to a stream, so all reports of the socket belong to that operation.
  *
  * The operation uses poll requests to wait for room in the socket and for reports. Poll requests
- * work the same with all drivers. A report in the queue is an event of the kind "error". The
- * SEND_ZC of io_uring would need its own completions in the driver, and would only save one system
- * call per report.
+ * work the same with all drivers. A report that waits in the socket is an event of the kind
+ * "error". io_uring has a request for sends without a copy, SEND_ZC. It would need its own
+ * completions in the driver, and would only save one system call per report.
  *
  *     SENDING -- all bytes are sent, an error, a cancellation, or the close --> RELEASING
  *     RELEASING -- no sends are unreleased -----------------------------------> ready
@@ -23,8 +23,9 @@ enum {
     PAUSE = 10000000,  // ns; between tries when there is nothing to wait for
 
     /* States of a stream, stored in the write side's member `way`, which sockets do not use
-     * otherwise. If a report says that the kernel has copied the bytes after all, the state rises
-     * by 1. Any other report sets the state to ON. At OFF, all further sends copy the bytes. */
+     * otherwise. A report may say that the kernel has copied the bytes after all. Each such report
+     * raises the state by 1. Any other report sets the state to ON. At OFF, all further sends copy
+     * the bytes. */
     NEW = 0,
     ON = 1,
     OFF = ON + 8,
@@ -155,9 +156,10 @@ static int64_t result_of(const edo_op *op)
     return rest_of(op) ? -ECANCELED : (int64_t)op->progress;
 }
 
-/* Waits for an event. An operation with unreleased sends waits even if it has to end. It pauses if
- * no event can wake it: a closed stream parks no operation, and after a hang-up every poll request
- * ends at once. */
+/* Waits for an event. While sends are unreleased, the operation waits even if it has to end. It
+ * pauses instead of waiting if no event can wake it:
+ * - A closed stream parks no operation.
+ * - After a hang-up, every poll request ends at once. */
 static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
 {
     bool is_idle = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
