@@ -160,7 +160,7 @@ static int set_rights(const char *path, const edo__local_rights *rights)
     return rc;
 }
 
-/* Before the bind, the permissions of the socket's own inode are set. The new file gets these
+/* If a mode is given, the socket's own inode gets it before the bind. The new file gets these
  * permissions, without those in the umask. So the path never permits more than requested.
  * set_rights() then adds only the permissions that the umask has removed. */
 int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights)
