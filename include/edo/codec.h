@@ -183,8 +183,8 @@ EDO_END_DECLS
 #define edo_frame_sink_init(s, io, codec)                                                          \
     edo__frame_sink_init(&(s)->edo_impl, (io), (codec), edo__item_size(s))
 
-/* Sets the number of waiting bytes from which on the sink has no room. If it is 0, each frame is
- * written before the next one is taken. */
+/* Sets the limit of buffered bytes. While at least so many bytes wait to be written, the sink has
+ * no room. With a limit of 0, each frame is written before the next one is taken. */
 #define edo_frame_sink_set_boundary(s, bytes) ((void)((s)->edo_impl.boundary = (bytes)))
 
 /* Bytes that were not written yet. */

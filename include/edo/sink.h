@@ -128,7 +128,8 @@ EDO_END_DECLS
 
 /* These operations wait until all items have been passed on. edo_sink_close() also releases the
  * sink's resources, and the sink must not be used afterwards. Result: 0, or an error of the sink.
- * Cancel: waits; the next flush or close continues. */
+ * Cancel: waits for what is in flight in the sink; items may remain, and the next flush or close
+ * passes them on. */
 #define edo_sink_flush(out) edo__op(&edo__sink_flush_ops, &(out)->sink, NULL, 0, 0)
 #define edo_sink_close(out) edo__op(&edo__sink_close_ops, &(out)->sink, NULL, 0, 0)
 

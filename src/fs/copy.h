@@ -3,8 +3,8 @@
 
 #include "fs/place.h"
 
-/* Bit of edo__copy.flags: the file belongs to the copy of a tree. A symlink is not followed.
- * Without EDO_COPY_REPLACE, the copy of the tree has made the directory of the target. */
+/* Bit of edo__copy.flags: the file is copied as a part of a tree. A symlink is not followed. Unless
+ * EDO_COPY_REPLACE is set, the target's directory was just made for the tree. */
 enum { EDO__COPY_IN_TREE = 1 << 16 };
 
 typedef struct edo__copy {
@@ -28,6 +28,6 @@ int64_t edo__copy_piece(edo__copy *copy);
  * 0; a negative errno. */
 int64_t edo__copy_close(edo__copy *copy, bool complete);
 
-/* Sets the permissions as edo__place_set_mode() does, the times and, with EDO_COPY_OWNER, the
+/* Sets the times, the permissions (by edo__place_set_mode()) and, with EDO_COPY_OWNER, the
  * owner. */
 int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags);

@@ -176,8 +176,8 @@ static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
     return EDO_PENDING;
 }
 
-/* Continues an operation. Returns: EDO_PENDING; or EDO_READY: the operation is over, and no send is
- * unreleased. */
+/* Continues an operation. Returns: EDO_PENDING; or EDO_READY: the operation is over, and the kernel
+ * has released the memory of all its sends. */
 static edo_poll go_on(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {

@@ -41,11 +41,11 @@ static void note_no_waiters(edo_semaphore *semaphore)
 
 /* Takes settled permits. Called under the lock, while WAITERS is set. Returns: false: too few
  * permits are settled.
- * The subtraction may be relaxed, because the lock orders the release of each settled permit before
- * the subtraction. There are two kinds of settled permits:
+ * The subtraction may be relaxed. Each settled permit was released before this thread took the
+ * lock, in one of two ways:
  * - The releasing thread has settled the permit under the lock.
- * - The permit was in the word when a request set WAITERS under the lock. That request has acquired
- *   the release of the permit. */
+ * - The permit was already in the word when a request set WAITERS under the lock. The request
+ *   changed the word with acquire, and so saw the writes before the release of the permit. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
     edo_plain_write(&semaphore->settled);

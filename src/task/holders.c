@@ -282,12 +282,11 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
-/* Whether the search skips a waiter, which is the next one after `depth` edges. The search skips
- * the waiter in two cases:
+/* Whether the search skips a waiter that it has reached by `depth` edges. There are two cases:
  * - A cycle through the waiter would be too long.
- * - The search has followed the waiter before, after as few edges or fewer.
- * A path that reaches the waiter with fewer edges than before is followed again, because now a
- * cycle may be short enough. So a waiter is followed at most EDO__CYCLE times. */
+ * - The search has followed the waiter before, and had reached it by at most `depth` edges.
+ * If the search reaches the waiter by fewer edges than before, it follows the waiter again, because
+ * a cycle may now be short enough. So a waiter is followed at most EDO__CYCLE times. */
 static bool was_followed(edo__record *waiter, size_t depth)
 {
     if (depth == EDO__CYCLE) return true;

@@ -22,9 +22,10 @@ static void trace_children(const edo_future *first, int depth,
         edo__trace_future(child, depth, visit, context);
 }
 
-/* Visits one future. If an awaited future is the only child, the caller visits this child next, in
- * a loop. So a deep chain of boxed calls needs no recursion. All other children are visited here.
- * Returns: the child that the caller visits next; NULL: no child is left to visit. */
+/* Visits one future. If the future has exactly one child, and awaits it, that child is returned
+ * instead of visited, and the caller visits it in a loop. So a deep chain of boxed calls needs no
+ * recursion. In all other cases this function visits the children. Returns: the child that the
+ * caller visits next; NULL: no child is left to visit. */
 static const edo_future *trace_one(const edo_future *future, int depth,
                                    void (*visit)(void *, const edo_trace_line *), void *context)
 {

@@ -54,8 +54,9 @@ int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *
  * the driver has lost. Then unpins the driver. */
 void edo__epoll_leave_behind(edo__epoll *driver);
 
-/* Ends the visit of an operation's side, unless other operations wait on that side. After the
- * return, no batch of the visiting driver refers to the source because of that visit. */
+/* Ends the visit of an operation's side, that is, its registration with a driver of a second
+ * runtime. Does nothing while other operations wait on that side. After the return, no event that
+ * this driver has fetched by the visit refers to the source. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
 /* Enclose each period in which the driver may refer to sources. Thread: the owner. */

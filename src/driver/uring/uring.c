@@ -273,8 +273,9 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     return count;
 }
 
-/* Publishes the prepared SQEs. Returns: the end, in the queue, of the SQEs that this turn submits.
- * Clears *sleeps if a watch is not armed, because an unpark would then not end the sleep. */
+/* Publishes the prepared SQEs. Clears *sleeps if the poll of a watched descriptor is not armed,
+ * because an unpark would then not end the sleep. Returns: the index in the queue behind the last
+ * SQE that this turn submits. */
 static unsigned publish(edo__uring *driver, bool *sleeps)
 {
     edo__lock_take(&driver->lock);

@@ -1,5 +1,5 @@
 /* The threads of a pool. A thread is started on demand, and ends after it has been idle for
- * keep_alive. The next thread that ends joins the ended thread. */
+ * keep_alive. Each thread that ends joins the one that ended before it. */
 #include "runtime/pool/pool.h"
 
 #include "runtime/pool/pool_thread.h"

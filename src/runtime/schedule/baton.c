@@ -140,9 +140,8 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* Enters the gate. The first worker at the gate wakes the other workers. Another worker may not be
- * asleep yet, but about to sleep. The wake is then stored in its `park` word, and keeps it
- * awake. */
+/* Enters the gate. The first worker at the gate wakes the other workers. Another worker
+ * may still be about to sleep. The wake is then stored in its `park` word, and keeps it awake. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
