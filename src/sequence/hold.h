@@ -13,8 +13,8 @@ void edo__hold_open(edo__hold *hold, const edo_future_ops *ops, edo_future *owne
 /* Aborts unless the pull comes from the task of the hold's function. */
 void edo__hold_check(const edo__hold *hold, const edo_cx *cx, const char *call);
 
-/* Whether the stream is ending: by an operation such as edo_merge_end(), or because its function has
- * returned and waits until its holds have ended. */
+/* Whether the stream is ending: by an operation such as edo_merge_end(), or because its function
+ * has returned and waits until its holds have ended. */
 static inline bool edo__hold_ends(const edo__hold *hold)
 {
     return hold->ends || hold->owner->state == EDO_ENDING;
