@@ -51,13 +51,13 @@
 typedef struct edo_frame_head {
     edo_future *awaiting; // the awaited future, or several linked siblings
     edo_future *kept;     // open scopes, open limits, and futures that edo_any() left running
+    uint32_t home;        // address of this frame at its first poll; see edo__place_of()
+    int32_t resume;       // bytes from the start of the body to the label at which to resume
     union {
         int64_t deadline; // limit of edo_await_for(); ns of edo_now()'s clock
         int64_t failure;  // the first failure in edo_try_all()
         int64_t winner;   // index of the winner of edo_select(), edo_any() and their variants
     };
-    uint32_t home;  // address of this frame at its first poll; see edo__place_of()
-    int32_t resume; // bytes from the start of the body to the label at which to resume
 } edo_frame_head;
 
 /* Head of a frame. The arguments declare a frame for each async function that edo_call() calls:

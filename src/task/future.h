@@ -37,6 +37,12 @@ static edo__always_inline edo_poll edo__poll_leaf(edo_future *future, edo_cx *cx
 /* Completes edo__poll_root() for a function that has returned or has kept futures. */
 edo_poll edo__end_poll_root(edo_future *frame, edo_cx *cx, edo_poll poll);
 
+/* The root of a task may be an edo_op, of a blocking function. Its `progress` may be written by
+ * another thread during a poll, but its `length` may not. */
+_Static_assert(sizeof(void *) != 8 ||
+                   offsetof(struct edo_any_frame, edo_head.home) == offsetof(edo_op, length),
+               "edo__poll_root() reads `home` of any root");
+
 /* As edo_poll_future(), for the frame of a task. The short path is for a frame that was polled
  * before, is not cancelled, and keeps no futures. cx->asked must be 0 before the call. This
  * function does not restore cx->asked, because the poll of the task ends here. */
