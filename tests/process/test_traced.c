@@ -9,7 +9,7 @@
 
 enum { TRACER_LIMIT = 5 }; // seconds; a wait that blocks its thread ends then, and the test fails
 
-/* What the tracer needs, and its pipes: `told` is closed to end the tracer, `tells` has its bytes. */
+/* Data and pipes of the tracer. A close of `told` ends the tracer; `tells` has its bytes. */
 struct tracer {
     int child;
     int tells[2], told[2];
