@@ -58,6 +58,9 @@ size_t edo__sys_stack_room(void);
 /* Returns: the number of the calling thread that debuggers show; never 0. Async-signal-safe. */
 uint32_t edo__sys_thread_id(void);
 
+/* Returns: how often the calling thread has lost its processor while it could run. */
+uint64_t edo__sys_preemptions(void);
+
 /* Names the calling thread, for debuggers and lists of threads. Long names are cut. */
 void edo__sys_thread_name(const char *name);
 

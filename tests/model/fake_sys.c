@@ -108,6 +108,13 @@ uint32_t edo__sys_thread_id(void)
     return 1;
 }
 
+uint64_t fake_preemptions;
+
+uint64_t edo__sys_preemptions(void)
+{
+    return fake_preemptions;
+}
+
 void edo__sys_wait_briefly(uint32_t *tries)
 {
     (void)tries;

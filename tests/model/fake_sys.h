@@ -41,6 +41,9 @@ extern const struct edo_driver_ops *fake_driver_ops;
 extern unsigned fake_unparks;
 extern int fake_events; // events that turns of drivers have yet to fetch
 
+/* Number of times that the only thread has lost its processor. */
+extern uint64_t fake_preemptions;
+
 /* The time. When no thread can go on, it moves to the end of the first wait. Creating a runtime
  * resets it to zero. */
 extern int64_t fake_now;

@@ -22,6 +22,7 @@
 #include "runtime/schedule/poll.h"
 #include "runtime/schedule/turn.h"
 #include "runtime/schedule/wait.h"
+#include "runtime/schedule/watch.h"
 #include "runtime/schedule/work.h"
 #include "runtime/schedule/worker.h"
 #include "runtime/schedule/workers.h"
@@ -202,6 +203,38 @@ MODEL(last_searcher_sleeps, "while one searches nobody is woken, but the last on
     model_join(sleeper);
     model_assert(!s->sleeps[1] || is_notified(1) || is_notified(2));
     take_all(0);
+    tear_down();
+}
+
+/* One worker searches, and another one has a task. */
+static void set_up_beside_a_searcher(void)
+{
+    set_up(3);
+    be(1);
+    search_from_the_start(1); // was woken, and has no processor yet
+    be(0);
+    edo__worker_push_back(s->workers[0], task(0));
+    be(2);
+}
+
+MODEL(steals_beside_a_searcher, "a worker that may not search steals, and does not spin")
+{
+    set_up_beside_a_searcher();
+    edo__wait_among_others(s->workers[2]);
+    model_assert(take_all(2) == 1);
+    check_taken(1);
+    tear_down();
+}
+
+MODEL(steals_in_its_lap, "under a test clock only a worker that holds the baton steals")
+{
+    set_up_beside_a_searcher();
+    edo_store_relaxed(&s->runtime->clock.paused, true);
+    edo__worker_park(s->workers[2]);
+    edo_store_relaxed(&s->runtime->clock.paused, false);
+    model_assert(take_all(2) == 0);
+    take_all(0);
+    check_taken(1);
     tear_down();
 }
 
@@ -1225,6 +1258,51 @@ MODEL(turn_takes_handed, "a turn runs what was handed to its worker")
     be(1);
     edo__worker_turn(s->workers[1]);
     model_assert(s->ends == 1);
+    tear_down();
+}
+
+/* ---- the mean poll ---- */
+
+struct slow {
+    edo_frame();
+    edo_args(uint64_t preemptions;); // during the poll
+};
+
+static edo_poll slow_poll(edo_future *future, edo_cx *cx)
+{
+    (void)cx;
+    fake_now += EDO__LONG_TURN;
+    fake_preemptions += ((struct slow *)(void *)future)->preemptions;
+    future->result = 0;
+    return EDO_READY;
+}
+
+POLLED(slow);
+
+/* Whether the mean poll counts a turn with one long poll. */
+static bool does_slow_count(uint64_t preemptions)
+{
+    edo_spawn_options options = { .runtime = s->runtime, .pinned = 2 };
+    const edo__worker *worker = s->workers[1];
+    be(1);
+    int64_t before = worker->mean_poll;
+    model_assert(edo_spawn_with(NULL, &options, slow, .preemptions = preemptions) == 0);
+    edo__worker_notify(s->workers[1]); // the turn does not wait
+    edo__worker_turn(s->workers[1]);
+    return worker->mean_poll != before;
+}
+
+MODEL(long_turn_counts, "the length of a long turn counts")
+{
+    set_up(2);
+    model_assert(does_slow_count(0));
+    tear_down();
+}
+
+MODEL(interrupted_turn_does_not_count, "not if the thread may have lost its processor")
+{
+    set_up(2);
+    model_assert(!does_slow_count(1));
     tear_down();
 }
 

@@ -58,6 +58,18 @@ static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t end
     edo_store_figure(&worker->counters.mean_poll, worker->mean_poll);
 }
 
+/* Whether the thread may have had no processor during a part of the turn. The length of such a turn
+ * says nothing about the worker's tasks. If it counted, a few of these turns would make the mean poll
+ * many times too long, and other workers would be woken for every task. Only long turns are checked,
+ * because the check is a system call. So the loss may also have been in an earlier turn. */
+static bool is_interrupted(edo__worker *worker, int64_t duration)
+{
+    if (edo__likely(duration < EDO__LONG_TURN)) return false;
+    uint64_t before = worker->preemptions;
+    worker->preemptions = edo__sys_preemptions();
+    return worker->preemptions != before;
+}
+
 static void begin_shared(edo__worker *worker, int64_t now)
 {
     if (edo__unlikely(edo_load_relaxed(&worker->stuck))) edo__monitor_unmark_long(worker);
@@ -134,7 +146,8 @@ static void turn_shared(edo__worker *worker)
     int64_t end = edo__sys_now();
     edo__worker_note_busy(worker, end);
     edo__watch_note_turn(worker, end - start, end);
-    tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
+    if (!is_interrupted(worker, end - start))
+        tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
     edo__worker_consider_waking(worker); // the waiting tasks may now be worth a wake
     edo__wait_among_others(worker);
     edo__fire_timers(worker, worker);

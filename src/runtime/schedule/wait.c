@@ -168,11 +168,22 @@ static bool sleep_among_others(edo__worker *worker, int64_t timeout)
     return slept;
 }
 
+/* Continues without a sleep, because other workers have tasks. This worker may not search if another
+ * worker counts as searching. But that worker may have been woken just now, and may have no processor
+ * for some milliseconds. This worker would then spin, so it steals without a search. */
+static void stay_awake(edo__worker *worker)
+{
+    if (!worker->is_spare && !edo__clock_is_paused(worker->runtime)) edo__worker_steal(worker);
+    edo__turn_driver(worker, 0);
+}
+
 void edo__worker_park(edo__worker *worker)
 {
     edo__hooks_park(worker, true);
-    if (edo__worker_has_tasks(worker) || !edo__idle_enter(worker)) {
+    if (edo__worker_has_tasks(worker)) {
         edo__turn_driver(worker, 0);
+    } else if (!edo__idle_enter(worker)) {
+        stay_awake(worker);
     } else {
         bool slept = sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
         edo__idle_leave(worker);

@@ -24,9 +24,6 @@
 #include "runtime/schedule/monitor.h"
 #include "runtime/time/timers.h"
 
-/* Shortest turn that is taken to contain a long poll. It is twice the target length of turns. */
-#define LONG_TURN edo_ms(1)
-
 /* A worker is helped when its driver has had no turn for this time. This time is several times the
  * cost of help. */
 #define LONG_POLL edo_us(100)
@@ -49,7 +46,7 @@
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;
-    if (edo__likely(duration < LONG_TURN)) return;
+    if (edo__likely(duration < EDO__LONG_TURN)) return;
     edo_store_figure(&runtime->watch_until, now + LATELY);
     edo__watch_inspect(worker, now); // the other workers may be in long polls
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);

@@ -1,7 +1,11 @@
 /* The watcher: a sleeping worker that inspects workers that are awake. */
 #pragma once
 
+#include "base/duration.h"
 #include "runtime/runtime.h"
+
+/* Shortest turn that is taken to contain a long poll. It is twice the target length of turns. */
+#define EDO__LONG_TURN edo_ms(1)
 
 /* Whether long polls were seen recently. `now` is the time of edo__sys_now(). */
 static inline bool edo__watch_is_close(const edo_runtime *runtime, int64_t now)

@@ -267,7 +267,7 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
 
 /* Searches the workers in order. The first victim is random, so that thieves begin with different
  * victims. */
-static bool steal(edo__worker *worker)
+bool edo__worker_steal(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
     uint32_t count = edo__worker_total(runtime);
@@ -283,7 +283,7 @@ static bool steal(edo__worker *worker)
 bool edo__worker_search(edo__worker *worker)
 {
     if (!edo__idle_begin_search(worker)) return false;
-    if (!steal(worker)) edo__worker_take_injected(worker);
+    if (!edo__worker_steal(worker)) edo__worker_take_injected(worker);
     bool found = edo__worker_has_tasks(worker);
     if (found) {
         edo__idle_end_search(worker);

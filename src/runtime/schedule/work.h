@@ -60,7 +60,11 @@ static inline edo_task *edo__worker_pop(edo__worker *worker)
 /* Whether the worker has tasks of its own. Thread: the owner. */
 bool edo__worker_has_tasks(const edo__worker *worker);
 
-/* Searches other workers' queues and the inject queue, and moves found tasks to the worker's
+/* Moves tasks from the queues of one other worker. Thread: the owner. Returns: whether there were
+ * tasks. */
+bool edo__worker_steal(edo__worker *worker);
+
+/* Unless enough workers search: searches other workers' queues and the inject queue, and moves found tasks to the worker's
  * queues. Thread: the owner. Returns: whether the worker has tasks after the search. */
 bool edo__worker_search(edo__worker *worker);
 

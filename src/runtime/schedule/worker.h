@@ -98,6 +98,7 @@ typedef struct edo__worker {
     uint64_t notify_at; // least queue length for which another worker is woken
     int64_t mean_poll;  // ns
     edo__recent recent;
+    uint64_t preemptions; // of the thread, at the end of the last long turn
     const edo_task *in_hand; // task of an observed poll, while the poll's hooks are called
     uint64_t ended;          // count of ended tasks
     struct {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -210,6 +211,13 @@ uint32_t edo__sys_thread_id(void)
 {
     if (!thread_id) thread_id = (uint32_t)gettid();
     return thread_id;
+}
+
+uint64_t edo__sys_preemptions(void)
+{
+    struct rusage usage = { 0 };
+    getrusage(RUSAGE_THREAD, &usage);
+    return (uint64_t)usage.ru_nivcsw;
 }
 
 enum { THREAD_NAME_SIZE = 16 }; // the kernel's TASK_COMM_LEN
