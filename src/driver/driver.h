@@ -311,7 +311,8 @@ typedef struct edo_driver_ops {
 
     /* Resumes an operation that the driver has woken. Called inside a poll of the operation's task.
      * The operation's word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN if the
-     * operation must be tried again. Returns: as drive. */
+     * operation must be tried again. `driver` is the driver of the poll, if the driver that has
+     * woken the operation is in the same runtime. Returns: as drive. */
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Requests the end of an operation. Called inside a poll of the operation's task. May be called
@@ -389,21 +390,23 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 /* Ends the wait of a parked operation. Called under the source's lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
-/* Polls an operation that has already started. Called inside a poll of its task. */
-edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
+/* Polls an operation that has already started. here: the driver of the poll. Called inside a poll of
+ * the operation's task. */
+edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
+                       bool ending);
 
 /* Cancels an operation that is about to start. The operation's result is -ECANCELED. Called inside
  * a poll of the operation's task. */
 edo_poll edo__op_cancel_start(edo__source *source, edo_op *op, edo_driver *here,
                               edo_wakeable *waker);
 
-/* Polls an operation. here: the driver with which the operation starts, if it has not started yet.
- * Called inside a poll of the operation's task. */
+/* Polls an operation. here: the driver of the poll, with which the operation starts, if it has not
+ * started yet. Called inside a poll of the operation's task. */
 static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
                                     edo_wakeable *waker, bool ending)
 {
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
-    if (!is_new) return edo__op_go_on(source, op, waker, ending);
+    if (!is_new) return edo__op_go_on(source, op, here, waker, ending);
     if (ending) return edo__op_cancel_start(source, op, here, waker);
     return here->ops->drive(here, source, op, waker);
 }

@@ -103,13 +103,19 @@ static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
     return waits;
 }
 
-edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending)
+/* Within a runtime, all drivers are of one kind, and a woken operation is in none of them. So the
+ * operation is resumed with the driver of the poll. If the operation has to wait again, an event
+ * then wakes the worker that polls the operation now. */
+edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
+                       bool ending)
 {
     edo_driver *there;
     bool waits = still_waits(source, op, waker, &there);
     if (!waits) op->detail |= EDO__DETAIL_WOKEN;
     if (ending) return there->ops->cancel(there, source, op, waker);
-    return waits ? EDO_PENDING : there->ops->resume(there, source, op, waker);
+    if (waits) return EDO_PENDING;
+    if (there->runtime == here->runtime) there = here;
+    return there->ops->resume(there, source, op, waker);
 }
 
 /* The operation may have been woken before, and be about to start again. In that case its driver

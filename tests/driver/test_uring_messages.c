@@ -1,10 +1,12 @@
-/* edo-test: once. Operations on messages that share one poll of an io_uring, on a ring without SQEs
- * and between runtimes. */
+/* edo-test: once. Operations on messages that share one poll of an io_uring, on a ring without SQEs,
+ * between runtimes and between workers. */
 #include "driver/rings.h"
+#include "support/chore.h"
 #include "support/udp.h"
 
 #include <sys/eventfd.h>
 
+#include "driver/drivers.h"
 #include "net/udp.h"
 
 enum { INTERVAL = 100000 }; // polls per turn: no turn of the ring while it is broken
@@ -284,6 +286,75 @@ test(started_again_elsewhere)
 {
     start_again_elsewhere("io_uring");
     start_again_elsewhere("epoll");
+}
+
+/* ---- workers ---- */
+
+static edo_runtime with_workers = { .has_threads = true, .base.worker_count = 2 };
+
+static edo_driver *open_worker(void)
+{
+    edo_driver *driver;
+    const char *reason;
+    assert_int_equal(edo__uring_driver.open(&with_workers, NULL, &driver, &reason), 0);
+    return driver;
+}
+
+static void begin_receive(chore *self, edo_udp *socket, edo_driver *here)
+{
+    chore_set(self, &socket->source, edo_udp_recv(socket, &self->byte, 1));
+    assert_int_equal(chore_poll(self, here, false), EDO_PENDING);
+}
+
+static void await_receive(chore *self, edo_driver *turned)
+{
+    while (!chore_take_wake(self))
+        turned->ops->turn(turned, INT64_MAX);
+}
+
+/* The first of two receives in the ring of one worker is served by another worker. That worker then
+ * polls the second one, which was woken too, and begins a third one, in this or the other order.
+ * All of them wait with the other worker from then on. */
+static void follow(bool second_is_first)
+{
+    static chore receives[3];
+    edo_address to;
+    edo_driver *there = open_worker(), *here = open_worker();
+    edo_udp *socket = loopback_socket(&to);
+    const edo__side *side = &socket->source.sides[EDO__READ_SIDE];
+    int fd = plain_socket();
+    begin_receive(&receives[0], socket, there);
+    begin_receive(&receives[1], socket, there);
+    send_plainly(fd, "a", 1, &to);
+    await_receive(&receives[0], there);
+    assert_int_equal(chore_poll(&receives[0], here, false), EDO_READY);
+    assert_int_equal(receives[0].op.base.result, 1);
+    assert_true(chore_take_wake(&receives[1]));
+    if (!second_is_first) begin_receive(&receives[2], socket, here);
+    assert_int_equal(chore_poll(&receives[1], here, false), EDO_PENDING);
+    if (second_is_first) begin_receive(&receives[2], socket, here);
+    assert_ptr_equal(side->driver, here);
+
+    send_plainly(fd, "b", 1, &to);
+    chore *served = &receives[second_is_first ? 1 : 2], *other = &receives[second_is_first ? 2 : 1];
+    await_receive(served, here);
+    assert_int_equal(chore_poll(served, here, false), EDO_READY);
+    assert_int_equal(served->byte, 'b');
+    assert_true(chore_take_wake(other));
+    assert_int_equal(chore_poll(other, there, true), EDO_READY);
+    assert_int_equal(other->op.base.result, -ECANCELED);
+    close(fd);
+    edo_udp_close(socket);
+    there->ops->close(there);
+    here->ops->close(here);
+}
+
+test(waiters_follow_the_poller)
+{
+    edo__self.runtime = &with_workers;
+    follow(true);
+    follow(false);
+    edo__self.runtime = NULL;
 }
 
 int main(void)

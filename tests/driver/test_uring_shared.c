@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -25,7 +26,7 @@
 #include "driver/uring/uring.h"
 #include "sys/sys.h"
 
-enum { SKIPPED = 77, ROUNDS = 200 };
+enum { SKIPPED = 77, ROUNDS = 200, TURNS = 20 };
 
 /* Offset, for a filter, of the number of SQEs to submit: the low half of the call's second
  * argument. */
@@ -558,6 +559,39 @@ test(refused_while_asleep)
     edo_close(io);
     close(peer);
     stop_turner(&other);
+    close_driver(driver);
+}
+
+/* The queue is full, and the poll of the driver's own descriptor has ended. */
+static void *turn_refused(void *arg)
+{
+    edo_driver *driver = arg;
+    edo__uring *ring = edo__uring_of(driver);
+    int never = eventfd(0, EFD_NONBLOCK);
+    refuse_submissions();
+    edo__uring_begin(ring);
+    for (struct io_uring_sqe *sqe; (sqe = edo__uring_sqe(ring));)
+        edo__sqe_poll(sqe, never, POLLIN);
+    edo__uring_end(ring);
+    ring->watches[0].armed = false;
+    for (uint32_t i = 1; i <= TURNS; i++) {
+        turn(driver, INT64_MAX);
+        insist(ring->refusals == i);
+    }
+    close(never);
+    return NULL;
+}
+
+/* A turn that cannot sleep, because the kernel takes no SQE, pauses instead, longer each time. */
+test(refused_turns_pause)
+{
+    pthread_t thread;
+    edo_driver *driver = open_shared();
+    assert_int_equal(pthread_create(&thread, NULL, turn_refused, driver), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    driver->ops->unpark(driver);
+    turn(driver, INT64_MAX);
+    assert_int_equal(edo__uring_of(driver)->refusals, 0);
     close_driver(driver);
 }
 

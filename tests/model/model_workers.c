@@ -1002,6 +1002,29 @@ MODEL(pack_moves_little, "a burst stays where it is")
     tear_down();
 }
 
+MODEL(pack_counts_others, "not to a worker that other workers have just handed much")
+{
+    set_up(2);
+    edo__worker *target = s->workers[0];
+    edo_store_relaxed(&target->park, EDO__PARKED);
+    s->workers[1]->mean_poll = edo_us(40);
+    edo__worker_push_foreign(target, task(1));
+    be(1);
+    edo__worker_push_back(s->workers[1], task(0));
+    edo__pack(s->workers[1]);
+    model_assert(take_all(1) == 0);
+    edo_store_relaxed(&target->park, EDO__PARKED);
+    edo__worker_push_back(s->workers[1], task(2));
+    edo__pack(s->workers[1]);
+    model_assert(take_all(1) == 1);
+    be(0);
+    edo__worker_drain_inject(target);
+    model_assert(take_all(0) == 2);
+    edo_store_relaxed(&target->park, EDO__PARKED);
+    model_assert(pack() == 1);
+    tear_down();
+}
+
 MODEL(pack_goes_down, "not to a higher worker, and not under a paused clock")
 {
     set_up(2);

@@ -172,7 +172,7 @@ static bool is_report(uint64_t tag, uint32_t flags)
 static bool handle_report(edo__uring *driver, uint64_t tag, int result)
 {
     bool done = edo__uring_note_report(driver, op_of(tag), result);
-    driver->refusals = done ? 0 : driver->refusals + 1;
+    driver->is_refused = !done;
     return done;
 }
 
@@ -206,13 +206,15 @@ int edo__uring_reap(edo__uring *driver)
     return count;
 }
 
-/* Called after a turn that was allowed to sleep. If there was no SQE for a report, waits briefly.
- * The report is still in the queue and prevents each sleep, so without this wait the turns would
- * spin. */
-static void pause_if_refused(const edo__uring *driver)
+/* Called after a turn that its caller has allowed to sleep. If there was no SQE for a watch, for a
+ * requested cancel or for a report, waits briefly. Each of these prevents the sleep until there is
+ * an SQE, so without this wait the turns would spin. */
+static void pause_if_refused(edo__uring *driver, bool could_sleep)
 {
-    uint32_t tries = driver->refusals;
-    if (edo__unlikely(tries > 0)) edo__sys_wait_briefly(&tries);
+    if (edo__likely(could_sleep && !driver->is_refused))
+        driver->refusals = 0;
+    else
+        edo__sys_wait_briefly(&driver->refusals);
 }
 
 /* ---- turning ---- */
@@ -245,7 +247,7 @@ static void submit_rest(edo__uring *driver)
     if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
 }
 
-/* Prepares the SQEs that a sleep needs. Returns: whether the turn may sleep. There are two reasons
+/* Prepares the SQEs that a sleep needs. Returns: whether the turn can sleep. There are two reasons
  * not to sleep:
  * - A watch is not armed. An unpark would then not end the sleep.
  * - A request for a cancel is in the list. The load may miss a new request, but the unpark that
@@ -254,7 +256,7 @@ static bool prepare_sleep(edo__uring *driver, bool sleeps)
 {
     edo__uring_serve_requests(driver);
     bool all_armed = arm_watches(driver, sleeps);
-    return sleeps && all_armed && !edo_load_relaxed(&driver->requests);
+    return all_armed && !edo_load_relaxed(&driver->requests);
 }
 
 /* Turns an owned ring. timeout: as for edo__ring_enter(). */
@@ -262,27 +264,27 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
-    sleeps = prepare_sleep(driver, sleeps);
-    int rc = edo__ring_enter(&driver->ring, sleeps, timeout);
+    bool can_sleep = prepare_sleep(driver, sleeps);
+    int rc = edo__ring_enter(&driver->ring, sleeps && can_sleep, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
-    if (sleeps) pause_if_refused(driver);
+    if (sleeps) pause_if_refused(driver, can_sleep);
     arm_watches(driver, false);
     submit_rest(driver);
     if (driver->signal >= 0) settle_signal(driver);
     return count;
 }
 
-/* Publishes the prepared SQEs. Clears *sleeps if the poll of a watched descriptor is not armed,
- * because an unpark would then not end the sleep. Returns: the index in the queue behind the last
- * SQE that this turn submits. */
-static unsigned publish(edo__uring *driver, bool *sleeps)
+/* Publishes the prepared SQEs. *ret_can_sleep: false if the poll of a watched descriptor is not
+ * armed, because an unpark would then not end the sleep. Returns: the index in the queue behind the
+ * last SQE that this turn submits. */
+static unsigned publish(edo__uring *driver, bool sleeps, bool *ret_can_sleep)
 {
     edo__lock_take(&driver->lock);
     be_enabled(driver);
-    *sleeps = arm_watches(driver, *sleeps) && *sleeps;
+    *ret_can_sleep = arm_watches(driver, sleeps);
     unsigned end = edo__ring_publish(&driver->ring);
-    edo_store_relaxed(&driver->asleep, *sleeps);
+    edo_store_relaxed(&driver->asleep, sleeps && *ret_can_sleep);
     edo__lock_give(&driver->lock);
     return end;
 }
@@ -293,12 +295,13 @@ static unsigned publish(edo__uring *driver, bool *sleeps)
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
-    unsigned end = publish(driver, &sleeps);
-    int rc = edo__ring_enter_to(&driver->ring, end, sleeps, timeout);
+    bool can_sleep;
+    unsigned end = publish(driver, sleeps, &can_sleep);
+    int rc = edo__ring_enter_to(&driver->ring, end, sleeps && can_sleep, timeout);
     if (rc < 0) give_up(rc);
     edo_store_relaxed(&driver->asleep, false);
     int count = edo__uring_reap(driver);
-    if (sleeps) pause_if_refused(driver);
+    if (sleeps) pause_if_refused(driver, can_sleep);
     edo__lock_give(&driver->turning);
     return count;
 }

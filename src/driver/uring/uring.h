@@ -46,7 +46,8 @@ typedef struct edo__uring {
     edo_atomic(bool) accepts; // the ring's accepts wait for connections; cleared by a completion
                               // with EAGAIN
     edo_atomic(bool) lends;   // lent reads use the ring's buffers; cleared if there are none
-    uint32_t refusals;        // number of times that the next report had no SQE; turner's
+    uint32_t refusals; // number of sleeps in a row that a missing SQE has prevented; turner's
+    bool is_refused;   // the next report has no SQE; turner's
 
     /* Set by the first lent read that parks, then constant. Guard of the setting: as of SQEs. */
     edo__uring_buffers *buffers;

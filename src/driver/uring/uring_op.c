@@ -184,13 +184,17 @@ static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wake
     return sqe ? 0 : -ENOSPC;
 }
 
-/* Submits the operation if it may park. Returns: 0; -ENOSPC if the queue is full; or the error with
+/* Submits the operation if it may park. If all waiters of its side are QUEUED, there is nothing in
+ * their ring. Then the operation submits the poll for all of them to the ring of this worker, and
+ * their later wakes come from this ring. Returns: 0; -ENOSPC if the queue is full; or the error with
  * which the operation ends. */
 static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
+    edo_driver *theirs = driver;
     edo__lock_take(&source->lock);
-    int rc = edo__op_may_park(source, op, &driver);
-    if (rc == 0) rc = enqueue(edo__uring_of(driver), source, op, waker);
+    int rc = edo__op_may_park(source, op, &theirs);
+    bool polls = edo__uring_shares_poll(source, op) && !edo__op_place(source, op)->is_polled;
+    if (rc == 0) rc = enqueue(edo__uring_of(polls ? driver : theirs), source, op, waker);
     edo__lock_give(&source->lock);
     return rc;
 }
@@ -244,7 +248,6 @@ static edo_poll leave(edo__source *source, edo_op *op, edo_wakeable *waker)
     return edo__uring_end_op(source, op);
 }
 
-/* If the operation was parked with the driver of another worker, it continues with that driver. */
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (op->base.result != -EAGAIN) return edo__uring_end_op(source, op);

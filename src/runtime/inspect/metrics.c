@@ -61,14 +61,6 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
 
 /* ---- the runtime ---- */
 
-/* Number of tasks that were handed to a worker and not yet taken. The loads of the two counts are
- * not ordered, so `taken` may be greater than `handed`. The result is then 0. */
-static uint64_t handed_depth(const edo__worker *worker)
-{
-    uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
-    return handed > taken ? handed - taken : 0;
-}
-
 /* Members of edo_metrics that are sums of the same members of edo_worker_metrics. */
 #define SUMS(_)                                                                                    \
     EDO__COUNTS(_)                                                                                 \
@@ -83,7 +75,7 @@ static void add_worker(edo_metrics *sum, edo__worker *worker)
     edo_worker_metrics metrics = read_worker(worker);
     sum->alive_tasks += edo__shard_count(&worker->shard);
     sum->spawned_tasks += edo_load_figure(&worker->shard.spawned);
-    sum->inject_depth += handed_depth(worker);
+    sum->inject_depth += edo__worker_untaken(worker);
     sum->remote_schedules += edo_load_figure(&worker->handed);
     SUMS(ADD)
 }

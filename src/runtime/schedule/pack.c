@@ -14,7 +14,9 @@
  *
  * Other workers cannot steal a task that was handed over before the target has taken it. So the
  * target must take it soon: only a worker that is asleep, or that turns its driver often, is a
- * target. For the same reason, a worker with much ready work hands over nothing.
+ * target. For the same reason, a worker with much ready work hands over nothing. The tasks that
+ * other workers have handed to the target, and that it has not taken yet, count too. Without this
+ * rule, many workers could choose the same target at the same time.
  *
  * All atomic words in this file are figures, or hints. A stale value moves tasks in vain, or too
  * late. edo__worker_push_foreign() orders the moves, and wakes the target. */
@@ -27,7 +29,7 @@
 #define LATELY edo_ms(1)
 
 /* Greatest time since the last turn of a target's driver. Also the greatest time that the tasks
- * that are handed over take together. */
+ * that a target has been handed take together. */
 #define BRIEF edo_us(100)
 
 /* Whether the worker has work of its own, has time for more, and soon takes what it is handed. */
@@ -38,25 +40,30 @@ static bool has_time(const edo__worker *worker, int64_t now)
     return now - edo_load_figure(&worker->turned_at) < BRIEF && !edo__worker_is_stuck(worker);
 }
 
-static edo__worker *find_target(const edo__worker *worker)
+/* Whether `count` tasks take little time. The polls of this worker's tasks are the measure. */
+static bool is_brief(const edo__worker *worker, uint64_t count)
 {
-    const edo_runtime *runtime = worker->runtime;
-    int64_t now = edo_load_figure(&worker->woke_at);
-    for (uint32_t i = 0; i < worker->index; i++)
-        if (has_time(runtime->workers[i], now)) return runtime->workers[i];
-    return NULL;
+    return (int64_t)count * worker->mean_poll < BRIEF;
 }
 
-static bool is_brief(const edo__worker *worker)
+/* Returns: a worker for `count` tasks of this worker; or NULL. */
+static edo__worker *find_target(const edo__worker *worker, uint64_t count)
 {
-    int64_t length = (int64_t)edo__worker_length(worker);
-    return length && length * worker->mean_poll < BRIEF;
+    int64_t now = edo_load_figure(&worker->woke_at);
+    for (uint32_t i = 0; i < worker->index; i++) {
+        edo__worker *other = worker->runtime->workers[i];
+        bool fits = has_time(other, now) && is_brief(worker, count + edo__worker_untaken(other));
+        if (fits) return other;
+    }
+    return NULL;
 }
 
 void edo__pack(edo__worker *worker)
 {
-    if (worker->is_spare || edo__clock_is_paused(worker->runtime) || !is_brief(worker)) return;
-    edo__worker *to = find_target(worker);
+    uint64_t count = edo__worker_length(worker);
+    bool is_fit = count && is_brief(worker, count) && !worker->is_spare;
+    if (!is_fit || edo__clock_is_paused(worker->runtime)) return;
+    edo__worker *to = find_target(worker, count);
     edo_task *task;
     while (to && (task = edo__queue_pop(&worker->queue)))
         edo__worker_push_foreign(to, task);

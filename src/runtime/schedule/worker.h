@@ -161,6 +161,15 @@ static inline uint64_t edo__worker_length(const edo__worker *worker)
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
+/* Number of tasks that were pushed to the worker's inject stack and not yet taken. The loads of the
+ * two counts are not ordered, so `taken` may be greater than `handed`. The result is then 0. Thread:
+ * any. */
+static inline uint64_t edo__worker_untaken(const edo__worker *worker)
+{
+    uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
+    return handed > taken ? handed - taken : 0;
+}
+
 /* Whether the worker is stuck now. A mark for a long turn does not suffice, because the mark is
  * cleared some time after the end of that turn. The worker is stuck only if the marked turn is the
  * present turn. Thread: any. */
