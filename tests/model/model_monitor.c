@@ -479,6 +479,27 @@ MODEL_SAMPLED(monitor_stops, "the monitor ends when it is told, whatever it is d
     destroy();
 }
 
+/* ---- the stop ---- */
+
+THREAD(second_works)
+{
+    run_worker(s->runtime->workers[1]);
+}
+
+MODEL(stop_opens_gate,
+      "a worker that waits for its turn leaves when the runtime stops, although one keeps the baton")
+{
+    set_up(&(edo_config){ .workers = 2, .max_spare = -1, .test_clock = true }, false);
+    int second = model_start(second_works, NULL);
+    edo__self = (struct edo__thread){ .runtime = s->runtime, .worker = s->worker };
+    model_assert(edo__baton_take(s->worker));
+    ask_to_leave(s->runtime);
+    model_join(second); // during the turn of the first worker
+    edo__baton_pass(s->worker, EDO__WORK_TASKS);
+    edo__self = (struct edo__thread){ 0 };
+    destroy();
+}
+
 /* ---- runtimes with all their threads ---- */
 
 struct ender {
