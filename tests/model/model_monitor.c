@@ -486,8 +486,7 @@ THREAD(second_works)
     run_worker(s->runtime->workers[1]);
 }
 
-MODEL(stop_opens_gate,
-      "a worker that waits for its turn leaves when the runtime stops, although one keeps the baton")
+MODEL(stop_opens_gate, "a worker at the gate leaves at the stop, although one keeps the baton")
 {
     set_up(&(edo_config){ .workers = 2, .max_spare = -1, .test_clock = true }, false);
     int second = model_start(second_works, NULL);
