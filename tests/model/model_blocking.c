@@ -134,6 +134,25 @@ MODEL(pool_against_destroy, "who asks for a pool while the runtime ends gets it,
     model_assert(s->rc == 0 || s->rc == -ESHUTDOWN);
 }
 
+THREAD(read_figures)
+{
+    edo_pool_stats stats;
+    edo__blocking_read(s->runtime, &stats);
+    model_assert(stats.threads == 0 && stats.queued == 0);
+    edo_runtime_unref(s->runtime);
+}
+
+MODEL(figures_against_destroy,
+      "who reads the figures of the pools while they end reads no freed one")
+{
+    set_up(&(edo_config){ 0 });
+    model_assert(edo_runtime_pool(s->runtime, "user", &s->pools[0]) == 0);
+    edo_runtime_ref(s->runtime);
+    int other = model_start(read_figures, NULL);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+    model_join(other);
+}
+
 struct two_jobs {
     edo_frame();
     edo_args(int unused;);

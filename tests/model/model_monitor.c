@@ -499,6 +499,16 @@ MODEL(stop_opens_gate, "a worker at the gate leaves at the stop, although one ke
     destroy();
 }
 
+MODEL(stop_gives_up, "a worker that is stuck in a poll at the deadline is not waited for")
+{
+    set_up_played();
+    edo_store_figure(&s->worker->beat, 1);
+    model_assert(!has_left_by(s->worker, edo_ms(3)));
+    model_assert(fake_now == edo_ms(3));
+    edo_store_figure(&s->worker->beat, 2);
+    destroy();
+}
+
 /* ---- runtimes with all their threads ---- */
 
 struct ender {

@@ -289,6 +289,24 @@ MODEL(submit_against_end, "a job that races with the end of its pool runs, or is
     model_join(other);
 }
 
+static void submit_one(void *arg)
+{
+    (void)arg;
+    int rc = submit(1);
+    model_assert(rc == 0 || rc == -ESHUTDOWN);
+    edo__pool_unref(s->pool);
+}
+
+MODEL(call_against_end, "a thread is not freed before the end of the call that woke it")
+{
+    set_up(&lasting);
+    run_one((void *)0);
+    edo__pool_ref(s->pool);
+    int other = model_start(submit_one, NULL);
+    edo_pool_destroy(s->pool);
+    model_join(other);
+}
+
 MODEL(end_with_jobs, "the end of a pool finds jobs and threads in every state")
 {
     set_up(&fleeting);
