@@ -195,6 +195,26 @@ MODEL_SAMPLED(blocking_of_two_workers, "the same from one of two workers", SAMPL
     destroy_and_check();
 }
 
+THREAD(destroy_pool)
+{
+    edo_pool_destroy(s->pools[0]);
+}
+
+MODEL_SAMPLED(pool_ends_under_job,
+              "a job on a pool of no runtime ends, or is refused, with its pool", SAMPLES)
+{
+    set_up(&(edo_config){ 0 });
+    model_assert(edo_pool_create(NULL, &s->pools[0]) == 0);
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_blocking_with(&s->task, &here, s->pools[0], work, (void *)(intptr_t)4) ==
+                 0);
+    edo_turn(s->runtime, 0); // the pool has the job
+    int other = model_start(destroy_pool, NULL);
+    edo__run_until(s->runtime, s->task, &(edo__waiter){ 0 });
+    model_join(other);
+    destroy_and_check();
+}
+
 /* ---- a test clock ---- */
 
 struct clocked {
