@@ -39,7 +39,10 @@ void edo__task_finish(edo_task *task)
     if (edo__unlikely(result < 0)) edo__failure_note(task, result);
     edo__holders_task_ended(task);
     bool tracked = task->head.flags & EDO__TASK_TRACKED;
-    if (edo__unlikely(tracked)) task->registry = (edo__node){ NULL, NULL };
+    if (edo__unlikely(tracked)) {
+        edo_plain_write(&task->registry);
+        task->registry = (edo__node){ NULL, NULL };
+    }
     complete(task);
     if (edo__unlikely(tracked)) edo__handle_task_ended(task);
     if (scope) edo__scope_member_ended(task);

@@ -117,6 +117,7 @@ void edo__handle_returned(edo_task *task)
 {
     lock_ended();
     uint64_t old = edo_and_acq_rel(&task->state, ~(uint64_t)EDO__JOIN_INTEREST);
+    if (old & EDO__COMPLETE) edo_plain_read(&task->registry);
     bool is_leak = (old & EDO__COMPLETE) && task->registry.next;
     if (is_leak && !edo__runtime_is_stale(task->runtime)) unlink_leak(task);
     edo__runtimes_unlock();

@@ -46,9 +46,9 @@ static inline void edo__check_task(const char *call, const edo_task *task)
 #endif
 }
 
-#ifdef EDO_MODEL
+#if defined EDO_MODEL && !defined EDO_MODEL_HANDLES
 
-/* The model checker has neither a quarantine nor tracked tasks. */
+/* Most models have neither a quarantine nor tracked tasks. */
 static inline edo_task *edo__quarantine_put(edo_task *task)
 {
     return task;

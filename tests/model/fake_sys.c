@@ -205,7 +205,7 @@ void edo__free(void *memory, size_t size)
 
 const char *(*edo__describe_current)(char *buffer, size_t size);
 
-void edo__log(edo_log_level level, const char *format, ...)
+WEAK void edo__log(edo_log_level level, const char *format, ...)
 {
     (void)level;
     (void)format;

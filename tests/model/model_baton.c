@@ -55,6 +55,13 @@ static edo__worker *be(unsigned index)
     return s->workers[index];
 }
 
+/* From now on no worker waits for a turn. */
+static void stop(void)
+{
+    edo_store_relaxed(&s->runtime->is_stopping, true);
+    edo__baton_stop(s->runtime);
+}
+
 static void poll_one(void)
 {
     edo_plain_write(&s->polls);
@@ -72,22 +79,36 @@ static void take_turns(unsigned index, int count)
         poll_one();
         model_assert(edo__baton_pass(worker, EDO__WORK_TASKS));
     }
-    edo__baton_leave(worker);
 }
 
-THREAD(second_takes_turns)
+static void take_turns_each(void (*second)(void *), int count)
+{
+    set_up(2);
+    int other = model_start(second, NULL);
+    take_turns(0, count);
+    model_join(other);
+    model_assert(s->polls == 2 * (unsigned)count);
+    tear_down();
+}
+
+THREAD(second_takes_turn)
 {
     take_turns(1, 1);
 }
 
-MODEL(baton_one_at_a_time, "one worker at a time has a turn, and each has its turns")
+MODEL(baton_one_at_a_time, "one worker at a time has a turn, and each has its turn")
 {
-    set_up(2);
-    int second = model_start(second_takes_turns, NULL);
-    take_turns(0, 2);
-    model_join(second);
-    model_assert(s->polls == 3);
-    tear_down();
+    take_turns_each(second_takes_turn, 1);
+}
+
+THREAD(second_takes_two_turns)
+{
+    take_turns(1, 2);
+}
+
+MODEL_SAMPLED(baton_two_laps, "the same in the lap after that", SAMPLES)
+{
+    take_turns_each(second_takes_two_turns, 2);
 }
 
 static void find_no_searcher(unsigned index)
@@ -96,7 +117,6 @@ static void find_no_searcher(unsigned index)
     model_assert(edo__baton_take(worker));
     model_assert(edo_load_relaxed(&s->runtime->idle.searching) == 0);
     edo__baton_pass(worker, EDO__WORK_TASKS);
-    edo__baton_leave(worker);
 }
 
 THREAD(first_finds_no_searcher)
@@ -118,7 +138,6 @@ static void turn_beside(void (*other)(void *), unsigned index, bool searches)
     if (searches) model_assert(edo__idle_begin_search(worker));
     int thread = model_start(other, NULL);
     edo__worker_turn(worker);
-    edo__baton_leave(worker);
     model_join(thread);
     tear_down();
 }
@@ -145,7 +164,6 @@ static void be_stuck(unsigned index)
     edo_store_figure(&worker->beat, 2);
     if (edo__baton_is_held(worker)) poll_one();
     edo__baton_pass(worker, EDO__WORK_TASKS);
-    edo__baton_leave(worker);
 }
 
 THREAD(second_takes_one)
@@ -154,15 +172,20 @@ THREAD(second_takes_one)
     model_assert(edo__baton_take(worker));
     poll_one();
     edo__baton_pass(worker, EDO__WORK_TASKS);
-    edo__baton_leave(worker);
+}
+
+/* What the monitor does. */
+static void revoke(unsigned index)
+{
+    edo__worker *worker = s->workers[index];
+    if (edo_load_figure(&worker->beat) != 1) return;
+    edo_or_relaxed(&worker->stuck, EDO__STUCK_LONG);
+    edo__baton_revoke(worker, 1);
 }
 
 THREAD(revokes)
 {
-    edo__worker *worker = s->workers[0];
-    if (edo_load_figure(&worker->beat) != 1) return;
-    edo_or_relaxed(&worker->stuck, EDO__STUCK_LONG);
-    edo__baton_revoke(worker, 1);
+    revoke(0);
 }
 
 MODEL(baton_revoked, "a worker that lost the baton in a poll begins no other one without it")
@@ -173,6 +196,22 @@ MODEL(baton_revoked, "a worker that lost the baton in a poll begins no other one
     model_join(second);
     model_join(monitor);
     model_assert(s->polls >= 1);
+    tear_down();
+}
+
+THREAD(revokes_second)
+{
+    revoke(1);
+}
+
+MODEL(baton_absent_at_pause,
+      "a worker is not waited for that was stuck before the clock was paused, without the baton")
+{
+    set_up(2);
+    edo_store_figure(&s->workers[1]->beat, 1);
+    int monitor = model_start(revokes_second, NULL);
+    model_assert(edo__baton_take(be(0))); // else a deadlock
+    model_join(monitor);
     tear_down();
 }
 
@@ -201,7 +240,6 @@ static void meet_deadlines(unsigned index)
         if (when < LATER) arm(worker, when + SOON);
         model_assert(edo__baton_pass(worker, EDO__WORK_TASKS));
     }
-    edo__baton_leave(worker);
 }
 
 THREAD(second_meets_deadlines)
@@ -260,10 +298,10 @@ THREAD(second_is_away)
     edo__baton_revoke(worker, 1);
     model_assert(edo__runtime_now(s->runtime) == 0); // what it runs meanwhile
     edo_and_relaxed(&worker->stuck, ~(uint32_t)EDO__STUCK_IN_PLACE);
-    model_assert(edo__baton_take(worker));
+    bool has_turn = edo__baton_take(worker); // else the first worker has stopped the runtime
     model_assert(edo__runtime_now(s->runtime) == 0);
-    edo__baton_pass(worker, EDO__WORK_TASKS);
-    edo__baton_leave(worker);
+    if (has_turn) edo__baton_pass(worker, EDO__WORK_TASKS);
+    stop();
 }
 
 /* Its sleep is left out: it comes back at once. */
@@ -278,7 +316,7 @@ MODEL_SAMPLED(baton_clock_waits, "while a worker is away the clock does not go o
         if (!edo__baton_take(worker)) continue;
         edo__baton_pass(worker, EDO__WORK_NONE);
     }
-    edo__baton_leave(worker);
+    stop();
     model_join(second);
     tear_down();
 }
@@ -290,7 +328,6 @@ static void turn_until_the_end(unsigned index)
     edo__worker *worker = be(index);
     while (!edo_load_relaxed(&s->runtime->is_stopping))
         edo__worker_turn(worker);
-    edo__baton_leave(worker);
 }
 
 struct ender {
@@ -307,6 +344,7 @@ static edo_poll ender_poll(edo_future *future, edo_cx *cx)
     edo_store_relaxed(&s->runtime->is_stopping, true);
     for (unsigned i = 0; i < s->runtime->base.worker_count; i++)
         edo__worker_notify(s->workers[i]);
+    edo__baton_stop(s->runtime);
     return EDO_READY;
 }
 
@@ -386,7 +424,6 @@ MODEL(baton_turn_sees_wake, "a turn that clears a notification finds what was pu
     model_assert(was_polled || edo_load_relaxed(&worker->park) == EDO__NOTIFIED_PARK);
     edo__worker_turn(worker);
     model_assert(s->polls == 1);
-    edo__baton_leave(worker);
     tear_down();
 }
 
@@ -463,11 +500,9 @@ static void stop_under_holder(int second)
 {
     edo__worker *worker = be(0);
     model_assert(edo__baton_take(worker));
-    edo_store_relaxed(&s->runtime->is_stopping, true);
-    edo__baton_stop(s->runtime);
+    stop();
     model_join(second); // while this worker is in its poll
     edo__baton_pass(worker, EDO__WORK_TASKS);
-    edo__baton_leave(worker);
     edo_store_relaxed(&s->runtime->is_stopping, false);
     tear_down();
 }
@@ -477,7 +512,6 @@ THREAD(second_turns_until_the_stop)
     edo__worker *worker = be(1);
     while (edo__baton_take(worker))
         edo__baton_pass(worker, EDO__WORK_TASKS);
-    edo__baton_leave(worker);
 }
 
 MODEL(baton_stops, "nobody waits for a turn when the runtime stops, although one keeps the baton")

@@ -134,6 +134,25 @@ MODEL(pool_against_destroy, "who asks for a pool while the runtime ends gets it,
     model_assert(s->rc == 0 || s->rc == -ESHUTDOWN);
 }
 
+THREAD(read_figures)
+{
+    edo_pool_stats stats;
+    edo__blocking_read(s->runtime, &stats);
+    model_assert(stats.threads == 0 && stats.queued == 0);
+    edo_runtime_unref(s->runtime);
+}
+
+MODEL(figures_against_destroy,
+      "who reads the figures of the pools while they end reads no freed one")
+{
+    set_up(&(edo_config){ 0 });
+    model_assert(edo_runtime_pool(s->runtime, "user", &s->pools[0]) == 0);
+    edo_runtime_ref(s->runtime);
+    int other = model_start(read_figures, NULL);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+    model_join(other);
+}
+
 struct two_jobs {
     edo_frame();
     edo_args(int unused;);
@@ -173,6 +192,26 @@ MODEL_SAMPLED(blocking_of_two_workers, "the same from one of two workers", SAMPL
 {
     set_up(&(edo_config){ .workers = 2 });
     model_assert(edo_block_on(s->runtime, two_jobs, .unused = 0) == 4);
+    destroy_and_check();
+}
+
+THREAD(destroy_pool)
+{
+    edo_pool_destroy(s->pools[0]);
+}
+
+MODEL_SAMPLED(pool_ends_under_job,
+              "a job on a pool of no runtime ends, or is refused, with its pool", SAMPLES)
+{
+    set_up(&(edo_config){ 0 });
+    model_assert(edo_pool_create(NULL, &s->pools[0]) == 0);
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_blocking_with(&s->task, &here, s->pools[0], work, (void *)(intptr_t)4) ==
+                 0);
+    edo_turn(s->runtime, 0); // the pool has the job
+    int other = model_start(destroy_pool, NULL);
+    edo__run_until(s->runtime, s->task, &(edo__waiter){ 0 });
+    model_join(other);
     destroy_and_check();
 }
 

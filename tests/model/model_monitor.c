@@ -479,6 +479,36 @@ MODEL_SAMPLED(monitor_stops, "the monitor ends when it is told, whatever it is d
     destroy();
 }
 
+/* ---- the stop ---- */
+
+THREAD(second_works)
+{
+    run_worker(s->runtime->workers[1]);
+}
+
+MODEL(stop_opens_gate, "a worker at the gate leaves at the stop, although one keeps the baton")
+{
+    set_up(&(edo_config){ .workers = 2, .max_spare = -1, .test_clock = true }, false);
+    int second = model_start(second_works, NULL);
+    edo__self = (struct edo__thread){ .runtime = s->runtime, .worker = s->worker };
+    model_assert(edo__baton_take(s->worker));
+    ask_to_leave(s->runtime);
+    model_join(second); // during the turn of the first worker
+    edo__baton_pass(s->worker, EDO__WORK_TASKS);
+    edo__self = (struct edo__thread){ 0 };
+    destroy();
+}
+
+MODEL(stop_gives_up, "a worker that is stuck in a poll at the deadline is not waited for")
+{
+    set_up_played();
+    edo_store_figure(&s->worker->beat, 1);
+    model_assert(!has_left_by(s->worker, edo_ms(3)));
+    model_assert(fake_now == edo_ms(3));
+    edo_store_figure(&s->worker->beat, 2);
+    destroy();
+}
+
 /* ---- runtimes with all their threads ---- */
 
 struct ender {

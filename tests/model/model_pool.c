@@ -28,6 +28,7 @@ static struct {
     int64_t now[MODEL_THREADS]; // clock per thread; only the thread's own waits move it
     int start_count, refusals;  // starts of threads; number of starts that may fail
     bool refuses_all;
+    void (*while_refused)(void); // runs while a start is refused; may be NULL
 
     edo_op jobs[JOBS];
     waiter waiters[JOBS];
@@ -65,6 +66,7 @@ int edo__sys_thread_start(void *(*run)(void *), void *arg, size_t stack_size,
                           edo__sys_thread *ret_thread)
 {
     (void)stack_size;
+    if (s->refuses_all && s->while_refused) s->while_refused();
     if (s->refuses_all) return -EAGAIN;
     if (s->refusals && model_choose(2)) {
         s->refusals--;
@@ -287,6 +289,24 @@ MODEL(submit_against_end, "a job that races with the end of its pool runs, or is
     model_join(other);
 }
 
+static void submit_one(void *arg)
+{
+    (void)arg;
+    int rc = submit(1);
+    model_assert(rc == 0 || rc == -ESHUTDOWN);
+    edo__pool_unref(s->pool);
+}
+
+MODEL(call_against_end, "a thread is not freed before the end of the call that woke it")
+{
+    set_up(&lasting);
+    run_one((void *)0);
+    edo__pool_ref(s->pool);
+    int other = model_start(submit_one, NULL);
+    edo_pool_destroy(s->pool);
+    model_join(other);
+}
+
 MODEL(end_with_jobs, "the end of a pool finds jobs and threads in every state")
 {
     set_up(&fleeting);
@@ -328,16 +348,24 @@ MODEL(refused_second_thread, "with a thread, jobs wait for that one")
     edo_pool_destroy(s->pool);
 }
 
-/* The thread may fall asleep while a start is being refused, and a job come meanwhile. */
+/* Ends the jobs of the first thread, which becomes idle, and then submits another job. */
+static void submit_to_idle(void)
+{
+    model_post(&s->met);
+    model_assert(end_of(0, EDO_LIVE) == 0);
+    check_ran(1);
+    model_assert(submit(2) == 0);
+}
+
 MODEL(refused_beside_idle, "a job that comes while a start is refused reaches an idle thread")
 {
     set_up(&pair);
-    model_assert(submit(0) == 0);
+    model_assert(submit_fn(0, meet) == 0);
+    model_wait(&s->waiters[2].event); // the first thread runs the job
     s->refuses_all = true;
-    int other = model_start(run_one, (void *)1);
-    run_one((void *)2);
-    model_join(other);
-    check_ran(0);
+    s->while_refused = submit_to_idle;
+    model_assert(submit(1) == 0);
+    check_ran(2);
     edo_pool_destroy(s->pool);
 }
 

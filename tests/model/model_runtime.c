@@ -273,6 +273,29 @@ MODEL(spawn_against_destroy,
     model_assert((s->rc == 0) == (s->polls > 0));
 }
 
+struct stubborn {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+static edo_poll stubborn_poll(edo_future *future, edo_cx *cx)
+{
+    future->result = -ECANCELED;
+    return edo_cx_fate(cx) == EDO_ABORTED ? EDO_READY : EDO_PENDING;
+}
+
+POLLED(stubborn);
+
+MODEL(destroy_aborts, "a task that does not end when it is cancelled is aborted")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .drain_limit = 1 });
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(NULL, &here, stubborn, .unused = 0) == 0);
+    model_assert(edo_runtime_destroy(s->runtime) == 0); // else a deadlock
+}
+
 /* ---- a foreign loop that sleeps on the runtime's descriptor ---- */
 
 MODEL(foreign_loop, "a wake from another thread makes the descriptor readable, whenever it comes")

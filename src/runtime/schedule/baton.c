@@ -202,10 +202,10 @@ bool edo__baton_admits(edo__worker *worker)
 
 /* ---- absent workers ---- */
 
-static void send_outside(edo__worker *worker, uint32_t state)
+static void send_outside(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
-    edo_store_relaxed(&worker->gate, state);
+    edo_store_relaxed(&worker->gate, EDO__GATE_OUTSIDE);
     if (runtime->baton.holder == worker)
         hand_on(runtime);
     else
@@ -221,15 +221,8 @@ void edo__baton_revoke(edo__worker *worker, uint64_t beat)
     if (!edo__clock_is_paused(runtime)) return;
     edo__lock_take(&runtime->baton.lock);
     if (edo_load_figure(&worker->beat) == beat && gate_of(worker) != EDO__GATE_WAITS)
-        send_outside(worker, EDO__GATE_OUTSIDE);
+        send_outside(worker);
     edo__lock_give(&runtime->baton.lock);
-}
-
-void edo__baton_leave(edo__worker *worker)
-{
-    edo__lock_take(&worker->runtime->baton.lock);
-    send_outside(worker, EDO__GATE_NONE);
-    edo__lock_give(&worker->runtime->baton.lock);
 }
 
 void edo__baton_end(edo_runtime *runtime)
@@ -241,7 +234,9 @@ void edo__baton_end(edo_runtime *runtime)
 
 /* The caller has set `is_stopping`. The lock orders this function and edo__baton_take(). If a
  * worker enters the gate before this function takes the lock, this function lets the worker leave
- * the gate. If a worker comes later, it finds `is_stopping` set, and does not enter the gate. */
+ * the gate. If a worker comes later, it finds `is_stopping` set, and does not enter the gate. So no
+ * worker waits after this function, except the holder between two of its own turns. A worker may
+ * therefore end its thread without a change of its `gate`. */
 void edo__baton_stop(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->baton.lock);

@@ -52,9 +52,6 @@ bool edo__baton_is_held(edo__worker *worker);
  * Thread: any. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat);
 
-/* Leaves the gate for good, at the end of the worker's thread. Thread: the owner. */
-void edo__baton_leave(edo__worker *worker);
-
 /* Whether the worker may take tasks that plain threads have pushed. While the clock is paused, only
  * the first caller in each lap may take such tasks. Otherwise, every caller may take them. Thread:
  * the owner. */

@@ -33,7 +33,6 @@ static void *run_worker(void *argument)
     edo__hooks_thread(runtime, true);
     while (!edo_load_relaxed(&runtime->is_stopping)) // relaxed: the join orders the end
         edo__worker_turn(worker);
-    edo__baton_leave(worker);
     edo__hooks_thread(runtime, false);
     edo_store_relaxed(&worker->has_left, 1); // relaxed: the join orders the end
     edo__sys_futex_wake(&worker->has_left);
