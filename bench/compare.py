@@ -18,6 +18,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 
 BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
 OTHER_DESCRIPTORS = 64  # what a server or a client holds beside its connections
@@ -47,22 +48,24 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def load(build, port, server, options):
+def load(build, place, server, options):
     command = [build / "tools/edo-load", "--json", "--wait", "10", "--server-pid", str(server.pid)]
-    result = subprocess.run(command + options + [f"127.0.0.1:{port}"], stdin=subprocess.DEVNULL,
+    result = subprocess.run(command + options + [place], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, check=True, timeout=120)
     return json.loads(result.stdout)
 
 
 def measure(build, workload, command, environment, options):
     """One run: a fresh server, a fresh client."""
-    port = free_port()
-    server = subprocess.Popen([*command, workload, str(port)], env=os.environ | environment)
-    try:
-        return load(build, port, server, options)
-    finally:
-        server.send_signal(signal.SIGKILL)
-        server.wait()
+    with tempfile.TemporaryDirectory() as directory:
+        is_unix = workload == "unix_echo"
+        place = f"{directory}/socket" if is_unix else str(free_port())
+        server = subprocess.Popen([*command, workload, place], env=os.environ | environment)
+        try:
+            return load(build, place if is_unix else f"127.0.0.1:{place}", server, options)
+        finally:
+            server.send_signal(signal.SIGKILL)
+            server.wait()
 
 
 def interleaved(args, servers, workload, options, pick):
@@ -79,11 +82,12 @@ def compare_echo(args):
     options = ["-c", str(args.connections), "-s", str(args.size), "-p", str(args.pipeline),
                "-d", str(args.seconds)]
     servers = own_servers(args) + args.peer
-    medians = interleaved(args, servers, "echo", options, lambda r: (
+    workload = "unix_echo" if args.unix else "echo"
+    medians = interleaved(args, servers, workload, options, lambda r: (
         r["server"]["cpu_us_per_request"], r["requests_per_second"],
         r["latency_us"]["p50"], r["latency_us"]["p99"]))
     best_p99 = min((p99 for _, _, _, p99 in medians[len(own_servers(args)):]), default=None)
-    print(f"echo: {args.runtime}, {args.connections} connections, {args.size} bytes, "
+    print(f"{workload}: {args.runtime}, {args.connections} connections, {args.size} bytes, "
           f"{args.pipeline} in flight; medians of {args.runs} runs of {args.seconds} s")
     print(f"{'':16}{'server CPU':>14}{'of raw':>8}{'requests/s':>13}{'p50':>10}{'p99':>10}"
           f"{'of the best peer':>18}")
@@ -123,6 +127,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--size", type=int, default=64, help="bytes of a message")
+    parser.add_argument("--unix", action="store_true", help="over Unix sockets instead of TCP")
     parser.add_argument("--pipeline", type=int, default=1, help="messages in flight on each")
     parser.add_argument("--idle", type=int, default=10000, help="connections; 0: no such run")
     args = parser.parse_args()

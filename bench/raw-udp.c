@@ -1,11 +1,17 @@
 /* Echo server of UDP that shows the cost of the kernel alone: one thread, nothing between the calls,
  * which block. edo is compared with it; see README.md beside this file.
  *
- *     raw-udp PORT [BATCH]    1: recvfrom and sendto; more: recvmmsg and sendmmsg */
+ *     raw-udp PORT [BATCH [joined]]    1: recvfrom and sendto; more: recvmmsg and sendmmsg
+ *
+ * joined: datagrams that came together from one address with one size are answered by one sendmsg,
+ * which the kernel cuts (UDP_SEGMENT). The load must have one client. */
 #include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 enum { MOST = 64, BUFFER = 2048, DECIMAL = 10, RECEIVE_BUFFER = 1 << 20 };
@@ -55,25 +61,47 @@ static void prepare(unsigned count)
     }
 }
 
-static _Noreturn void serve_many(int fd, unsigned batch)
+/* Sends all answers as one buffer. */
+static void send_joined(int fd, size_t count)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(uint16_t))];
+    } record = { .head = { .cmsg_level = IPPROTO_UDP,
+                           .cmsg_type = UDP_SEGMENT,
+                           .cmsg_len = CMSG_LEN(sizeof(uint16_t)) } };
+    uint16_t segment = (uint16_t)vectors[0].iov_len;
+    struct msghdr header = headers[0].msg_hdr;
+    memcpy(CMSG_DATA(&record.head), &segment, sizeof segment);
+    header.msg_iovlen = count;
+    header.msg_control = &record;
+    header.msg_controllen = sizeof record;
+    require((int)sendmsg(fd, &header, 0), "UDP_SEGMENT");
+}
+
+static _Noreturn void serve_many(int fd, unsigned batch, bool joined)
 {
     for (;;) {
         prepare(batch);
         int n = recvmmsg(fd, headers, batch, MSG_WAITFORONE, NULL);
         for (int i = 0; i < n; i++)
             vectors[i].iov_len = headers[i].msg_len;
-        if (n > 0) sendmmsg(fd, headers, (unsigned)n, 0);
+        if (n > 1 && joined)
+            send_joined(fd, (size_t)n);
+        else if (n > 0)
+            sendmmsg(fd, headers, (unsigned)n, 0);
     }
 }
 
 int main(int argc, char **argv)
 {
-    unsigned long batch = argc == 3 ? strtoul(argv[2], NULL, DECIMAL) : 1;
-    if (argc < 2 || argc > 3 || !batch || batch > MOST) {
-        fprintf(stderr, "usage: raw-udp PORT [BATCH]\n");
+    unsigned long batch = argc >= 3 ? strtoul(argv[2], NULL, DECIMAL) : 1;
+    bool joined = argc == 4 && !strcmp(argv[3], "joined");
+    if (argc < 2 || argc > 3 + joined || !batch || batch > MOST) {
+        fprintf(stderr, "usage: raw-udp PORT [BATCH [joined]]\n");
         return EXIT_FAILURE;
     }
     int fd = open_server((uint16_t)strtoul(argv[1], NULL, DECIMAL));
     if (batch == 1) serve(fd);
-    serve_many(fd, (unsigned)batch);
+    serve_many(fd, (unsigned)batch, joined);
 }

@@ -50,6 +50,7 @@ static double cpu_of(const char *pid)
     DIR *tasks = opendir(path);
     require(tasks ? 0 : -1, path);
     for (struct dirent *task; (task = readdir(tasks));) {
+        if (task->d_name[0] == '.') continue; // "..": the first thread once more
         char file[96];
         unsigned long long ns = 0;
         snprintf(file, sizeof file, "%s/%.16s/schedstat", path, task->d_name);

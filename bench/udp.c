@@ -55,18 +55,31 @@ static void prepare(struct udp_echo_many *self)
     }
 }
 
+/* Has the kernel cut an answer as it has merged the request. */
+static void cut(edo_message *message)
+{
+    edo_datagram_info info;
+    edo_datagram_info_read(message->control, &info);
+    message->control->size = 0;
+    if (!(info.present & EDO_DATAGRAM_SEGMENT) || info.segment >= message->size) return;
+    bench_require(edo_datagram_info_write(message->control, &info, &message->address), "GSO");
+}
+
 /* Makes an answer of each message that was received. */
 static void turn_round(struct udp_echo_many *self, size_t count)
 {
-    edo_datagram_info info;
     for (size_t i = 0; i < count; i++) {
         edo_message *message = &self->messages[i];
-        edo_datagram_info_read(message->control, &info);
         message->slices->size = (size_t)message->size;
-        message->control->size = 0;
-        if (!(info.present & EDO_DATAGRAM_SEGMENT) || info.segment >= message->size) continue;
-        bench_require(edo_datagram_info_write(message->control, &info, &message->address), "GSO");
+        if (message->control->size) cut(message);
     }
+}
+
+/* Makes room again in the messages that were answered. */
+static void renew(struct udp_echo_many *self, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        self->messages[i].slices->size = sizeof self->places[i].buffer;
 }
 
 edo_async(udp_echo_many)
@@ -79,7 +92,7 @@ edo_async(udp_echo_many)
             if (n < 0) break;
             turn_round(self, (size_t)n);
             edo_await(n, edo_udp_send_many(self->socket, self->messages, (size_t)n));
-            prepare(self);
+            renew(self, self->batch);
         }
         edo_return(n);
     }

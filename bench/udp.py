@@ -20,6 +20,7 @@ BENCH = pathlib.Path(__file__).resolve().parent.parent / "build" / "release" / "
 def servers(runtime):
     yield "raw", [BENCH / "raw-udp"], [], {}
     yield "raw x16", [BENCH / "raw-udp"], ["16"], {}
+    yield "raw x16 joined", [BENCH / "raw-udp"], ["16", "joined"], {}
     for driver in ("epoll", "io_uring"):
         env = {"EDO_DRIVER": driver}
         edo = [BENCH / "edo-bench", runtime, "udp_echo"]

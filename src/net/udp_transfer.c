@@ -351,44 +351,50 @@ edo_op edo_udp_send_to(edo_udp *socket, const void *data, size_t size, const edo
     return datagram(&send_to_ops, socket, data, size, to);
 }
 
-static void check_message(const char *call, const edo_message *message)
+static inline void check_buffers(const char *call, const edo_message *message)
 {
-    edo__check_memory(call, message, "message");
-    if (!message || !message->slices || !is_good(message)) return;
+    if (!message->slices || !is_good(message)) return;
     edo__check_memory(call, message->slices, "vector");
     for (size_t i = 0; i < message->slice_count; i++)
         edo__check_memory(call, message->slices[i].data, "buffer");
 }
 
+/* Checks the memory of an operation. An array of messages is one object, so its first message is
+ * checked for all. */
+static void check_messages(const char *call, const edo_message *messages, size_t count)
+{
+    edo__check_memory(call, messages, "message");
+    for (size_t i = 0; messages && i < count; i++)
+        check_buffers(call, &messages[i]);
+}
+
 edo_op edo_udp_recv_message(edo_udp *socket, edo_message *message)
 {
-    check_message("edo_udp_recv_message", message);
+    check_messages("edo_udp_recv_message", message, 1);
     return messages_op(&recv_message_ops, socket, message, 1);
 }
 
 edo_op edo_udp_send_message(edo_udp *socket, edo_message *message)
 {
-    check_message("edo_udp_send_message", message);
+    check_messages("edo_udp_send_message", message, 1);
     return messages_op(&send_message_ops, socket, message, 1);
 }
 
 edo_op edo_udp_recv_many(edo_udp *socket, edo_message *messages, size_t count)
 {
-    for (size_t i = 0; messages && i < count; i++)
-        check_message("edo_udp_recv_many", &messages[i]);
+    check_messages("edo_udp_recv_many", messages, count);
     return messages_op(&recv_many_ops, socket, messages, count);
 }
 
 edo_op edo_udp_send_many(edo_udp *socket, edo_message *messages, size_t count)
 {
-    for (size_t i = 0; messages && i < count; i++)
-        check_message("edo_udp_send_many", &messages[i]);
+    check_messages("edo_udp_send_many", messages, count);
     return messages_op(&send_many_ops, socket, messages, count);
 }
 
 edo_op edo_udp_send_segments(edo_udp *socket, edo_message *message, size_t segment)
 {
-    check_message("edo_udp_send_segments", message);
+    check_messages("edo_udp_send_segments", message, 1);
     return segments_op(socket, message, segment);
 }
 

@@ -13,6 +13,7 @@
 
 static edo_io *a_stream;
 static edo_listener *a_listener;
+static edo_udp *a_socket;
 
 static edo_op read_to_stack(void)
 {
@@ -94,6 +95,38 @@ static edo_op connect_local_on_stack(void)
     return edo_tcp_connect_from(local, "127.0.0.1:1", &a_stream);
 }
 
+static edo_op recv_messages_to_stack(void)
+{
+    edo_message messages[2] = { 0 };
+    return edo_udp_recv_many(a_socket, messages, 2);
+}
+
+/* Each message of a batch is checked, not only the first. */
+static edo_message batch[2];
+
+static edo_op recv_vector_on_stack(void)
+{
+    static char data[4];
+    edo_slice vector = { data, sizeof data };
+    batch[1] = (edo_message){ .slices = &vector, .slice_count = 1 };
+    return edo_udp_recv_many(a_socket, batch, 2);
+}
+
+static edo_op send_buffer_on_stack(void)
+{
+    static edo_slice vector;
+    char data[4] = "abc";
+    vector = (edo_slice){ data, sizeof data };
+    batch[1] = (edo_message){ .slices = &vector, .slice_count = 1 };
+    return edo_udp_send_many(a_socket, batch, 2);
+}
+
+static edo_op send_message_on_stack(void)
+{
+    edo_message message = { 0 };
+    return edo_udp_send_message(a_socket, &message);
+}
+
 struct misuse {
     const char *pattern;
     edo_op (*make)(void);
@@ -113,6 +146,10 @@ static const struct misuse stack_misuses[] = {
     { "edo_tcp_connect: the address .*put it in the frame", connect_address_on_stack },
     { "edo_tcp_connect: the output .*put it in the frame", connect_to_stack },
     { "edo_tcp_connect: the address .*put it in the frame", connect_local_on_stack },
+    { "edo_udp_recv_many: the message .*put it in the frame", recv_messages_to_stack },
+    { "edo_udp_recv_many: the vector .*put it in the frame", recv_vector_on_stack },
+    { "edo_udp_send_many: the buffer .*put it in the frame", send_buffer_on_stack },
+    { "edo_udp_send_message: the message .*put it in the frame", send_message_on_stack },
 };
 
 struct make_op {

@@ -2,6 +2,8 @@
  * datagram is lost. */
 #include "support/udp.h"
 
+#include <edo/metrics.h>
+
 enum { WAITERS = 8 };
 
 typedef struct waiter {
@@ -245,6 +247,37 @@ async_test(many_tasks, edo_udp *socket; edo_address to; edo_task *tasks[2 * ASKE
             assert_int_equal(n, 0);
         }
         edo_udp_close(self->socket);
+        edo_return(0);
+    }
+}
+
+/* ---- events ---- */
+
+/* A datagram has been sent, so there is more room: no event for a socket on which no send waits. */
+current_thread_only("it counts the events of one driver")
+async_test(a_send_is_no_event, edo_udp *socket, *peer; edo_address to; waiter one;
+           uint64_t before; edo_metrics metrics; char in[4];)
+{
+    edo_body {
+        int64_t n;
+        if (!driver_is("epoll")) edo_return(0);
+        self->socket = loopback_socket(NULL);
+        self->peer = loopback_socket(&self->to);
+        begin_receive(&self->one, self->socket);
+        settle();
+        assert_int_equal(edo_metrics_read(edo_current_runtime(), &self->metrics), 0);
+        self->before = self->metrics.ready_events;
+        edo_await(n, edo_udp_send_to(self->socket, "abcd", 4, &self->to));
+        assert_int_equal(n, 4);
+        assert_int_equal(edo_udp_try_recv(self->peer, self->in, 4), 4);
+        settle();
+        assert_int_equal(edo_metrics_read(edo_current_runtime(), &self->metrics), 0);
+        assert_int_equal(self->metrics.ready_events, self->before);
+        edo_task_cancel(self->one.task);
+        edo_await(n, edo_join(self->one.task));
+        assert_int_equal(n, -ECANCELED);
+        edo_udp_close(self->socket);
+        edo_udp_close(self->peer);
         edo_return(0);
     }
 }

@@ -332,11 +332,11 @@ edo_async(sender)
 
 struct fill {
     edo_frame();
-    edo_args(bool connects;);
+    edo_args(bool connects, reads;); // reads: a receive has registered the client before
     edo_io *server, *client;
-    edo_task *task;
+    edo_task *task, *reader;
     edo_address to;
-    letter in;
+    letter in, answer;
     char name[32];
     int got, i;
 };
@@ -352,6 +352,13 @@ edo_async(fill)
             assert_int_equal(edo_unix_datagram_connect(self->client, self->name), 0);
         n = edo_address_unix_abstract(self->name + 1, strlen(self->name) - 1, &self->to);
         assert_int_equal(n, 0);
+        if (self->reads) {
+            n = edo_spawn(
+                &self->reader, run_op,
+                .op = edo_unix_recv_message(self->client, prepare(&self->answer, &self->i, 1, 0)));
+            assert_int_equal(n, 0);
+            settle();
+        }
         n = edo_spawn(&self->task, sender, .io = self->client,
                       .to = self->connects ? NULL : &self->to);
         assert_int_equal(n, 0);
@@ -365,6 +372,11 @@ edo_async(fill)
         }
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, 0);
+        if (self->reads) {
+            edo_task_cancel(self->reader);
+            edo_await(n, edo_join(self->reader));
+            assert_int_equal(n, -ECANCELED);
+        }
         edo_close(self->server);
         edo_close(self->client);
         edo_return(0);
@@ -377,6 +389,7 @@ async_test(full_queues, edo_callees(struct fill callee;))
     edo_body {
         int rc;
         edo_call(rc, fill, .connects = true);
+        edo_call(rc, fill, .connects = true, .reads = true);
         edo_call(rc, fill, .connects = false);
         edo_return(rc);
     }

@@ -1,12 +1,12 @@
 /* The epoll driver, for edge-triggered readiness.
  *
  * A descriptor is registered once, for all events, when an operation on the descriptor first has to
- * wait. (A Unix stream is first registered without EPOLLOUT: see events_of in epoll_source.c.) An
- * event sets the ready bits of the sides, and is counted in the higher bits of the same words. A
- * call that would block clears the ready bits, unless an event has come since the word was read. So
- * readiness is never lost. A read that has emptied the socket (edo__has_met_end) also clears the
- * bits, which saves the call that would answer EAGAIN. After the peer has hung up, such a read does
- * not clear the bits, because no further edge would come.
+ * wait. (A socket other than TCP is first registered without EPOLLOUT: see events_of in
+ * epoll_source.c.) An event sets the ready bits of the sides, and is counted in the higher bits of
+ * the same words. A call that would block clears the ready bits, unless an event has come since the
+ * word was read. So readiness is never lost. A read that has emptied the socket (edo__has_met_end)
+ * also clears the bits, which saves the call that would answer EAGAIN. After the peer has hung up,
+ * such a read does not clear the bits, because no further edge would come.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
  * the first waiter. When a woken operation ends, by a call or by cancellation, it wakes the next

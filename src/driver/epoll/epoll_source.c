@@ -83,15 +83,16 @@ static bool waits_for_room(const edo_op *op)
     return op->detail & (EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_BOTH_SIDES);
 }
 
-/* Events to register for. A Unix stream reports room (EPOLLOUT) each time its peer has read, even
- * if the buffer was never full. TCP reports room only after the buffer was full. Reports that no
- * operation waits for would cost time. So a Unix stream is registered for EPOLLOUT only when the
- * first operation waits for room. */
+/* Events to register for. TCP reports room (EPOLLOUT) only after its buffer was full. All other
+ * sockets report room each time sent bytes have left the buffer, even if the buffer was never full:
+ * a Unix stream when its peer has read, UDP when a datagram has been sent. Reports that no operation
+ * waits for would cost time. So these sockets are registered for EPOLLOUT only when the first
+ * operation waits for room. */
 static uint32_t events_of(const edo__source *source, const edo_op *op)
 {
-    enum { LOCAL = EDO__SOURCE_SOCKET | EDO__SOURCE_MADE, MASK = LOCAL | EDO__SOURCE_TCP };
-    bool is_local = (source->traits & MASK) == LOCAL;
-    return is_local && !waits_for_room(op) ? ALL_EVENTS & ~(uint32_t)EPOLLOUT : ALL_EVENTS;
+    enum { MASK = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP };
+    bool reports_always = (source->traits & MASK) == EDO__SOURCE_SOCKET;
+    return reports_always && !waits_for_room(op) ? ALL_EVENTS & ~(uint32_t)EPOLLOUT : ALL_EVENTS;
 }
 
 /* Adds EPOLLOUT to the events of a registration. If there is room already, EPOLL_CTL_MOD causes a
