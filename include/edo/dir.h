@@ -212,6 +212,7 @@ enum {
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 
 /* Copies a directory with all that it contains. Each file is copied as by edo_path_copy(). A
+ * directory gets its permissions, times and extended attributes, too, once its entries are copied. A
  * symlink is copied as a symlink, with its times. The hard links of a file are copied as separate
  * files. Pipes, sockets and devices are left out. Without EDO_COPY_REPLACE in flags, the target
  * directory must not exist.

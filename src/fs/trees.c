@@ -366,14 +366,23 @@ static void copy_entry(copying *self)
     }
 }
 
-/* Sets the permissions and times of a directory of the copy. Called after all entries were copied,
- * because the copies of the entries change the times of the directory. */
-static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
+/* Copies the metadata of an open directory. Returns: 0; a negative errno. */
+static int64_t copy_dir_metadata(const copying *self, edo_fd from, edo_fd to)
 {
     edo_info info;
-    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = from, .path = name, .data = &info };
+    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = from, .data = &info };
     int64_t rc = edo__file_make(&call);
-    if (rc >= 0) rc = edo__copy_metadata(to, &info, self->flags);
+    return rc < 0 ? rc : edo__copy_metadata(from, to, &info, self->flags);
+}
+
+/* Sets the attributes, permissions and times of a directory of the copy. Called after all entries
+ * were copied, because the copies of the entries change the times of the directory, and would get a
+ * default access list from its attributes. from, name: path of the directory in the source. */
+static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
+{
+    int64_t fd = open_dir(from, name, from == EDO__HERE); // only the root may be behind a symlink
+    int64_t rc = fd < 0 ? fd : copy_dir_metadata(self, (edo_fd)fd, to);
+    if (fd >= 0) edo__sys_close((edo_fd)fd);
     if (rc < 0) note_copy(self, rc);
 }
 
