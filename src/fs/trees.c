@@ -52,8 +52,8 @@ static int64_t end_of(const removal *self)
     return self->error ? self->error : self->count;
 }
 
-/* Removes a file, or begins the removal of a directory. Returns: 0: the removal has begun; 1: the
- * file was removed; a negative errno. */
+/* Removes a file, or begins the removal of a directory. A directory that cannot be opened is removed
+ * if it is empty. Returns: 0: the removal has begun; 1: the file was removed; a negative errno. */
 static int64_t begin_removal(removal *self)
 {
     edo_fd dir = edo__file_place(self->dir);
@@ -61,22 +61,32 @@ static int64_t begin_removal(removal *self)
     if (rc >= 0) return 1;
     if (rc != -EISDIR && rc != -EPERM) return rc;
     int64_t fd = open_dir(dir, self->path, false);
+    if (fd < 0 && call_at(EDO__PATH_REMOVE_DIR, dir, self->path, 0) >= 0) return 1; // it was empty
     if (fd < 0) return fd == -ENOTDIR ? rc : fd;
     self->has_begun = true;
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
 }
 
-/* Handles a directory that could not be read. If a symlink or a file has replaced the directory
- * meanwhile, removes the symlink or the file. */
+/* Handles a directory that could not be opened. If a symlink or a file has replaced the directory
+ * meanwhile, removes the symlink or the file. Otherwise removes the directory if it is empty. */
+static void remove_unopened(removal *self)
+{
+    const edo__tree *tree = &self->tree;
+    bool is_replaced = tree->error == -ELOOP || tree->error == -ENOTDIR;
+    edo__file_verb verb = is_replaced ? EDO__PATH_REMOVE : EDO__PATH_REMOVE_DIR;
+    int64_t rc = call_at(verb, edo__tree_dir(tree), edo__tree_name(tree), 0);
+    bool is_full = rc < 0 && rc != -ENOENT && !is_replaced;
+    note(self, is_full ? tree->error : rc);
+}
+
+/* Handles a directory that could not be opened or read. If a read has failed, an EDO__TREE_LEAVE of
+ * the directory follows. */
 static void remove_failed(removal *self)
 {
-    int error = self->tree.error;
-    bool is_replaced = error == -ELOOP || error == -ENOTDIR;
-    if (is_replaced && edo__tree_dir(&self->tree) >= 0)
-        note(self,
-             call_at(EDO__PATH_REMOVE, edo__tree_dir(&self->tree), edo__tree_name(&self->tree), 0));
+    if (self->tree.error_depth == self->tree.depth)
+        remove_unopened(self);
     else
-        note(self, error);
+        note(self, self->tree.error);
 }
 
 /* Removes the present entry if it is not a directory. A directory is entered by the tree, even if

@@ -275,6 +275,56 @@ fs_test(a_tree_is_removed)
     }
 }
 
+enum { NOBODY = 65534 };
+
+struct removes_unreadable {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(removes_unreadable)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_path_remove_tree(fs_path("open/t")));
+        assert_int_equal(n, 3);
+        edo_await(n, edo_path_remove_tree(fs_path("open/empty")));
+        assert_int_equal(n, 1);
+        edo_await(n, edo_path_remove_tree(fs_path("open/full")));
+        assert_int_equal(n, -EACCES);
+        edo_return(0);
+    }
+}
+
+/* Makes the trees and removes them, as a user to whom permissions apply. */
+static void remove_unreadable(void *arg)
+{
+    edo_runtime *runtime;
+    (void)arg;
+    if (geteuid() == 0) assert_int_equal(setuid(NOBODY), 0);
+    assert_int_equal(mkdir(fs_path("open/t"), 0700), 0);
+    assert_int_equal(mkdir(fs_path("open/t/empty"), 0), 0);
+    fs_write("open/t/f", "x", 1);
+    assert_int_equal(mkdir(fs_path("open/empty"), 0), 0);
+    assert_int_equal(mkdir(fs_path("open/full"), 0700), 0);
+    fs_write("open/full/f", "x", 1);
+    assert_int_equal(chmod(fs_path("open/full"), 0), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, removes_unreadable), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(chmod(fs_path("open/full"), 0700), 0);
+}
+
+/* An empty directory can be removed even if it cannot be opened. */
+fixture(fs_set_up, fs_tear_down)
+test(an_unreadable_directory_is_removed_if_it_is_empty)
+{
+    assert_int_equal(mkdir(fs_path("open"), 0777), 0);
+    assert_int_equal(chmod(fs_path(""), 0755), 0);
+    assert_int_equal(chmod(fs_path("open"), 0777), 0);
+    expect_success_in_child(remove_unreadable, NULL);
+}
+
 /* The system would refuse to remove such a directory itself, after its content was removed. */
 fs_test(a_tree_is_removed_only_by_its_name, edo_file *dir; size_t i;)
 {
