@@ -375,6 +375,33 @@ test(a_directory_that_became_a_symlink_is_not_entered)
     edo__tree_close(&tree);
 }
 
+/* Without memory for the path of a directory, that directory is not entered: the path in the tree is
+ * still that of another file. */
+fixture(fs_set_up, fs_tear_down)
+test(a_directory_without_memory_for_its_path_is_not_entered)
+{
+    enum { NAME = 255 };
+    char name[NAME + 1], path[2 * NAME + 8];
+    edo__tree tree;
+    memset(name, 'n', NAME);
+    name[NAME] = '\0';
+    assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+    int fd = open(fs_path("t"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    snprintf(path, sizeof path, "%s/%s", name, name);
+    assert_int_equal(mkdirat(fd, name, 0755), 0);
+    assert_int_equal(mkdirat(fd, path, 0755), 0);
+    test_allocator_install();
+    assert_int_equal(edo__tree_open(&tree, fd, "", 0, 0), 0);
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_ENTRY);
+    test_allocator_fail_at(2); // the first is that of the level
+    assert_int_equal(edo__tree_next(&tree), -ENOMEM);
+    assert_true(test_allocator_has_failed());
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_LEAVE);
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_END);
+    edo__tree_close(&tree);
+    test_allocator_remove();
+}
+
 /* A directory that is swapped with a symlink all the time. */
 struct swapper {
     char dir[512], link[512], other[512];
