@@ -1,11 +1,13 @@
 /* Names, directories and trees. */
 #include "support/files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -217,6 +219,46 @@ fs_test(a_deep_tree_needs_few_descriptors, edo_walk *walk; edo_walk_entry entry;
         edo_walk_close(self->walk);
         edo_return(0);
     }
+}
+
+/* Opens descriptors until the process may have `rest` more. Returns: their number. */
+static int fill_descriptors(int *fds, int room, int rest)
+{
+    int count = 0;
+    for (; count < room; count++)
+        if ((fds[count] = dup(STDERR_FILENO)) < 0) break;
+    assert_int_equal(errno, EMFILE);
+    for (int i = 0; i < rest; i++)
+        close(fds[--count]);
+    return count;
+}
+
+/* Even for a moment, a tree has no descriptor more than it may have. */
+fixture(fs_set_up, fs_tear_down)
+test(a_tree_never_exceeds_its_descriptors)
+{
+    enum { ROOM = 256, MOST = 4 };
+    int fds[ROOM], count, entries = 0;
+    struct rlimit before, few = { .rlim_cur = ROOM };
+    edo__tree tree;
+    int64_t event;
+    make_deep();
+    int fd = open(fs_path("t"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    count = fill_descriptors(fds, ROOM, MOST - 1); // the tree has one already
+    assert_int_equal(edo__tree_open(&tree, fd, "", 0, MOST), 0);
+    while ((event = edo__tree_next(&tree)) > EDO__TREE_END) {
+        if (event == EDO__TREE_ERROR) break;
+        entries += event == EDO__TREE_ENTRY;
+    }
+    edo__tree_close(&tree);
+    while (count)
+        close(fds[--count]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(event, EDO__TREE_END);
+    assert_int_equal(entries, 3 * DEEP);
 }
 
 fs_test(a_walk_skips_and_follows, edo_walk *walk; edo_walk_entry entry; int count, round;)
