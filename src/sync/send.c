@@ -200,13 +200,11 @@ static const void *next_value(const edo__channel *channel, const edo_op *op)
     return (const char *)op->data + op->progress * channel->size;
 }
 
-/* Number of values that are sent in one critical section, and use one unit of the budget. */
-enum { VALUES_PER_UNIT = 64 };
-
+/* Number of values that are sent next, in one critical section. */
 static size_t next_count(const edo_op *op)
 {
     size_t left = op->length - op->progress;
-    return left < VALUES_PER_UNIT ? left : VALUES_PER_UNIT;
+    return left < EDO__VALUES_PER_UNIT ? left : EDO__VALUES_PER_UNIT;
 }
 
 /* Sends as many values as there are places for. If there is no place, waits for a place for one

@@ -817,6 +817,29 @@ async_test(a_long_array_uses_budget, words w; edo_task *task; uint64_t length; i
     }
 }
 
+enum { PORTION = 10000 }; // values; more than a budget
+
+current_thread_only("the other task runs when this one yields")
+async_test(a_large_portion_uses_budget, words w; edo_task *task; uint64_t length; int64_t got;)
+{
+    static int64_t values[LONG];
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC_UNBOUNDED, 0);
+        assert_int_equal(edo_try_send_many(&self->w.in, values, LONG), LONG);
+        rc = edo_spawn(&self->task, notes_length, .in = &self->w.in, .ret_length = &self->length);
+        assert_int_equal(rc, 0);
+        for (self->got = 0; self->got < LONG; self->got += PORTION) {
+            edo_await(rc, edo_recv_many(&self->w.out, values, PORTION));
+            assert_int_equal(rc, PORTION);
+        }
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(self->length, LONG - PORTION);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
 async_test(many_are_sent_through_few_places,
     words w;
     edo_task *task;
