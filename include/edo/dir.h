@@ -124,7 +124,8 @@ typedef struct edo_entry {
     const char *name; // bytes, ending with a NUL
     size_t size;      // bytes of the name
     uint64_t inode;
-    edo_file_kind kind; // for a symlink: EDO_IS_SYMLINK; never EDO_IS_UNKNOWN
+    edo_file_kind kind; // for a symlink: EDO_IS_SYMLINK. EDO_IS_UNKNOWN only if the file system
+                        // reports no kinds, and the file was removed or may not be inspected
 } edo_entry;
 
 /* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; the errors of
@@ -167,8 +168,8 @@ typedef struct edo_walk_entry {
 } edo_walk_entry;
 
 /* Opens a walk over all files below a directory. A directory is reported before its entries.
- * max_open: greatest number of descriptors that the walk has open; 0: 32. If the tree is deeper
- * than that, the walk needs more system calls, but not more descriptors.
+ * max_open: greatest number of descriptors that the walk has open, at least 2; 0: 32. If the tree is
+ * deeper than that, the walk needs more system calls, but not more descriptors.
  * Result: 0 with *ret_walk; -EINVAL; the errors of edo_file_open(). Cancel: prompt until it
  * begins. */
 EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
@@ -212,6 +213,7 @@ enum {
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 
 /* Copies a directory with all that it contains. Each file is copied as by edo_path_copy(). A
+ * directory gets its permissions, times and extended attributes, too, once its entries are copied. A
  * symlink is copied as a symlink, with its times. The hard links of a file are copied as separate
  * files. Pipes, sockets and devices are left out. Without EDO_COPY_REPLACE in flags, the target
  * directory must not exist.

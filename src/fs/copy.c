@@ -153,15 +153,15 @@ static bool is_left_out(int64_t error)
     return error == -EPERM || error == -EACCES || error == -EOPNOTSUPP || error == -ENODATA;
 }
 
-static int64_t copy_xattr(const edo__copy *copy, const char *name, void *value)
+static int64_t copy_xattr(edo_fd from, edo_fd to, const char *name, void *value)
 {
     edo__file_call call = {
-        .verb = EDO__XATTR_GET, .fd = copy->from, .path = name, .data = value, .size = XATTR_SIZE
+        .verb = EDO__XATTR_GET, .fd = from, .path = name, .data = value, .size = XATTR_SIZE
     };
     int64_t rc = edo__file_make(&call);
     if (rc >= 0) {
         call.verb = EDO__XATTR_SET;
-        call.fd = copy->place.fd;
+        call.fd = to;
         call.size = (uint64_t)rc;
         rc = edo__file_make(&call);
     }
@@ -169,44 +169,54 @@ static int64_t copy_xattr(const edo__copy *copy, const char *name, void *value)
 }
 
 /* memory: room for the list of the names, and behind it for a value. */
-static int64_t copy_listed(const edo__copy *copy, char *memory)
+static int64_t copy_listed(edo_fd from, edo_fd to, char *memory)
 {
     edo__file_call call = {
-        .verb = EDO__XATTR_LIST, .fd = copy->from, .data = memory, .size = XATTR_SIZE
+        .verb = EDO__XATTR_LIST, .fd = from, .data = memory, .size = XATTR_SIZE
     };
     int64_t size = edo__file_make(&call), rc = size < 0 ? size : 0;
     for (const char *name = memory; rc == 0 && name < memory + size; name += strlen(name) + 1)
-        rc = copy_xattr(copy, name, memory + XATTR_SIZE);
+        rc = copy_xattr(from, to, name, memory + XATTR_SIZE);
     return rc;
 }
 
 /* Copies the attributes that the system permits. Takes memory only for a file with attributes. */
-static int64_t copy_xattrs(const edo__copy *copy)
+static int64_t copy_xattrs(edo_fd from, edo_fd to)
 {
-    edo__file_call call = { .verb = EDO__XATTR_LIST, .fd = copy->from };
+    edo__file_call call = { .verb = EDO__XATTR_LIST, .fd = from };
     int64_t rc = edo__file_make(&call);
     if (rc <= 0) return is_left_out(rc) ? 0 : rc;
     char *memory = edo__alloc(2 * XATTR_SIZE);
     if (!memory) return -ENOMEM;
-    rc = copy_listed(copy, memory);
+    rc = copy_listed(from, to, memory);
     edo__free(memory, 2 * XATTR_SIZE);
     return rc;
 }
 
-int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags)
+static int64_t copy_owner(edo_fd to, const edo_info *info)
 {
-    edo__file_call call = {
-        .verb = EDO__FILE_OWNER, .fd = fd, .size = info->user, .offset = info->group
-    };
-    int64_t rc = flags & EDO_COPY_OWNER ? edo__file_make(&call) : 0;
-    if (rc < 0) return rc;
-    rc = edo__place_set_mode(fd, info);
-    if (rc < 0) return rc;
-    call = (edo__file_call){ .verb = EDO__FILE_TIMES,
-                             .fd = fd,
-                             .data = (void *)(uintptr_t)&info->access,
-                             .path2 = (const char *)&info->change };
-    return edo__file_make(&call);
+    return edo__file_make(&(edo__file_call){
+        .verb = EDO__FILE_OWNER, .fd = to, .size = info->user, .offset = info->group });
+}
+
+static int64_t copy_times(edo_fd to, const edo_info *info)
+{
+    return edo__file_make(&(edo__file_call){ .verb = EDO__FILE_TIMES,
+                                             .fd = to,
+                                             .data = (void *)(uintptr_t)&info->access,
+                                             .path2 = (const char *)&info->change });
+}
+
+/* The order matters:
+ * - A change of the owner removes the attribute with the capabilities of a program, and the bits
+ *   set-user-id and set-group-id.
+ * - Attributes can be set only on a file that its permissions allow to write. */
+int64_t edo__copy_metadata(edo_fd from, edo_fd to, const edo_info *info, uint32_t flags)
+{
+    int64_t rc = flags & EDO_COPY_OWNER ? copy_owner(to, info) : 0;
+    if (rc >= 0) rc = copy_xattrs(from, to);
+    if (rc >= 0) rc = edo__place_set_mode(to, info);
+    return rc < 0 ? rc : copy_times(to, info);
 }
 
 /* ---- pieces and the end ---- */
@@ -215,8 +225,7 @@ int64_t edo__copy_piece(edo__copy *copy)
 {
     int64_t rc = copy->is_done ? 0 : copy_content(copy);
     if (rc < 0 || !copy->is_done) return rc < 0 ? rc : -EAGAIN;
-    rc = copy_xattrs(copy);
-    return rc < 0 ? rc : edo__copy_metadata(copy->place.fd, &copy->info, copy->flags);
+    return edo__copy_metadata(copy->from, copy->place.fd, &copy->info, copy->flags);
 }
 
 int64_t edo__copy_close(edo__copy *copy, bool complete)

@@ -98,7 +98,6 @@ static int push(edo__tree *tree, edo_fd fd, const edo_info *info)
     tree->level = level;
     tree->depth++;
     tree->open++;
-    if (tree->open > tree->max_open) close_one(tree);
     return 0;
 }
 
@@ -220,6 +219,7 @@ static int64_t enter(edo__tree *tree)
     edo_info info;
     bool follows = tree->flags & EDO_WALK_FOLLOW;
     tree->enters = false;
+    if (tree->open == tree->max_open) close_one(tree);
     int64_t fd = open_below(tree->level->fd, edo__tree_name(tree), follows);
     if (fd < 0) {
         bool is_no_dir = tree->entry.kind == EDO_IS_SYMLINK && (fd == -ENOTDIR || fd == -ENOENT);

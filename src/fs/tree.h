@@ -2,10 +2,11 @@
  * directories. All calls run on a thread of the pool.
  *
  * Each directory on the way to the present file is a level. A level keeps a batch of the
- * directory's entries. When more than max_open levels are open, the directory of the shallowest
- * open level is closed, and the level keeps the position in the directory. When the walk returns to
- * that level, the directory is opened again, by ".." of the level below, or by its path. The
- * directory found must have the device and the inode of the directory that was closed. */
+ * directory's entries. If max_open levels are open and another directory is to be opened, the
+ * shallowest open level first closes its directory, and keeps the position in the directory. When
+ * the walk returns to that level, the directory is opened again, by ".." of the level below, or by
+ * its path. The directory found must have the device and the inode of the directory that was
+ * closed. */
 #pragma once
 
 #include "fs/fs.h"

@@ -52,8 +52,8 @@ static int64_t end_of(const removal *self)
     return self->error ? self->error : self->count;
 }
 
-/* Removes a file, or begins the removal of a directory. Returns: 0: the removal has begun; 1: the
- * file was removed; a negative errno. */
+/* Removes a file, or begins the removal of a directory. A directory that cannot be opened is removed
+ * if it is empty. Returns: 0: the removal has begun; 1: the file was removed; a negative errno. */
 static int64_t begin_removal(removal *self)
 {
     edo_fd dir = edo__file_place(self->dir);
@@ -61,22 +61,32 @@ static int64_t begin_removal(removal *self)
     if (rc >= 0) return 1;
     if (rc != -EISDIR && rc != -EPERM) return rc;
     int64_t fd = open_dir(dir, self->path, false);
+    if (fd < 0 && call_at(EDO__PATH_REMOVE_DIR, dir, self->path, 0) >= 0) return 1; // it was empty
     if (fd < 0) return fd == -ENOTDIR ? rc : fd;
     self->has_begun = true;
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
 }
 
-/* Handles a directory that could not be read. If a symlink or a file has replaced the directory
- * meanwhile, removes the symlink or the file. */
+/* Handles a directory that could not be opened. If a symlink or a file has replaced the directory
+ * meanwhile, removes the symlink or the file. Otherwise removes the directory if it is empty. */
+static void remove_unopened(removal *self)
+{
+    const edo__tree *tree = &self->tree;
+    bool is_replaced = tree->error == -ELOOP || tree->error == -ENOTDIR;
+    edo__file_verb verb = is_replaced ? EDO__PATH_REMOVE : EDO__PATH_REMOVE_DIR;
+    int64_t rc = call_at(verb, edo__tree_dir(tree), edo__tree_name(tree), 0);
+    bool is_full = rc < 0 && rc != -ENOENT && !is_replaced;
+    note(self, is_full ? tree->error : rc);
+}
+
+/* Handles a directory that could not be opened or read. If a read has failed, an EDO__TREE_LEAVE of
+ * the directory follows. */
 static void remove_failed(removal *self)
 {
-    int error = self->tree.error;
-    bool is_replaced = error == -ELOOP || error == -ENOTDIR;
-    if (is_replaced && edo__tree_dir(&self->tree) >= 0)
-        note(self,
-             call_at(EDO__PATH_REMOVE, edo__tree_dir(&self->tree), edo__tree_name(&self->tree), 0));
+    if (self->tree.error_depth == self->tree.depth)
+        remove_unopened(self);
     else
-        note(self, error);
+        note(self, self->tree.error);
 }
 
 /* Removes the present entry if it is not a directory. A directory is entered by the tree, even if
@@ -366,14 +376,23 @@ static void copy_entry(copying *self)
     }
 }
 
-/* Sets the permissions and times of a directory of the copy. Called after all entries were copied,
- * because the copies of the entries change the times of the directory. */
-static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
+/* Copies the metadata of an open directory. Returns: 0; a negative errno. */
+static int64_t copy_dir_metadata(const copying *self, edo_fd from, edo_fd to)
 {
     edo_info info;
-    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = from, .path = name, .data = &info };
+    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = from, .data = &info };
     int64_t rc = edo__file_make(&call);
-    if (rc >= 0) rc = edo__copy_metadata(to, &info, self->flags);
+    return rc < 0 ? rc : edo__copy_metadata(from, to, &info, self->flags);
+}
+
+/* Sets the attributes, permissions and times of a directory of the copy. Called after all entries
+ * were copied, because the copies of the entries change the times of the directory, and would get a
+ * default access list from its attributes. from, name: path of the directory in the source. */
+static void finish_dir(copying *self, edo_fd from, const char *name, edo_fd to)
+{
+    int64_t fd = open_dir(from, name, from == EDO__HERE); // only the root may be behind a symlink
+    int64_t rc = fd < 0 ? fd : copy_dir_metadata(self, (edo_fd)fd, to);
+    if (fd >= 0) edo__sys_close((edo_fd)fd);
     if (rc < 0) note_copy(self, rc);
 }
 

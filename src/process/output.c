@@ -241,16 +241,46 @@ static int64_t spawn(void *arg)
     return rc;
 }
 
+/* Releases the claims of the first `count` processes. */
+static void release(edo_process *const *processes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        edo__source_leave(&processes[i]->source, EDO__SOURCE_READING);
+}
+
+/* Claims the caller's processes, so that none of them is freed if it is closed before the operation
+ * waits for it. Returns: 0; -ECANCELED: a process was closed. */
+static int claim(edo_process *const *processes, size_t count, const char *call)
+{
+    for (size_t i = 0; i < count; i++) {
+        int rc = edo__source_claim(&processes[i]->source, EDO__SOURCE_READING);
+        if (rc == -ECANCELED) edo__source_check(&processes[i]->source, call);
+        if (rc < 0) release(processes, i);
+        if (rc < 0) return rc;
+    }
+    return 0;
+}
+
+/* Begins or continues the collection of the caller's processes. */
+static int enter_processes(edo_op *op)
+{
+    edo_output *output = output_of(op)->output;
+    edo_process *const *processes = output_of(op)->subject;
+    int rc = claim(processes, output_of(op)->count, op->base.ops->name);
+    if (rc < 0)
+        output->user = NULL;
+    else if (!output->has_begun)
+        begin(output, processes, output_of(op)->count);
+    return rc;
+}
+
 static int enter(edo_op *op, const edo_cx *cx)
 {
     edo_output *output = output_of(op)->output;
     if (output->user == op) return 0;
     if (cx->fate != EDO_LIVE) return -ECANCELED;
     if (!edo__user_enters(&output->user, op)) return -EBUSY;
-    if (output_of(op)->count) {
-        if (!output->has_begun) begin(output, output_of(op)->subject, output_of(op)->count);
-        return 0;
-    }
+    if (output_of(op)->count) return enter_processes(op);
     output->command = output_of(op)->subject;
     output->waiting = edo_blocking(spawn, output);
     return 0;
@@ -274,6 +304,7 @@ static edo_poll output_poll(edo_future *future, edo_cx *cx)
     if (result < 0) return edo__op_finish(op, cx, result);
     if (!output->has_begun && begin_command(output, cx, &result) == EDO_PENDING) return EDO_PENDING;
     if (result == 0 && step(output, cx, &result) == EDO_PENDING) return EDO_PENDING;
+    release(output_of(op)->subject, output_of(op)->count);
     return edo__user_ends(&output->user, op, cx, result);
 }
 

@@ -18,7 +18,7 @@ struct edo_process {
     edo_atomic(uint32_t) refs;
     int32_t pid;
     edo_fd fd;   // pidfd; -1: there is no pidfd, and the reaper takes the status
-    edo_fd bell; // eventfd that replaces a missing pidfd, or -1
+    edo_fd bell; // eventfd that replaces a missing pidfd; < 0: none
     uint32_t fork_generation;
     edo_process_fate on_close;
     int64_t grace; // ns

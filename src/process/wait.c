@@ -94,9 +94,12 @@ static void stop(edo_process *process, edo_op *op, edo_cx *cx)
     if (wait->deadline != EDO_NEVER) edo_cx_deadline(cx, wait->deadline);
 }
 
-/* Pauses if the child has ended but has no status yet. Another process then traces the child, and
- * has not taken the status. The descriptor is already readable, so no event reports the status, and
- * only another try can find it. A poll that comes before the end of the pause also tries. */
+/* Pauses if no event will report the status, so that only another try can find it. There are two
+ * cases:
+ * - The child has ended but has no status yet, because another process traces the child, and has
+ *   not taken the status. The descriptor is already readable.
+ * - There is no descriptor (await_event).
+ * A poll that comes before the end of the pause also tries. */
 static void pause(edo_op *op, edo_cx *cx)
 {
     int64_t until;
@@ -104,12 +107,22 @@ static void pause(edo_op *op, edo_cx *cx)
     op->detail = op->detail % PAUSE + length * PAUSE;
 }
 
+/* Waits for an event of the child. If the child has no descriptor, and there was none left for the
+ * bell either, no event comes: the answer is always ready, and the tries are made after pauses. */
+static edo_poll await_event(edo_process *process, edo_op *op, edo_cx *cx)
+{
+    if (process->source.fd >= 0) return edo__source_drive(&process->source, op, cx);
+    bool is_ending = cx->fate != EDO_LIVE || edo__source_is_closed(&process->source);
+    op->base.result = is_ending ? -ECANCELED : EDO_READABLE;
+    return EDO_READY;
+}
+
 /* Polls the operation. Returns: the result; -EAGAIN if the operation waits. */
 static int64_t step(edo_process *process, edo_op *op, edo_cx *cx)
 {
     int rc = enter(process, op, cx);
     if (rc < 0) return rc;
-    if (edo__source_drive(&process->source, op, cx) == EDO_READY) {
+    if (await_event(process, op, cx) == EDO_READY) {
         if (op->base.result < 0) return op->base.result;
         rc = try_answer(process, wait_of(op)->ret_exit);
         if (rc != -EAGAIN) return rc;

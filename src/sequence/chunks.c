@@ -61,8 +61,7 @@ static int64_t chunks_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     }
     while (chunks->count < chunks->most) {
         int64_t wait, result = take(chunks, cx);
-        bool is_limit = result == -ETIMEDOUT && chunks->limit != INT64_MAX && chunks->count > 0 &&
-                        cx->now >= chunks->moment;
+        bool is_limit = edo__has_passed(result, chunks->ending);
         if (ends_chunk(result, cx) && is_partial(chunks)) {
             if (result != 0 && !is_limit) chunks->later = result;
             return give(chunks, ret_item);

@@ -104,7 +104,7 @@ static int64_t debounce_next(edo_stream *stream, edo_cx *cx, void *ret_item)
         int64_t result = step->has_item
                              ? edo__pull_until(step->in, cx, ret_item, step->moment, &step->ending)
                              : edo_pull(step->in, cx, ret_item);
-        bool is_quiet = result == -ETIMEDOUT && step->has_item && cx->now >= step->moment;
+        bool is_quiet = edo__has_passed(result, step->ending);
         if ((result == 0 || is_quiet) && step->has_item) return give_kept(debounce, ret_item);
         if (result != 1) return result;
         edo__copy_item(debounce->slot, ret_item, stream->size);

@@ -188,6 +188,7 @@ int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when
     }
     int64_t result = edo__pull_cancelled(in, cx, ret_item);
     if (result == EDO_NEXT_WAITS) return result;
-    *ending = 0;
-    return result == -ECANCELED && is_live ? -ETIMEDOUT : result;
+    bool has_passed = result == -ECANCELED && is_live;
+    *ending = has_passed ? EDO__PASSED : 0;
+    return has_passed ? -ETIMEDOUT : result;
 }

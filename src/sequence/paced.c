@@ -74,7 +74,7 @@ static int64_t item_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     int64_t moment = step->is_over ? INT64_MAX : step->moment;
     int64_t result = edo__pull_until(step->in, cx, ret_item, moment, &step->ending);
     if (result == EDO_NEXT_WAITS) return result;
-    bool has_passed = result == -ETIMEDOUT && cx->now >= moment;
+    bool has_passed = edo__has_passed(result, step->ending);
     if (result == 1 || has_passed) step->has_item = false;
     if (result == 1) step->is_over = false;
     if (has_passed) step->is_over = !step->context;
@@ -101,7 +101,7 @@ static int64_t total_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item
     }
     int64_t result = edo__pull_until(step->in, cx, ret_item, step->moment, &step->ending);
     step->is_pulling = result == EDO_NEXT_WAITS;
-    if (result == -ETIMEDOUT && cx->now >= step->moment) step->is_over = true;
+    if (edo__has_passed(result, step->ending)) step->is_over = true;
     return result;
 }
 

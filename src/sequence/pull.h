@@ -45,8 +45,16 @@ static inline int64_t edo__go_on(edo_cx *cx)
 int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item);
 
 /* Pulls until the time `when` of edo_now()'s clock. *ending: state that the calling stream keeps; 0
- * at first and after each answer.
- * Returns: as edo_pull(); -ETIMEDOUT: the time has passed, and nothing was taken. An item that is
- * ready is the answer even if the time has passed. */
+ * at first.
+ * Returns: as edo_pull(); -ETIMEDOUT, with *ending set to EDO__PASSED: the time has passed, and
+ * nothing was taken. An item that is ready is the answer even if the time has passed. */
 int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, uint8_t *ending);
-enum { EDO__RESPITE_GIVEN = 1, EDO__ENDING };
+enum { EDO__RESPITE_GIVEN = 1, EDO__ENDING, EDO__PASSED };
+
+/* Whether an answer of edo__pull_until() means that the time has passed. The answer is not compared
+ * with cx->now: the end of the pull may come in a later poll, in which the clock is behind, because
+ * the task has migrated. */
+static inline bool edo__has_passed(int64_t result, uint8_t ending)
+{
+    return result == -ETIMEDOUT && ending == EDO__PASSED;
+}

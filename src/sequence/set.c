@@ -384,6 +384,7 @@ static edo_poll remove_poll(edo_future *future, edo_cx *cx)
     bool has_item = input->state == EDO__INPUT_HELD && input->result == 1;
     if (has_item) edo__copy_item(op->data, input->slot, set->stream.size);
     remove_input(set, input);
+    if (set->waits && !set->all) edo_wake(set->waker); // the pull of another branch finds the end
     return edo__op_finish(op, cx, has_item);
 }
 

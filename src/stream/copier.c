@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "io/direct.h"
+#include "io/io.h"
 #include "sys/sys.h"
 #include "sys/transfer.h"
 
@@ -237,6 +238,15 @@ static int begin_write(edo_copier *copier, edo_cx *cx)
     return WAITS;
 }
 
+/* Whether there are bytes for a target that was closed during the watch. The copy must not write
+ * them, because a closed stream may be freed when the watch ends. */
+static bool is_too_late(const edo_copier *copier)
+{
+    if (!copier->watching || !edo_copier_held(copier)) return false;
+    return edo_load_acquire(edo__io_claims(copier->to)) & EDO__SOURCE_CLOSED;
+}
+
+/* A watch is needless once there are bytes to write, or once no read waits any more. */
 static int give_on(edo_copier *copier, edo_cx *cx)
 {
     int64_t n;
@@ -245,10 +255,11 @@ static int give_on(edo_copier *copier, edo_cx *cx)
         if (begun != WAITS) return begun;
     }
     bool is_needless = edo_copier_held(copier) || !edo__inner_is_set(&copier->reading);
+    bool is_own = (is_needless || copier->stops) && !is_too_late(copier);
     if (copier->watching && is_needless) edo_cancel(&copier->writing.base);
     if (edo__inner_poll(&copier->writing, cx, &n) == EDO_PENDING) return WAITS;
     if (copier->watching)
-        end_watch(copier, n, cx->fate == EDO_LIVE && (is_needless || copier->stops));
+        end_watch(copier, n, is_own);
     else
         end_write(copier, n);
     return MOVED;

@@ -90,6 +90,9 @@ enum {
 #endif
 };
 
+/* Number of values that use one unit of the budget, in an operation on many values. */
+enum { EDO__VALUES_PER_UNIT = 64 };
+
 _Static_assert(sizeof(struct edo__channel) <= 256, "an empty channel of 128 words in 1.5 KiB");
 
 static inline char *edo__block_slots(edo__block *block)

@@ -82,6 +82,13 @@ static bool is_plain(const edo__channel *channel, const edo_op *op, const edo_cx
            edo_load_relaxed(&op->word) == EDO__OP_IDLE;
 }
 
+/* Uses budget for many values, in addition to the unit that every operation uses. */
+static void use_budget(edo_cx *cx, int64_t taken)
+{
+    for (; taken > EDO__VALUES_PER_UNIT && cx->budget > 1; taken -= EDO__VALUES_PER_UNIT)
+        edo__use_budget(cx);
+}
+
 static edo_poll recv_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -96,6 +103,7 @@ static edo_poll recv_poll(edo_future *future, edo_cx *cx)
     edo__brief_give(&channel->lock);
     edo__channel_free_blocks(channel, garbage);
     edo__wakes_commit(&wakes);
+    if (edo__unlikely(taken > EDO__VALUES_PER_UNIT)) use_budget(cx, taken);
     if (taken != -EAGAIN) return edo__op_finish(op, cx, taken);
     edo__check_value(op, op->data);
     return EDO_PENDING;

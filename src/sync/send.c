@@ -200,22 +200,35 @@ static const void *next_value(const edo__channel *channel, const edo_op *op)
     return (const char *)op->data + op->progress * channel->size;
 }
 
-/* Sends as many values as there are places for, then waits for a place for one value, and
- * repeats.
+/* Number of values that are sent next, in one critical section. */
+static size_t next_count(const edo_op *op)
+{
+    size_t left = op->length - op->progress;
+    return left < EDO__VALUES_PER_UNIT ? left : EDO__VALUES_PER_UNIT;
+}
+
+/* Sends as many values as there are places for. If there is no place, waits for a place for one
+ * value. Returns: number of values sent; -EAGAIN: it waits; another errno. */
+static int64_t send_next(edo__channel *channel, edo_op *op, edo_cx *cx)
+{
+    int64_t sent = -EAGAIN;
+    if (cx->fate == EDO_LIVE && is_new(op))
+        sent = try_send(channel, next_value(channel, op), next_count(op));
+    if (sent != -EAGAIN) return sent;
+    int64_t rc = send_step(channel, op, next_value(channel, op), cx);
+    return rc < 0 ? rc : 1;
+}
+
+/* Sends the values. If the budget is used up, the rest is sent in a later poll.
  * Returns: 0: all were sent; -EAGAIN; another errno. */
 static int64_t send_many_step(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     while (!is_sent(op)) {
-        int64_t sent = -EAGAIN;
-        if (cx->fate == EDO_LIVE && is_new(op))
-            sent = try_send(channel, next_value(channel, op), op->length - op->progress);
-        if (sent == -EAGAIN) {
-            int64_t rc = send_step(channel, op, next_value(channel, op), cx);
-            if (rc < 0) return rc;
-            sent = 1;
-        }
+        if (!edo__has_budget(cx)) return -EAGAIN;
+        int64_t sent = send_next(channel, op, cx);
         if (sent < 0) return sent;
         op->progress += (uint64_t)sent;
+        if (!is_sent(op)) edo__use_budget(cx); // the last unit is that of every operation
     }
     return 0;
 }

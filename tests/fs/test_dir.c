@@ -1,11 +1,13 @@
 /* Names, directories and trees. */
 #include "support/files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -219,6 +221,46 @@ fs_test(a_deep_tree_needs_few_descriptors, edo_walk *walk; edo_walk_entry entry;
     }
 }
 
+/* Opens descriptors until the process may have `rest` more. Returns: their number. */
+static int fill_descriptors(int *fds, int room, int rest)
+{
+    int count = 0;
+    for (; count < room; count++)
+        if ((fds[count] = dup(STDERR_FILENO)) < 0) break;
+    assert_int_equal(errno, EMFILE);
+    for (int i = 0; i < rest; i++)
+        close(fds[--count]);
+    return count;
+}
+
+/* Even for a moment, a tree has no descriptor more than it may have. */
+fixture(fs_set_up, fs_tear_down)
+test(a_tree_never_exceeds_its_descriptors)
+{
+    enum { ROOM = 256, MOST = 4 };
+    int fds[ROOM], count, entries = 0;
+    struct rlimit before, few = { .rlim_cur = ROOM };
+    edo__tree tree;
+    int64_t event;
+    make_deep();
+    int fd = open(fs_path("t"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    count = fill_descriptors(fds, ROOM, MOST - 1); // the tree has one already
+    assert_int_equal(edo__tree_open(&tree, fd, "", 0, MOST), 0);
+    while ((event = edo__tree_next(&tree)) > EDO__TREE_END) {
+        if (event == EDO__TREE_ERROR) break;
+        entries += event == EDO__TREE_ENTRY;
+    }
+    edo__tree_close(&tree);
+    while (count)
+        close(fds[--count]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(event, EDO__TREE_END);
+    assert_int_equal(entries, 3 * DEEP);
+}
+
 fs_test(a_walk_skips_and_follows, edo_walk *walk; edo_walk_entry entry; int count, round;)
 {
     edo_body {
@@ -275,6 +317,56 @@ fs_test(a_tree_is_removed)
     }
 }
 
+enum { NOBODY = 65534 };
+
+struct removes_unreadable {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(removes_unreadable)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_path_remove_tree(fs_path("open/t")));
+        assert_int_equal(n, 3);
+        edo_await(n, edo_path_remove_tree(fs_path("open/empty")));
+        assert_int_equal(n, 1);
+        edo_await(n, edo_path_remove_tree(fs_path("open/full")));
+        assert_int_equal(n, -EACCES);
+        edo_return(0);
+    }
+}
+
+/* Makes the trees and removes them, as a user to whom permissions apply. */
+static void remove_unreadable(void *arg)
+{
+    edo_runtime *runtime;
+    (void)arg;
+    if (geteuid() == 0) assert_int_equal(setuid(NOBODY), 0);
+    assert_int_equal(mkdir(fs_path("open/t"), 0700), 0);
+    assert_int_equal(mkdir(fs_path("open/t/empty"), 0), 0);
+    fs_write("open/t/f", "x", 1);
+    assert_int_equal(mkdir(fs_path("open/empty"), 0), 0);
+    assert_int_equal(mkdir(fs_path("open/full"), 0700), 0);
+    fs_write("open/full/f", "x", 1);
+    assert_int_equal(chmod(fs_path("open/full"), 0), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, removes_unreadable), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(chmod(fs_path("open/full"), 0700), 0);
+}
+
+/* An empty directory can be removed even if it cannot be opened. */
+fixture(fs_set_up, fs_tear_down)
+test(an_unreadable_directory_is_removed_if_it_is_empty)
+{
+    assert_int_equal(mkdir(fs_path("open"), 0777), 0);
+    assert_int_equal(chmod(fs_path(""), 0755), 0);
+    assert_int_equal(chmod(fs_path("open"), 0777), 0);
+    expect_success_in_child(remove_unreadable, NULL);
+}
+
 /* The system would refuse to remove such a directory itself, after its content was removed. */
 fs_test(a_tree_is_removed_only_by_its_name, edo_file *dir; size_t i;)
 {
@@ -323,6 +415,33 @@ test(a_directory_that_became_a_symlink_is_not_entered)
     assert_true(tree.error == -ENOTDIR || tree.error == -ELOOP);
     assert_int_equal(edo__tree_next(&tree), EDO__TREE_END);
     edo__tree_close(&tree);
+}
+
+/* Without memory for the path of a directory, that directory is not entered: the path in the tree is
+ * still that of another file. */
+fixture(fs_set_up, fs_tear_down)
+test(a_directory_without_memory_for_its_path_is_not_entered)
+{
+    enum { NAME = 255 };
+    char name[NAME + 1], path[2 * NAME + 8];
+    edo__tree tree;
+    memset(name, 'n', NAME);
+    name[NAME] = '\0';
+    assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+    int fd = open(fs_path("t"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    snprintf(path, sizeof path, "%s/%s", name, name);
+    assert_int_equal(mkdirat(fd, name, 0755), 0);
+    assert_int_equal(mkdirat(fd, path, 0755), 0);
+    test_allocator_install();
+    assert_int_equal(edo__tree_open(&tree, fd, "", 0, 0), 0);
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_ENTRY);
+    test_allocator_fail_at(2); // the first is that of the level
+    assert_int_equal(edo__tree_next(&tree), -ENOMEM);
+    assert_true(test_allocator_has_failed());
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_LEAVE);
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_END);
+    edo__tree_close(&tree);
+    test_allocator_remove();
 }
 
 /* A directory that is swapped with a symlink all the time. */

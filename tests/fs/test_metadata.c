@@ -113,6 +113,36 @@ test(a_replacement_does_not_run_as_its_new_owner)
     expect_owner("shared", BOB, SHARED, 02755);
 }
 
+/* A change of the owner removes the capabilities of a program. */
+fs_test(a_copy_keeps_the_capabilities_of_a_program)
+{
+    edo_body {
+        static const uint8_t may_bind[20] = { [3] = 2, [5] = 4 }; // revision 2, net_bind_service
+        static const char *const copies[] = { "f", "g", "u/f" };
+        uint8_t value[sizeof may_bind];
+        int64_t n;
+        if (geteuid() != 0) edo_return(0);
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        make_program("t/f", ALICE, ALICE);
+        if (setxattr(fs_path("t/f"), "security.capability", may_bind, sizeof may_bind, 0) < 0)
+            edo_return(0);
+        edo_await(n, edo_path_copy(fs_path("t/f"), fs_path("f"), EDO_COPY_OWNER));
+        assert_int_equal(n, 10);
+        edo_await(n, edo_path_copy(fs_path("t/f"), fs_path("g"), 0));
+        assert_int_equal(n, 10);
+        edo_await(n, edo_path_copy_tree(fs_path("t"), fs_path("u"), EDO_COPY_OWNER));
+        assert_int_equal(n, 1);
+        for (int i = 0; i < 3; i++) {
+            n = getxattr(fs_path(copies[i]), "security.capability", value, sizeof value);
+            assert_int_equal(n, sizeof value);
+            assert_memory_equal(value, may_bind, sizeof value);
+        }
+        expect_owner("f", ALICE, ALICE, RUNS_AS_OWNER);
+        expect_owner("u/f", ALICE, ALICE, RUNS_AS_OWNER);
+        edo_return(0);
+    }
+}
+
 /* ---- open pipes ---- */
 
 static bool is_nonblocking(const edo_file *file)
@@ -207,6 +237,56 @@ async_test(large_attributes_are_copied_or_refused)
         if (n < 0) assert_false(fs_exists("f"));
         if (n == 0 && getxattr(fs_path("f"), "user.large", value, LARGE) < 0)
             assert_int_equal(errno, EOPNOTSUPP);
+        edo_return(0);
+    }
+}
+
+enum { NO_WRITES = 0500 };
+
+/* Makes a directory with an attribute. Returns: whether the system permits the attribute. */
+static bool make_tagged(const char *dir, const char *value)
+{
+    assert_int_equal(mkdir(dir, 0700), 0);
+    if (setxattr(dir, "user.tag", value, strlen(value), 0) < 0) return false;
+    return chmod(dir, NO_WRITES) == 0;
+}
+
+static void expect_tagged(const char *dir, const char *value, int64_t seconds)
+{
+    char text[16];
+    struct stat info;
+    ssize_t size = getxattr(dir, "user.tag", text, sizeof text);
+    assert_int_equal(size, strlen(value));
+    assert_memory_equal(text, value, (size_t)size);
+    assert_int_equal(stat(dir, &info), 0);
+    assert_int_equal(info.st_mode & 07777, NO_WRITES);
+    assert_int_equal(info.st_mtim.tv_sec, seconds);
+}
+
+fixture(shm_set_up, shm_tear_down)
+async_test(directories_are_copied_with_their_attributes, char from[64], to[64], file[64], above[64];)
+{
+    edo_body {
+        const struct timespec times[2] = { { 1000, 0 }, { 2000, 0 } };
+        int64_t n;
+        snprintf(self->above, 64, "%s/t", shm);
+        snprintf(self->from, 64, "%s/t/d", shm);
+        snprintf(self->file, 64, "%s/t/d/f", shm);
+        snprintf(self->to, 64, "%s/u", shm);
+        if (!make_tagged(self->above, "root")) edo_return(0);
+        assert_int_equal(chmod(self->above, 0700), 0);
+        assert_true(make_tagged(self->from, "below"));
+        assert_int_equal(chmod(self->from, 0700), 0);
+        assert_int_equal(symlink("nowhere", self->file), 0);
+        assert_int_equal(chmod(self->from, NO_WRITES), 0);
+        assert_int_equal(chmod(self->above, NO_WRITES), 0);
+        assert_int_equal(utimensat(AT_FDCWD, self->from, times, 0), 0);
+        assert_int_equal(utimensat(AT_FDCWD, self->above, times, 0), 0);
+        edo_await(n, edo_path_copy_tree(self->above, self->to, 0));
+        assert_int_equal(n, 2);
+        expect_tagged(self->to, "root", 2000);
+        snprintf(self->from, 64, "%s/u/d", shm);
+        expect_tagged(self->from, "below", 2000);
         edo_return(0);
     }
 }

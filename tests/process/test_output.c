@@ -343,3 +343,27 @@ async_test(a_close_ends_the_output, edo_command command; edo_process *processes[
         edo_return(0);
     }
 }
+
+/* The operation waits for the first process when the second one is closed. */
+async_test(a_close_of_a_later_process_ends_the_output, edo_command command;
+           edo_process *processes[2]; edo_output output; edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->output = (edo_output){ 0 };
+        self->command = SHELL("exec sleep 100");
+        self->command.on_close = EDO_PROCESS_KILL;
+        self->processes[0] = spawn_command(&self->command);
+        self->processes[1] = spawn_command(&self->command);
+        rc = edo_spawn(&self->task, run_op,
+                       .op = edo_process_output(self->processes, 2, &self->output));
+        assert_int_equal(rc, 0);
+        settle();
+        edo_process_close(self->processes[1]);
+        assert_int_equal(edo_process_kill(self->processes[0], SIGKILL), 0);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ECANCELED);
+        edo_process_close(self->processes[0]);
+        edo_return(0);
+    }
+}

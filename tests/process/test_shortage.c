@@ -179,3 +179,56 @@ test(old_kernels)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) skip();
     assert_int_equal(status, 0);
 }
+
+struct waits_without_descriptors {
+    edo_frame();
+    edo_args();
+    edo_command command;
+    edo_process *process;
+};
+
+/* Nothing can report the end of the child then, so the wait tries again and again. */
+edo_async(waits_without_descriptors)
+{
+    edo_body {
+        int64_t rc;
+        static const char *const fails[] = { "sh", "-c", "exit 3", NULL };
+        static const char *const waits[] = { "sleep", "1000", NULL };
+        self->command = (edo_command){ .argv = fails };
+        self->process = spawn_command(&self->command);
+        edo_await(rc, edo_process_wait(self->process, NULL));
+        assert_int_equal(rc, 3);
+        edo_process_close(self->process);
+        self->command = (edo_command){ .argv = waits };
+        self->process = spawn_command(&self->command);
+        edo_await_for(rc, edo_ms(20), edo_process_wait(self->process, NULL));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_await(rc, edo_process_stop(self->process, edo_s(60), NULL));
+        assert_int_equal(rc, EDO_EXIT_SIGNAL + SIGTERM);
+        edo_process_close(self->process);
+        edo_return(0);
+    }
+}
+
+static void wait_without_descriptors(void *arg)
+{
+    (void)arg;
+    edo_runtime *runtime;
+    struct rlimit limit = { 64, 64 };
+    use_an_old_kernel();
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while (dup(0) >= 0)
+        continue;
+    int64_t rc = edo_block_on(runtime, waits_without_descriptors);
+    assert_int_equal(rc, 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+test(waits_without_pidfds_and_without_descriptors)
+{
+    if (EDO__ASAN || EDO__TSAN) skip(); // there a child is made by clone3() only
+    int status = run_in_child(wait_without_descriptors, NULL, NULL, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) skip();
+    assert_int_equal(status, 0);
+}

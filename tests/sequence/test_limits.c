@@ -34,6 +34,103 @@ typedef edo_stream_of(int64_t) number_stream;
 
 /* ---- limits ---- */
 
+/* Gives an item, and then waits. A cancelled pull ends only in the next poll, in which the clock is
+ * behind: a worker reads the clock once for several polls, so a task that migrates may see an
+ * earlier moment. */
+typedef struct slow_end {
+    edo_stream stream;
+    int64_t by; // ns
+    bool has_begun, is_ending;
+} slow_end;
+
+static int64_t slow_end_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    slow_end *source = (slow_end *)(void *)stream;
+    if (!source->has_begun) {
+        source->has_begun = true;
+        memset(ret_item, 1, stream->size);
+        return 1;
+    }
+    if (edo_cx_fate(cx) == EDO_LIVE) return EDO_NEXT_WAITS;
+    if (source->is_ending) cx->now -= source->by; // only in this poll
+    source->is_ending = !source->is_ending;
+    if (source->is_ending) edo_wake(edo_cx_waker(cx));
+    return source->is_ending ? EDO_NEXT_WAITS : -ECANCELED;
+}
+
+static void slow_end_init(slow_end *source)
+{
+    static const edo_stream_ops ops = { .name = "slow end", .next = slow_end_next };
+    *source = (slow_end){ .stream = EDO_STREAM_INIT(&ops, sizeof(int64_t)), .by = edo_ms(5) };
+}
+
+enum { ITEM = 0x0101010101010101 };
+
+/* Waits for an item that never comes. Returns: how long the stream has let the caller wait. */
+#define await_in_vain(wait, stream, place)                                                         \
+    do {                                                                                           \
+        int rc_;                                                                                   \
+        self->begin = edo_now();                                                                   \
+        edo_await_for(rc_, edo_ms(100), edo_next(stream, place));                                  \
+        assert_int_equal(rc_, -ETIMEDOUT);                                                         \
+        (wait) = edo_now() - self->begin;                                                          \
+    } while (0)
+
+async_test(debounce_gives_its_item_when_the_clock_is_behind, slow_end in;
+           edo_paced_of(int64_t) paced; int64_t item;)
+{
+    edo_body {
+        int rc;
+        slow_end_init(&self->in);
+        edo_debounce_init(&self->paced, NUMBERS(&self->in), edo_ms(20));
+        edo_await(rc, edo_next(&self->paced, &self->item));
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->item, ITEM);
+        edo_return(0);
+    }
+}
+
+async_test(a_chunk_ends_once_when_the_clock_is_behind, slow_end in; edo_chunks_of(int64_t, 4) chunks;
+           edo_items items; int64_t begin;)
+{
+    edo_body {
+        int64_t rc;
+        slow_end_init(&self->in);
+        edo_chunks_within_init(&self->chunks, NUMBERS(&self->in), edo_ms(20));
+        edo_await(rc, edo_next(&self->chunks, &self->items));
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->items.count, 1);
+        await_in_vain(rc, &self->chunks, &self->items);
+        assert_true(rc >= edo_ms(100));
+        edo_return(0);
+    }
+}
+
+async_test(a_timeout_is_reported_once_when_the_clock_is_behind, slow_end in;
+           edo_paced_of(int64_t) paced; int64_t item, begin;)
+{
+    edo_body {
+        int64_t rc;
+        slow_end_init(&self->in);
+        edo_item_timeout_init(&self->paced, NUMBERS(&self->in), edo_ms(20));
+        edo_await(rc, edo_next(&self->paced, &self->item));
+        assert_int_equal(rc, 1);
+        edo_await(rc, edo_next(&self->paced, &self->item));
+        assert_int_equal(rc, -ETIMEDOUT);
+        await_in_vain(rc, &self->paced, &self->item);
+        assert_true(rc >= edo_ms(100));
+        slow_end_init(&self->in);
+        edo_total_timeout_init(&self->paced, NUMBERS(&self->in), edo_ms(20));
+        edo_await(rc, edo_next(&self->paced, &self->item));
+        assert_int_equal(rc, 1);
+        edo_await(rc, edo_next(&self->paced, &self->item));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_await(rc, edo_next(&self->paced, &self->item));
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
 async_test(a_total_timeout_ends_the_waiting_pull, waiting in; edo_paced_of(int64_t) limit;
            int64_t item;)
 {

@@ -350,6 +350,51 @@ async_test(streams_leave_a_map_inside_of_a_loop, edo_stream_map_of(int) map;
     }
 }
 
+struct pulls_and_removes {
+    edo_frame();
+    edo_args();
+    edo_stream_map_of(int) map;
+    edo_stream_entry_of(int) entry;
+    edo_merge_of(int, 1) merge;
+    edo_stream_of(int) in;
+    edo_op next, remove;
+    int item, removed;
+    bool merges;
+};
+
+/* The last stream is removed while a pull in another branch waits, of the map itself, or of a merge
+ * around the map. */
+edo_async(pulls_and_removes)
+{
+    edo_body {
+        for (self->merges = false;; self->merges = true) {
+            edo_stream_map_init(&self->map, false);
+            edo_never_init(&self->in);
+            edo_stream_map_insert(&self->map, &self->entry, &self->in, 1);
+            edo_merge_init(&self->merge);
+            edo_merge_add(&self->merge, &self->map);
+            self->next = self->merges ? edo_next(&self->merge, &self->item)
+                                      : edo_next(&self->map, &self->item);
+            self->remove = edo_stream_map_remove(&self->map, &self->entry, &self->removed);
+            edo_all(&self->next.base, &self->remove.base);
+            assert_int_equal(self->remove.base.result, 0);
+            if (self->next.base.result != 0) edo_return(self->next.base.result);
+            if (self->merges) edo_return(0);
+        }
+    }
+}
+
+async_test(the_removal_of_the_last_stream_ends_a_waiting_pull,
+           edo_callees(struct pulls_and_removes pulls_and_removes;))
+{
+    edo_body {
+        int64_t rc;
+        edo_call_for(rc, edo_s(1), pulls_and_removes);
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
 async_test(removal_ends_what_is_in_flight, edo_stream_map_of(int) map;
            edo_stream_entry_of(int) entry; edo_op_source_of(int) in; int_sender tx;
            int_receiver rx; int item;)

@@ -9,6 +9,7 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "task/cx.h"
 
 static struct sigaction action_of(int number)
 {
@@ -157,6 +158,63 @@ async_test(several_operations_share_a_stream, edo_signal *signal; edo_task *task
             self->sum += self->events[self->i].value;
         }
         assert_int_equal(self->sum, 7);
+        edo_signal_close(self->signal);
+        edo_return(0);
+    }
+}
+
+/* Polls an operation, and counts the units of budget that it uses. */
+typedef struct counted {
+    edo_future base;
+    edo_op op;
+    int64_t used;
+} counted;
+
+static edo_poll counted_poll(edo_future *future, edo_cx *cx)
+{
+    counted *self = (counted *)(void *)future;
+    int64_t before = cx->budget;
+    edo_poll poll = edo_poll_future(&self->op.base, cx);
+    edo_add_relaxed(&self->used, before - cx->budget);
+    future->result = self->op.base.result;
+    return poll;
+}
+
+struct waits_counted {
+    edo_frame();
+    edo_args(counted *counted;);
+};
+
+edo_async(waits_counted)
+{
+    edo_body {
+        int rc;
+        edo_await_on(rc, &self->counted->base);
+        edo_return(rc);
+    }
+}
+
+/* A wait that is woken after another call has taken the event uses budget, so it does not spin. */
+current_thread_only("the waiting task does not run before the event is taken")
+async_test(a_wait_in_vain_uses_budget, edo_signal *signal; counted counted; edo_task *task; int i;)
+{
+    static const edo_future_ops ops = { .name = "counted", .poll = counted_poll };
+    enum { PATIENCE = 10000 };
+    edo_body {
+        int rc;
+        self->signal = open_signal(SIGUSR1);
+        self->counted = (counted){ .base = { .ops = &ops } };
+        self->counted.op = edo_signal_next(self->signal, NULL);
+        assert_int_equal(edo_spawn(&self->task, waits_counted, .counted = &self->counted), 0);
+        settle();
+        raise(SIGUSR1);
+        assert_int_equal(edo_try_signal_next(self->signal, NULL), 1);
+        for (self->i = 0; self->i < PATIENCE && !edo_load_relaxed(&self->counted.used); self->i++)
+            settle();
+        assert_true(edo_load_relaxed(&self->counted.used) > 0);
+        raise(SIGUSR1);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 1);
         edo_signal_close(self->signal);
         edo_return(0);
     }

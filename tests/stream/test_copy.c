@@ -290,6 +290,95 @@ async_test(a_watched_target_is_closed, edo_io *source, *from, *to, *target; edo_
     }
 }
 
+/* The target is closed just when there are bytes to write, so the copy itself also ends its watch. */
+current_thread_only("the copy does not run between the write and the close")
+async_test(a_watched_target_is_closed_as_bytes_come, edo_io *source, *from, *to, *target;
+           edo_copier copier; edo_task *task; char memory[ROOM];)
+{
+    edo_body {
+        int64_t n;
+        open_streams(MEMORY_STREAM, &self->from, &self->source);
+        open_streams(UNIX_STREAM, &self->target, &self->to);
+        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
+        self->copier.watches = true;
+        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->copier));
+        assert_int_equal(n, 0);
+        settle();
+        edo_await(n, edo_write_all(self->source, "kept", 4));
+        edo_close(self->to);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, -ECANCELED);
+        assert_int_equal(edo_copier_held(&self->copier), 4);
+        edo_copier_deinit(&self->copier);
+        edo_close(self->source);
+        edo_close(self->from);
+        edo_close(self->target);
+        edo_return(0);
+    }
+}
+
+/* Polls a copy. Cancels it once its source has ended, if it waits for the end of its watch then. */
+typedef struct late_cancel {
+    edo_future base;
+    edo_op op;
+    const edo_copier *copier;
+} late_cancel;
+
+static edo_poll late_cancel_poll(edo_future *future, edo_cx *cx)
+{
+    late_cancel *self = (late_cancel *)(void *)future;
+    edo_poll poll = edo_poll_future(&self->op.base, cx);
+    if (poll == EDO_PENDING && self->copier->ended) {
+        edo_cancel(&self->op.base);
+        poll = edo_poll_future(&self->op.base, cx);
+    }
+    future->result = self->op.base.result;
+    return poll;
+}
+
+struct cancels_late {
+    edo_frame();
+    edo_args(edo_copier *copier;);
+    late_cancel late;
+};
+
+edo_async(cancels_late)
+{
+    static const edo_future_ops ops = { .name = "late cancel", .poll = late_cancel_poll };
+    edo_body {
+        int64_t n;
+        self->late = (late_cancel){ .base = { .ops = &ops }, .copier = self->copier };
+        self->late.op = edo_copy(self->copier);
+        edo_await_on(n, &self->late.base);
+        edo_return(n);
+    }
+}
+
+/* A ring ends the watch only after the poll in which the source has ended. */
+async_test(a_copy_that_is_whole_is_not_cancelled, edo_io *source, *from, *to, *target;
+           edo_copier copier; edo_task *task; char memory[ROOM];)
+{
+    edo_body {
+        int64_t n;
+        open_streams(MEMORY_STREAM, &self->from, &self->source);
+        open_streams(UNIX_STREAM, &self->target, &self->to);
+        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
+        self->copier.watches = true;
+        assert_int_equal(edo_spawn(&self->task, cancels_late, .copier = &self->copier), 0);
+        edo_await(n, edo_write_all(self->source, "bytes", 5));
+        settle();
+        settle();
+        edo_close(self->source);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, 5);
+        edo_copier_deinit(&self->copier);
+        edo_close(self->from);
+        edo_close(self->to);
+        edo_close(self->target);
+        edo_return(0);
+    }
+}
+
 /* Bytes ahead in a reader come first. */
 async_test(a_copy_goes_on_behind_a_reader,
     edo_io *in, *out, *to, *target;

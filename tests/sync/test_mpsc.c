@@ -779,6 +779,67 @@ async_test(senders_wait_for_the_close,
     }
 }
 
+struct notes_length {
+    edo_frame();
+    edo_args(const word_sender *in; uint64_t *ret_length;);
+};
+
+edo_async(notes_length)
+{
+    edo_body {
+        *self->ret_length = edo_sender_stats(self->in).length;
+        edo_return(0);
+    }
+}
+
+enum { LONG = 100000, MOST_IN_A_POLL = 128 * 64 }; // default budget, values per unit
+
+/* An array of any length leaves room for other tasks. */
+current_thread_only("the other task runs when this one yields")
+async_test(a_long_array_uses_budget, words w; edo_task *task; uint64_t length; int64_t sent;)
+{
+    static int64_t values[LONG], got[LONG];
+    edo_body {
+        int64_t rc;
+        for (int i = 0; i < LONG; i++)
+            values[i] = i;
+        self->w = make_words(MPSC_UNBOUNDED, 0);
+        rc = edo_spawn(&self->task, notes_length, .in = &self->w.in, .ret_length = &self->length);
+        assert_int_equal(rc, 0);
+        edo_await(self->sent, edo_send_many(&self->w.in, values, LONG));
+        assert_int_equal(self->sent, LONG);
+        edo_await(rc, edo_join(self->task));
+        assert_in_range(self->length, 1, MOST_IN_A_POLL);
+        assert_int_equal(edo_try_recv_many(&self->w.out, got, LONG), LONG);
+        assert_memory_equal(values, got, sizeof got);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+enum { PORTION = 10000 }; // values; more than a budget
+
+current_thread_only("the other task runs when this one yields")
+async_test(a_large_portion_uses_budget, words w; edo_task *task; uint64_t length; int64_t got;)
+{
+    static int64_t values[LONG];
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC_UNBOUNDED, 0);
+        assert_int_equal(edo_try_send_many(&self->w.in, values, LONG), LONG);
+        rc = edo_spawn(&self->task, notes_length, .in = &self->w.in, .ret_length = &self->length);
+        assert_int_equal(rc, 0);
+        for (self->got = 0; self->got < LONG; self->got += PORTION) {
+            edo_await(rc, edo_recv_many(&self->w.out, values, PORTION));
+            assert_int_equal(rc, PORTION);
+        }
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(self->length, LONG - PORTION);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
 async_test(many_are_sent_through_few_places,
     words w;
     edo_task *task;
