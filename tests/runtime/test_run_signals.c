@@ -46,8 +46,8 @@ static void spin(uint64_t times)
  * when the time is up. */
 static void run_rounds(void)
 {
-    int64_t end = edo_now() + edo_s(SECONDS);
-    for (uint32_t i = 1; i <= ROUNDS && edo_now() < end; i++) {
+    int64_t end = loop_end(SECONDS);
+    for (uint32_t i = 1; i <= ROUNDS && !is_late(end); i++) {
         edo_store_release(&round_begun, i);
         if (edo_run(root) != 0) abort();
         while (edo_load_acquire(&round_ended) != i)

@@ -112,6 +112,11 @@ bool has_ipv6(void);
  * thread only. */
 void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *arg);
 
+/* Loops in which threads take turns: on a busy machine each turn takes long, so such a loop ends
+ * early when its time is up. */
+int64_t loop_end(int seconds); // the moment, for is_late()
+bool is_late(int64_t end);
+
 /* ---- runtimes: each suite runs on a current-thread runtime, and on workers ---- */
 
 /* Number of workers by EDO_TEST_WORKERS; 0: current-thread runtimes. */
