@@ -30,17 +30,17 @@ static bool is_root_left_alone(const edo_runtime *runtime)
 }
 
 /* Runs the runtime until all tasks have ended, but at most for `limit` ns. The limit is in real
- * time, because a paused test clock may stand still. */
+ * time, because a paused test clock may stand still. A current-thread runtime makes at least one
+ * turn, so that tasks can end even if the process was stopped meanwhile. */
 static void drain_until(edo_runtime *runtime, int64_t limit)
 {
-    int64_t deadline = edo__later(edo__sys_now(), limit);
-    while (!edo__runtime_is_empty(runtime) && !is_root_left_alone(runtime)) {
-        int64_t left = deadline - edo__sys_now();
-        if (left <= 0) return;
+    int64_t deadline = edo__later(edo__sys_now(), limit), left = limit;
+    while (left > 0 && !edo__runtime_is_empty(runtime) && !is_root_left_alone(runtime)) {
         if (runtime->has_threads)
             wait_for_end(runtime, deadline);
         else
             edo__turn_once(runtime->workers[0], left);
+        left = deadline - edo__sys_now();
     }
 }
 

@@ -26,7 +26,7 @@
 #include "driver/uring/uring.h"
 #include "sys/sys.h"
 
-enum { SKIPPED = 77, ROUNDS = 200, TURNS = 20 };
+enum { SKIPPED = 77, ROUNDS = 200, TURNS = 20, SECONDS = 2 };
 
 /* Offset, for a filter, of the number of SQEs to submit: the low half of the call's second
  * argument. */
@@ -171,7 +171,8 @@ test(started_while_asleep)
     edo_driver *driver = open_shared();
     start_turner(&other, driver, INT64_MAX);
     for (stream_kind kind = UNIX_STREAM; kind < STREAM_KINDS; kind++) {
-        for (int i = 0; i < ROUNDS; i++) {
+        int64_t end = loop_end(SECONDS);
+        for (int i = 0; i < ROUNDS && !is_late(end); i++) {
             edo_io *io = open_stream(kind, &peer);
             set_read(&read, io);
             await_sleep(driver);
@@ -285,7 +286,8 @@ test(ends_elsewhere)
     for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
         start_turner(&others[i], drivers[i], INT64_MAX);
     for (stream_kind kind = UNIX_STREAM; kind < STREAM_KINDS; kind++) {
-        for (int i = 0; i < ROUNDS; i++) {
+        int64_t end = loop_end(SECONDS);
+        for (int i = 0; i < ROUNDS && !is_late(end); i++) {
             int peer;
             edo_io *io = open_stream(kind, &peer);
             set_read(&read, io);
@@ -360,13 +362,14 @@ static void unpark_in_handler(int signal)
 
 typedef struct sleeper {
     edo_driver *driver;
-    uint32_t turns; // atomic
+    uint32_t turns;   // atomic
+    uint32_t stopped; // atomic
 } sleeper;
 
 static void *sleep_often(void *arg)
 {
     sleeper *self = arg;
-    for (int i = 0; i < ROUNDS; i++) {
+    while (!edo_load_acquire(&self->stopped)) {
         turn(self->driver, INT64_MAX);
         edo_add_acq_rel(&self->turns, 1);
     }
@@ -382,7 +385,8 @@ test(unpark)
     signalled = other.driver;
     assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
     assert_int_equal(pthread_create(&thread, NULL, sleep_often, &other), 0);
-    for (uint32_t i = 0; i < ROUNDS; i++) {
+    int64_t end = loop_end(SECONDS);
+    for (uint32_t i = 0; i < ROUNDS && !is_late(end); i++) {
         if (i % 3 == 0) await_sleep(other.driver);
         if (i % 2)
             raise(SIGUSR1);
@@ -391,6 +395,8 @@ test(unpark)
         while (edo_load_acquire(&other.turns) <= i)
             sched_yield();
     }
+    edo_store_release(&other.stopped, 1);
+    other.driver->ops->unpark(other.driver);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
     close_driver(other.driver);
@@ -448,7 +454,8 @@ test(accept_elsewhere)
     edo_listener *listener = listen_at(&address);
     for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
         start_turner(&others[i], drivers[i], INT64_MAX);
-    for (int i = 0; i < ROUNDS; i++) {
+    int64_t end = loop_end(SECONDS);
+    for (int i = 0; i < ROUNDS && !is_late(end); i++) {
         int client = i % 3 ? -1 : connect_to(&address);
         set_accept(&accept, listener);
         await_sleep(drivers[0]);

@@ -73,7 +73,7 @@ static int64_t yields(void *arg)
     return edo_wait(edo_yield());
 }
 
-enum { MOST = 200000, LEAST = 1000, MORE = 1000 };
+enum { MOST = 70000, LEAST = 1000, MORE = 1000 };
 
 static int64_t exhausts_mappings(void *arg)
 {
@@ -82,7 +82,7 @@ static int64_t exhausts_mappings(void *arg)
     edo_fiber_scope(scope, 0);
     while (count < MOST && (rc = edo_fiber_scope_spawn(&scope, NULL, yields, arg)) == 0)
         count++;
-    if (count == MOST) return 0; // this system has no such limit
+    if (count == MOST) return 0; // this system has a higher limit than 65530, or none
     if (rc != -ENOMEM || count < LEAST) return -EPROTO;
     if (edo_wait(edo_scope_join(&scope)) < 0) return -EPROTO;
     for (int i = 0; i < MORE && rc == -ENOMEM; i++) // mappings side by side are one
@@ -98,7 +98,7 @@ test(the_limit_of_mappings_is_an_error_with_its_reason)
     if (is_sanitized()) skip();
     int status = run_in_child(run, &fn, text, sizeof text);
     if (status) fail_msg("status %#x, stderr: %s", status, text);
-    if (!*text) skip(); // this system has no such limit
+    if (!*text) skip(); // the limit is higher
     assert_non_null(strstr(text, "-ENOMEM: no "));
     assert_non_null(strstr(text, "vm.max_map_count"));
 }

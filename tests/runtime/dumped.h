@@ -62,6 +62,23 @@ static inline void expect_times(const text *t, const char *words, size_t times, 
 }
 #define expect(text, words, times) expect_times((text), (words), (times), __LINE__)
 
+/* Whether each thread that polls has told which task. A dump waits for a thread for a short time
+ * only, in which a busy machine may not run the thread. */
+static inline bool is_whole(const text *t)
+{
+    return count_of(t, "its thread does not report which") == 0;
+}
+
+/* Returns: a dump that is whole. */
+static inline text whole_dump_of(edo_runtime *runtime)
+{
+    for (;;) {
+        text t = dump_of(runtime);
+        if (is_whole(&t)) return t;
+        text_free(&t);
+    }
+}
+
 /* Spawns on the test's runtime; ret_task: NULL detaches the task. */
 #define spawn_to(rt, ret_task, ...)                                                                \
     do {                                                                                           \

@@ -5,7 +5,11 @@
 
 #include "runtime/fixture.h"
 
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/base.h"
 
 enum {
     PAIRS = 8,
@@ -214,9 +218,18 @@ static inline void make_own(void *arg)
     assert_int_equal(edo_runtime_destroy(own), 0);
 }
 
+/* Whether the child has hung in a build in which that may be the fault of AddressSanitizer: a thread
+ * of the parent can hold a lock of its allocator at the fork. In other builds, a child that hangs
+ * has found a lock of edo. */
+static inline bool is_inconclusive(int status)
+{
+    return EDO__ASAN && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+}
+
 static inline void fork_once(int i)
 {
     static child_fn *const children[] = { close_inherited, destroy_first, make_own };
     int status = await_child(start_child_at_once(children[i % 3], NULL));
+    if (is_inconclusive(status)) return;
     if (status) fail_msg("child %d ended with status %#x", i, (unsigned)status);
 }

@@ -113,7 +113,7 @@ clean_test(a_thread_for_each_job)
     enum { JOBS = 8 };
     edo_task *tasks[JOBS];
     edo_runtime *runtime = make_runtime();
-    edo_pool *pool = make_pool(&(edo_pool_config){ .max_threads = JOBS });
+    edo_pool *pool = make_pool(&(edo_pool_config){ .max_threads = JOBS, .keep_alive = EDO_NEVER });
     for (int round = 0; round < 3; round++) {
         gate g = GATE;
         for (int i = 0; i < JOBS; i++)

@@ -62,6 +62,7 @@ struct served {
     edo_task *task;
     char byte;
     int64_t began;
+    pthread_t thread;
 };
 
 static void *set_flag(void *arg)
@@ -70,11 +71,11 @@ static void *set_flag(void *arg)
     return NULL;
 }
 
-static void set_on_a_thread(flag *f)
+static pthread_t set_on_a_thread(flag *f)
 {
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, set_flag, f), 0);
-    assert_int_equal(pthread_detach(thread), 0);
+    return thread;
 }
 
 edo_async(served)
@@ -86,9 +87,10 @@ edo_async(served)
         edo_await(rc, edo_sleep(edo_us(500))); // a timer
         assert_int_equal(rc, 0);
         assert_true(edo_now() - self->began >= edo_us(500));
-        set_on_a_thread(self->flag); // a wake from another thread
+        self->thread = set_on_a_thread(self->flag); // a wake from another thread
         edo_await_on(rc, &self->flag->base);
         assert_int_equal(rc, 0);
+        assert_int_equal(pthread_join(self->thread, NULL), 0); // the thread held the waker
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, self->pair), 0);
         assert_int_equal(edo_io_from_fd(self->pair[0], &self->io), 0);
         edo_await_for(rc, edo_us(100), edo_read(self->io, &self->byte, 1)); // a limit

@@ -325,7 +325,9 @@ clean_test(blocking)
 {
     gate g = GATE;
     edo_runtime *runtime = make_runtime();
-    edo_pool_config one = { .name = "user", .max_threads = 1, .max_queue = 2 };
+    edo_pool_config one = {
+        .name = "user", .max_threads = 1, .max_queue = 2, .keep_alive = EDO_NEVER
+    };
     edo_task *tasks[4];
     assert_int_equal(edo_runtime_add_pool(runtime, &one), 0);
     assert_int_equal(read_all(runtime).blocking_threads, 0);

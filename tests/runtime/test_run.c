@@ -292,7 +292,9 @@ static int shields_for_ever(void)
 
 static int shields_on_workers(void)
 {
-    static const edo_config config = { .drain_limit = 1000000, .workers = 2 };
+    static const edo_config config = {
+        .drain_limit = 1000000, .abort_limit = EDO_NEVER, .stall_limit = EDO_NEVER, .workers = 2
+    };
     return edo_run_with(&config, shields);
 }
 
@@ -321,9 +323,9 @@ static int waits_on(void)
 
 static int waits_on_workers(void)
 {
-    static const edo_config config = { .drain_limit = 1000000,
-                                       .abort_limit = 1000000,
-                                       .workers = 2 };
+    static const edo_config config = {
+        .drain_limit = 1000000, .abort_limit = 1000000, .stall_limit = EDO_NEVER, .workers = 2
+    };
     return edo_run_with(&config, waits_stubbornly);
 }
 
@@ -345,7 +347,7 @@ test(limits_of_the_function)
     assert_non_null(strstr(text, "in 'goes_on' at "));
     expect_lost(goes_on_waiting, "ignores its cancellation: 64 times", 2); // after the abort
     expect_lost(waits_on, "in 'waits_stubbornly' at ", 1);
-    expect_lost(waits_on_workers, "in 'waits_stubbornly' at ", 1);
+    expect_lost(waits_on_workers, "task 'waits_stubbornly' #", 1); // without place while it runs
     expect_exit(shields_for_ever, 0, "");
     expect_exit(shields_on_workers, 0, "");
 }

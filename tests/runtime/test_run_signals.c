@@ -11,7 +11,9 @@
 
 #include "base/atomic.h"
 
-enum { ROUNDS = 2000, SPINS = 20000 };
+enum { ROUNDS = 2000, SPINS = 20000, SECONDS = 10 };
+
+#define OVER UINT32_MAX // instead of the number of a round
 
 struct root {
     edo_frame();
@@ -40,24 +42,41 @@ static void spin(uint64_t times)
         edo_load_acquire(&round_begun);
 }
 
+/* A round takes two changes of threads, which are slow on a busy machine. So there are fewer rounds
+ * when the time is up. */
+static void run_rounds(void)
+{
+    int64_t end = loop_end(SECONDS);
+    for (uint32_t i = 1; i <= ROUNDS && !is_late(end); i++) {
+        edo_store_release(&round_begun, i);
+        if (edo_run(root) != 0) abort();
+        while (edo_load_acquire(&round_ended) != i)
+            sched_yield();
+    }
+    edo_store_release(&round_begun, OVER);
+}
+
+static void raise_in_rounds(void)
+{
+    test_random random = test_random_make(1);
+    for (uint32_t i = 1;; i++) {
+        uint32_t begun;
+        while ((begun = edo_load_acquire(&round_begun)) == i - 1)
+            sched_yield();
+        if (begun == OVER) return;
+        spin(test_random_below(&random, SPINS));
+        raise(SIGINT); // the handler runs on this thread
+        edo_store_release(&round_ended, i);
+    }
+}
+
 static void run_or_raise(unsigned index, void *arg)
 {
     (void)arg;
-    test_random random = test_random_make(1);
-    for (uint32_t i = 1; i <= ROUNDS; i++) {
-        if (index == 0) {
-            edo_store_release(&round_begun, i);
-            if (edo_run(root) != 0) abort();
-            while (edo_load_acquire(&round_ended) != i)
-                sched_yield();
-        } else {
-            while (edo_load_acquire(&round_begun) != i)
-                sched_yield();
-            spin(test_random_below(&random, SPINS));
-            raise(SIGINT); // the handler runs on this thread
-            edo_store_release(&round_ended, i);
-        }
-    }
+    if (index == 0)
+        run_rounds();
+    else
+        raise_in_rounds();
 }
 
 test(handler_against_the_end)

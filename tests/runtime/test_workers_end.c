@@ -105,7 +105,8 @@ clean_test(shields_hold_until_the_abort)
 {
     edo_atomic(uint32_t) began = 0, ended = 0;
     edo_task *tasks[8];
-    edo_runtime *runtime = make_workers((edo_config){ .drain_limit = edo_ms(2) });
+    edo_runtime *runtime = make_workers(
+        (edo_config){ .drain_limit = edo_ms(2), .abort_limit = EDO_NEVER });
     edo_spawn_options options = { .runtime = runtime };
     for (size_t i = 0; i < ARRAY_LENGTH(tasks); i++)
         assert_int_equal(

@@ -17,7 +17,9 @@
 
 enum {
     CHILD_LIMIT = 120,      // seconds; generous, for sanitizers on a busy machine
-    QUIET_LIMIT = 1000,     // ms; see await_quiet
+    QUIET_LIMIT = 30000,    // ms, for one thread; see is_quiet
+    QUIET_TRIES = 100,      // see await_quiet
+    SPINNING = 10,          // ticks of processor time; see is_quiet
     STDERR_SIZE = 16 << 10, // bytes kept of a child's stderr
 };
 
@@ -57,36 +59,65 @@ static void read_all(int fd, char *text, size_t size)
     if (text) text[got] = '\0';
 }
 
-static bool sleeps(const char *thread)
+/* What the kernel tells of a thread. */
+typedef struct thread_state {
+    bool sleeps;        // or has ended
+    unsigned long used; // processor time in ticks
+} thread_state;
+
+static thread_state state_of(int thread)
 {
-    char path[64], state = 'S';
-    snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", thread);
+    char path[64], state;
+    unsigned long user, system;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
     FILE *file = fopen(path, "re");
-    if (!file) return true; // has ended
-    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 'S';
+    if (!file) return (thread_state){ .sleeps = true };
+    int found = fscanf(file,
+                       "%*d (%*[^)]) %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+                       " %lu %lu",
+                       &state, &user, &system);
     fclose(file);
-    return state == 'S';
+    if (found != 3) return (thread_state){ .sleeps = true };
+    return (thread_state){ .sleeps = state == 'S', .used = user + system };
 }
 
-static bool do_others_sleep(void)
+bool thread_sleeps(int thread)
+{
+    return state_of(thread).sleeps;
+}
+
+/* Returns: true if the thread sleeps, or does nothing but spin; false if the thread slept only after
+ * a wait. A thread that is ready but gets no processor is waited for. */
+static bool is_quiet(int thread)
+{
+    thread_state first = state_of(thread), now = first;
+    for (int i = 0; i < QUIET_LIMIT && !now.sleeps; i++) {
+        if (now.used >= first.used + SPINNING) return true;
+        usleep(1000);
+        now = state_of(thread);
+    }
+    return first.sleeps;
+}
+
+static bool are_others_quiet(void)
 {
     bool all = true;
     DIR *threads = opendir("/proc/self/task");
     if (!threads) return true;
     for (struct dirent *entry; (entry = readdir(threads));)
-        if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid() && !sleeps(entry->d_name))
-            all = false;
+        if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid())
+            all &= is_quiet(atoi(entry->d_name));
     closedir(threads);
     return all;
 }
 
-/* Waits until the other threads sleep, if they do. AddressSanitizer's allocator ignores forks: a lock
- * of it that another thread holds stays held in the child, which then waits for ever. A thread takes
- * such locks when it starts. */
+/* Waits until the other threads are quiet. AddressSanitizer's allocator ignores forks: a lock of it
+ * that another thread holds stays held in the child, which then waits for ever. A thread takes such
+ * locks when it starts. */
 static void await_quiet(void)
 {
-    for (int i = 0; i < QUIET_LIMIT && !do_others_sleep(); i++)
-        usleep(1000);
+    for (int i = 0; i < QUIET_TRIES && !are_others_quiet(); i++)
+        continue;
 }
 
 int quiet_fork(void)

@@ -18,6 +18,7 @@ int create_runtime(const edo_config *config, edo_runtime **ret_runtime)
     if (changed.workers == 0) {
         changed.workers = (int32_t)test_workers();
         if (!changed.max_spare) changed.max_spare = -1;
+        if (changed.workers && !changed.stall_limit) changed.stall_limit = EDO_NEVER;
     }
     return edo_runtime_create(&changed, ret_runtime);
 }

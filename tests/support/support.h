@@ -43,8 +43,11 @@ int start_child(child_fn *fn, void *arg);
 /* Does the same while the other threads work. */
 int start_child_at_once(child_fn *fn, void *arg);
 
-/* Forks. With AddressSanitizer, waits at most a second until the other threads sleep. */
+/* Forks. With AddressSanitizer, waits first until each other thread sleeps or is seen to spin. */
 int quiet_fork(void);
+
+/* Whether the thread, a kernel's id of this process, sleeps in the kernel or has ended. */
+bool thread_sleeps(int thread);
 
 /* Waits for the child's end. Returns: the status of waitpid(). */
 int await_child(int child);
@@ -109,6 +112,11 @@ bool has_ipv6(void);
  * thread only. */
 void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *arg);
 
+/* Loops in which threads take turns: on a busy machine each turn takes long, so such a loop ends
+ * early when its time is up. */
+int64_t loop_end(int seconds); // the moment, for is_late()
+bool is_late(int64_t end);
+
 /* ---- runtimes: each suite runs on a current-thread runtime, and on workers ---- */
 
 /* Number of workers by EDO_TEST_WORKERS; 0: current-thread runtimes. */
@@ -116,7 +124,8 @@ unsigned test_workers(void);
 
 /* edo_runtime_create(), with test_workers() workers unless the configuration sets another number.
  * There are no spare workers. So one worker runs one task at a time, and no further descriptors are
- * opened on a slow machine. */
+ * opened on a slow machine. Stalls are not reported either, as without workers: a slow machine would
+ * add lines to the log. */
 int create_runtime(const struct edo_config *config, struct edo_runtime **ret_runtime);
 
 /* Makes one edo_turn(). With workers, only yields the processor, because workers turn their drivers

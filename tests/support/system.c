@@ -14,6 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <edo/time.h>
+
+#include "sys/sys.h"
+
 size_t open_descriptors(void)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -23,6 +27,16 @@ size_t open_descriptors(void)
         count++;
     closedir(directory);
     return count - 3; // ".", ".." and the directory's own
+}
+
+int64_t loop_end(int seconds)
+{
+    return edo__sys_now() + edo_s(seconds);
+}
+
+bool is_late(int64_t end)
+{
+    return edo__sys_now() > end;
 }
 
 /* ---- directories ---- */

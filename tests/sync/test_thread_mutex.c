@@ -8,10 +8,11 @@
 
 #include "base/atomic.h"
 
-enum { THREADS = 4, ROUNDS = 20000, GAME_ROUNDS = 2000, CHILD_PATIENCE = 30 };
+enum { THREADS = 4, ROUNDS = 20000, GAME_ROUNDS = 2000, CHILD_PATIENCE = 30, SECONDS = 3 };
 
 static edo_thread_mutex mutex = EDO_THREAD_MUTEX_INIT;
-static uint64_t low, high; // under the mutex: always equal
+static uint64_t low, high;           // under the mutex: always equal
+static edo_atomic(uint64_t) counted; // rounds of all threads
 
 test(four_bytes)
 {
@@ -25,32 +26,41 @@ test(four_bytes)
 static void count_up(unsigned index, void *arg)
 {
     (void)arg;
-    for (unsigned i = 0; i < ROUNDS; i++) {
+    unsigned i = 0;
+    for (int64_t end = loop_end(SECONDS); i < ROUNDS && !is_late(end); i++) {
         edo_thread_mutex_lock(&mutex);
         low++;
         if (i % 64 == index) sched_yield(); // so that others find a holder that does not run
         high++;
         edo_thread_mutex_unlock(&mutex);
     }
+    edo_add_relaxed(&counted, i);
 }
 
 test(exclusion)
 {
-    low = high = 0;
+    low = high = counted = 0;
     run_threads(THREADS, count_up, NULL);
-    assert_int_equal(low, THREADS * ROUNDS);
-    assert_int_equal(high, THREADS * ROUNDS);
+    assert_int_equal(low, counted);
+    assert_int_equal(high, counted);
     assert_int_equal(mutex.word, 0);
 }
 
-static void play(unsigned index, void *turn_)
+struct game {
+    unsigned turn;
+    bool over;
+};
+
+static void play(unsigned index, void *game_)
 {
-    unsigned *turn = turn_;
-    for (unsigned played = 0; played < GAME_ROUNDS;) {
+    struct game *game = game_;
+    int64_t end = loop_end(SECONDS);
+    for (bool over = false; !over;) {
         edo_thread_mutex_lock(&mutex);
-        bool mine = *turn % 2 == index;
-        *turn += mine;
-        played += mine;
+        bool mine = game->turn % 2 == index;
+        game->turn += mine;
+        game->over |= game->turn == 2 * GAME_ROUNDS || is_late(end);
+        over = game->over;
         edo_thread_mutex_unlock(&mutex);
         if (!mine) sched_yield();
     }
@@ -58,9 +68,9 @@ static void play(unsigned index, void *turn_)
 
 test(no_sleeper_is_forgotten)
 {
-    unsigned turn = 0;
-    run_threads(2, play, &turn);
-    assert_int_equal(turn, 2 * GAME_ROUNDS);
+    struct game game = { 0 };
+    run_threads(2, play, &game);
+    assert_true(game.over);
     assert_int_equal(mutex.word, 0);
 }
 
@@ -123,11 +133,17 @@ test(a_limit_is_not_early)
 }
 
 /* Some threads time out at the moment of their wake: the wake must reach another thread. */
+struct locked {
+    uint64_t all;                   // under the mutex
+    edo_atomic(uint64_t) unlimited; // locks without a limit
+};
+
 static void lock_with_limits(unsigned index, void *locked_)
 {
-    uint64_t *locked = locked_;
+    struct locked *locked = locked_;
     test_random random = test_random_make(index);
-    for (unsigned i = 0; i < GAME_ROUNDS; i++) {
+    int64_t end = loop_end(SECONDS);
+    for (unsigned i = 0; i < GAME_ROUNDS && !is_late(end); i++) {
         bool limited = index % 2 && test_random_below(&random, 2);
         int64_t deadline = edo_now() + (int64_t)test_random_below(&random, 20000);
         int rc = 0;
@@ -136,7 +152,8 @@ static void lock_with_limits(unsigned index, void *locked_)
         else
             edo_thread_mutex_lock(&mutex);
         if (rc < 0) continue;
-        ++*locked;
+        locked->all++;
+        if (!limited) edo_add_relaxed(&locked->unlimited, 1);
         if (test_random_below(&random, 4) == 0) sched_yield();
         edo_thread_mutex_unlock(&mutex);
     }
@@ -144,9 +161,9 @@ static void lock_with_limits(unsigned index, void *locked_)
 
 test(limits_among_waiters)
 {
-    uint64_t locked = 0;
+    struct locked locked = { 0 };
     run_threads(THREADS, lock_with_limits, &locked);
-    assert_true(locked >= THREADS / 2 * GAME_ROUNDS);
+    assert_true(locked.unlimited > 0 && locked.all >= locked.unlimited);
     edo_thread_mutex_lock(&mutex);
     edo_thread_mutex_unlock(&mutex);
     assert_int_equal(mutex.word, 0);

@@ -31,7 +31,7 @@ struct parent {
     edo_task *task;
 };
 
-/* Returns 7 unless it is cancelled. */
+/* Returns 7 unless it is cancelled. By the test clock, the other task ends first. */
 edo_async(parent)
 {
     edo_body {
@@ -52,7 +52,7 @@ edo_async(parent)
 static int64_t run(edo_on_failure policy, enum way way, int64_t result, int64_t *ret_failure)
 {
     edo_runtime *runtime;
-    edo_config config = { .name = "failures", .on_failure = policy };
+    edo_config config = { .name = "failures", .on_failure = policy, .test_clock = true };
     assert_int_equal(create_runtime(&config, &runtime), 0);
     int64_t answer = edo_block_on(runtime, parent, .way = way, .result = result);
     *ret_failure = edo_runtime_failure(runtime);

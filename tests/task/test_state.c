@@ -228,7 +228,8 @@ struct cell {
     int join_waker;   // plain: see EDO__JOIN_WAKER
     int64_t result;   // plain: of the poller, then of the joiner
     unsigned ended;   // threads that push, and are done with the round
-    unsigned pollers; // pollers of this round
+    unsigned begun;   // turns of the pollers
+    unsigned over;    // those of them that are over
     unsigned polls, looks, requeues, keeps;
     bool kept; // plain: by the poller that pushed the entry
     char padding[64];
@@ -324,23 +325,26 @@ static bool is_queued(struct cell *cell)
 }
 
 /* Whether the task was lost, for a poller that found no entry: all threads that push have ended,
- * and no other poller is active, so no entry will come. */
+ * and no other poller is active, so no entry will come. All turns but this one were over when `over`
+ * was read. Then the other poller has begun no turn, so it has not taken an entry meanwhile. */
 static bool is_forgotten(struct cell *cell)
 {
+    unsigned begun = edo_load_acquire(&cell->begun);
     if (edo_load_acquire(&cell->ended) < WAKERS + CANCELLERS + INSPECTORS) return false;
-    if (is_queued(cell) || edo_load_acquire(&cell->pollers) > 1) return false;
-    return !is_queued(cell) && !is_complete(cell);
+    if (edo_load_acquire(&cell->over) < begun - 1) return false;
+    if (is_queued(cell) || is_complete(cell)) return false;
+    return edo_load_acquire(&cell->begun) == begun;
 }
 
 static void poll_to_the_end(struct cell *cell)
 {
     while (!is_complete(cell)) {
-        edo_add_acq_rel(&cell->pollers, 1);
+        edo_add_acq_rel(&cell->begun, 1);
         if (pop(cell))
             poll_once(cell);
         else
             check(!is_forgotten(cell), "a wake was lost");
-        edo_sub_acq_rel(&cell->pollers, 1);
+        edo_add_acq_rel(&cell->over, 1);
     }
 }
 

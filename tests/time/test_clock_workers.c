@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <edo/blocking.h>
@@ -186,6 +188,28 @@ enum {
 
 static edo_listener *listener;
 
+/* A Unix socket has a connection in its queue when connect() returns. The handshake of TCP may end
+ * later, and the test clock would not wait for it. */
+static int listen_plainly(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un any = { .sun_family = AF_UNIX }; // only the family: an unused name
+    assert_return_code(bind(fd, (struct sockaddr *)&any, sizeof any.sun_family), errno);
+    assert_return_code(listen(fd, CROWD), errno);
+    return fd;
+}
+
+static int connect_client_now(void)
+{
+    struct sockaddr_un name;
+    socklen_t size = sizeof name;
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int rc = getsockname(edo_listener_fd(listener), (struct sockaddr *)&name, &size);
+    assert_return_code(rc, errno);
+    assert_return_code(connect(client, (struct sockaddr *)&name, size), errno);
+    return client;
+}
+
 /* Runs on worker 0, whose driver has the listener from then on. */
 struct listens {
     edo_frame();
@@ -197,7 +221,7 @@ edo_async(listens)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &listener));
+        rc = edo_listener_from_fd(listen_plainly(), &listener);
         if (rc < 0) edo_return(rc);
         edo_await_for(rc, edo_ms(1), edo_accept(listener, &self->conn));
         edo_return(rc == -ETIMEDOUT ? 0 : rc);
@@ -237,7 +261,7 @@ edo_async(connects)
     edo_body {
         int rc;
         for (int i = 0; i < CROWD; i++)
-            self->clients[i] = connect_plainly(listener);
+            self->clients[i] = connect_client_now();
         edo_await(rc, edo_sleep(1));
         rc = edo_spawn_on(&self->accepts, 1, accepts, .count = CROWD);
         if (rc == 0) edo_await(rc, edo_join(self->accepts));
@@ -247,7 +271,7 @@ edo_async(connects)
             rc = edo_spawn_on(&self->accepts, 1, accepts, .count = 1);
             if (rc < 0) break;
             edo_await(rc, edo_sleep(1));
-            self->clients[0] = connect_plainly(listener);
+            self->clients[0] = connect_client_now();
             edo_await_for(rc, 1, edo_join(self->accepts));
             close(self->clients[0]);
         }
