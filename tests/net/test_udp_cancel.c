@@ -141,12 +141,12 @@ async_test(sends_cancelled, edo_udp *socket, *sender; edo_address to; edo_task *
 
 /* ---- the error queue ---- */
 
-async_test(errors_cancelled, edo_udp *socket; edo_address dead; edo_task *task; unsigned point, turn,
-           sent, left; place at;)
+async_test(errors_cancelled, edo_udp *socket, *nobody; edo_address dead; edo_task *task;
+           unsigned point, turn, sent, left; place at;)
 {
     edo_body {
         int64_t n;
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         self->socket = loopback_socket(NULL);
         assert_int_equal(edo_udp_set(self->socket, EDO_UDP_ERRORS, 1), 0);
         for (self->point = 0; self->point < 2 * POINTS; self->point++) {
@@ -171,6 +171,7 @@ async_test(errors_cancelled, edo_udp *socket; edo_address dead; edo_task *task; 
             assert_int_equal(self->left + (n == SIZE), self->sent);
         }
         edo_udp_close(self->socket);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }

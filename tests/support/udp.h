@@ -42,10 +42,11 @@ static inline int plain_socket(void)
     return fd;
 }
 
-/* An address of the loopback where no socket is. */
-static inline edo_address dead_address(void)
+/* Makes a socket that is connected to itself, so that it receives from no other socket. A datagram
+ * to its address is answered as if no socket were there. The port is not free for other programs. */
+static inline edo_udp *dead_socket(edo_address *ret_address)
 {
-    edo_address address;
-    edo_udp_close(loopback_socket(&address));
-    return address;
+    edo_udp *socket = loopback_socket(ret_address);
+    assert_int_equal(edo_udp_connect(socket, ret_address), 0);
+    return socket;
 }
