@@ -147,6 +147,7 @@ edo_async(short_of_descriptors)
         assert_int_equal(edo_listener_set_pauses(self->listener, self->first, self->longest), 0);
         getrlimit(RLIMIT_NOFILE, &self->limits);
         self->client = connect_plainly(self->listener);
+        await_connection(self->listener);
         int next = dup(STDERR_FILENO);
         close(next);
         setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)next, self->limits.rlim_max });

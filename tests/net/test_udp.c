@@ -249,11 +249,15 @@ test(tries_outside_of_a_runtime)
     assert_int_equal(edo_udp_try_recv_many(ends[1], &message, 1), -EAGAIN);
     for (int i = 0; i < 4; i++)
         assert_int_equal(edo_udp_try_send(ends[0], "data", 4), 4);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_peek(ends[1], buffer, 8, &from), 4);
     assert_true(edo_address_equals(&from, &peer));
     assert_int_equal(edo_udp_try_recv_from(ends[1], buffer, 8, &from), 4);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_recv(ends[1], buffer, 3), -EMSGSIZE);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_recv_message(ends[1], &message), 4);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_recv_many(ends[1], &message, 1), 1);
     assert_int_equal(edo_udp_try_send_message(ends[0], &message), 8);
     assert_int_equal(edo_udp_try_send_to(ends[0], "x", 1, NULL), -EINVAL);
@@ -397,6 +401,7 @@ async_test(refused_once, edo_udp *client, *server; edo_address to, from; char bu
         assert_int_equal(edo_udp_open(&self->to, NULL, &self->client), 0);
         edo_await(n, edo_udp_send(self->client, "1", 1));
         assert_int_equal(n, 1);
+        await_network_error(self->client);
         edo_await(n, edo_udp_send(self->client, "2", 1));
         assert_int_equal(n, -ECONNREFUSED);
         assert_int_equal(edo_udp_local(self->client, &self->from), 0);
