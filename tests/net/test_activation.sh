@@ -11,7 +11,7 @@ for tool in systemd-socket-activate ss; do
 done
 [ -z "${EDO_EMULATOR:-}" ] || { echo "it cannot start programs of another processor"; exit $skipped; }
 
-. "$(dirname "$0")/../support/ports.sh"
+. "$(dirname "$0")/../support/servers.sh"
 activator=
 trap '[ -z "$activator" ] || kill -KILL "$activator" 2>/dev/null' EXIT
 

@@ -5,7 +5,7 @@ set -u
 size=$((8 << 20))                          # bytes sent by each
 program=${EDO_BIN_DIR:?is set by ctest}/examples/echo
 . "$(dirname "$0")/../support/clients.sh"
-. "$(dirname "$0")/../support/ports.sh"
+. "$(dirname "$0")/../support/servers.sh"
 command -v ss >/dev/null || skip "ss is not installed (script/setup)"
 
 # start ADDRESS [WORKERS]: runs the server on ADDRESS:PORT with a port that is free.
@@ -23,20 +23,10 @@ start() {
     fail "no server on $1 in $try tries"
 }
 
-# ThreadSanitizer keeps a signal until its next intercepted call. A signal that is kept while the
-# server goes to sleep is seen with the next one only.
-deferred=
-! ldd "$program" 2>/dev/null | grep -q libtsan || deferred=yes
-
 # stop SIGNAL: ends the server, which must say so with status 0.
 stop() {
-    local status tries=0
-    kill "-$1" "$server"
-    while [ -n "$deferred" ] && [ $((tries += 1)) -le 100 ] && kill -0 "$server" 2>/dev/null; do
-        sleep 0.1
-    done
-    [ $tries -le 100 ] || kill "-$1" "$server"
-    wait "$server"
+    local status
+    end_server "$1" "$server"
     status=$?
     server=
     [ $status = 0 ] || fail "the server ended with $status after $1: $(cat "$work/stderr")"

@@ -11,7 +11,7 @@ read -ra emulator <<<"${EDO_EMULATOR:-}"
 for tool in dig ss; do
     command -v "$tool" >/dev/null || { echo "SKIPPED: no $tool: run script/setup"; exit $skipped; }
 done
-. "$(dirname "$0")/../support/ports.sh"
+. "$(dirname "$0")/../support/servers.sh"
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
@@ -75,7 +75,6 @@ if command -v dnsperf >/dev/null; then
     expect "dnsperf" "$sent $completed" "6000 6000"
 fi
 
-kill -INT $server
-wait $server
+end_server INT "$server"
 expect "the end" "$?" 0
 server=

@@ -22,7 +22,7 @@ fail() {
     exit 1
 }
 
-. "$(dirname "$0")/../support/ports.sh"
+. "$(dirname "$0")/../support/servers.sh"
 
 # start NAME PORT COMMAND...: starts a server, and waits until it listens on the port. Fails if it
 # ends before, for instance because the port is in use.
