@@ -102,7 +102,7 @@ test(lost_wake)
 struct full_report {
     edo_frame();
     edo_args();
-    edo_udp *socket;
+    edo_udp *socket, *nobody;
     edo_address to, dead;
     edo_task *task;
     char byte;
@@ -114,7 +114,7 @@ edo_async(full_report)
     edo_body {
         int64_t n;
         self->socket = loopback_socket(&self->to);
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         self->fd = plain_socket();
         self->never = eventfd(0, EFD_NONBLOCK);
         assert_int_equal(edo_udp_set(self->socket, EDO_UDP_ERRORS, 1), 0);
@@ -137,6 +137,7 @@ edo_async(full_report)
         close(self->fd);
         close(self->never);
         edo_udp_close(self->socket);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }

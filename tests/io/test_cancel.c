@@ -88,6 +88,7 @@ edo_async(exact_cancelled)
         int64_t n;
         self->io = open_stream(self->kind, &self->peer);
         peer_write_all(self->peer, "abc", 3);
+        peer_await_delivery(self->peer);
         edo_await_for(n, edo_ms(1), edo_read_exact(self->io, self->buffer, 8));
         assert_int_equal(n, -ETIMEDOUT); // never a short count
         assert_int_equal(edo_op_progress(edo_last_op()), 3);

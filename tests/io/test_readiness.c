@@ -214,6 +214,7 @@ edo_async(urgent_taken)
         fd_write_all(self->peer, "ab", 2);
         assert_int_equal(send(self->peer, "c", 1, MSG_OOB), 1);
         fd_write_all(self->peer, "def", 3);
+        peer_await_delivery(self->peer);
         assert_int_equal(recv(edo_io_fd(self->io), &self->byte, 1, MSG_OOB), 1);
         assert_int_equal(self->byte, 'c');
         settle();
@@ -298,7 +299,7 @@ edo_async(bad_memory)
             assert_int_equal(n, -ETIMEDOUT);
         }
         enlarge_buffer(edo_io_fd(self->writer));
-        edo_await_for(n, edo_s(1), edo_write_all(self->writer, self->memory, 2 * HALF));
+        edo_await(n, edo_write_all(self->writer, self->memory, 2 * HALF));
         assert_int_equal(n, -EFAULT);
         edo_close(self->reader);
         edo_close(self->writer);
@@ -309,7 +310,7 @@ edo_async(bad_memory)
         edo_await_for(n, edo_ms(1), edo_write_all(self->writer, self->memory, HALF));
         edo_await_for(n, edo_ms(1), edo_write_all(self->writer, self->memory, HALF));
         settle();
-        edo_await_for(n, edo_s(1), edo_read_exact(self->reader, self->memory, 2 * HALF));
+        edo_await(n, edo_read_exact(self->reader, self->memory, 2 * HALF));
         assert_int_equal(n, -EFAULT);
         edo_close(self->reader);
         edo_close(self->writer);

@@ -171,7 +171,13 @@ test(accepts_of_two_runtimes)
 
 /* ---- a stream that goes back and forth between threads that sleep in their drivers ---- */
 
+/* Threads that wait for each other take long beside other programs. After this time a test makes no
+ * further rounds. */
+#define ENOUGH edo_s(3)
+
 enum { LAPS = 3000, SPINS = 2000 };
+
+static const char ball = 'b', last_ball = 'l';
 
 struct court {
     edo_io *ball, *in[2], *out[2];
@@ -179,14 +185,17 @@ struct court {
     edo_atomic(uint32_t) served, wanted;
 };
 
+/* Passes on what it gets, until that is the last ball. */
 static void play(struct court *court, unsigned me)
 {
     char byte;
-    for (uint32_t lap = me; lap < LAPS; lap += 2) {
+    for (uint32_t lap = me;; lap += 2) {
         check(edo_wait(edo_read(court->in[me], &byte, 1)) == 1);
+        if (byte == last_ball) break;
         edo_store_release(&court->wanted, lap + 1);
         check(edo_wait(edo_read(court->ball, &byte, 1)) == 1);
-        check(edo_wait(edo_write(court->out[1 - me], "t", 1)) == 1);
+        check(edo_wait(edo_write(court->out[1 - me], &byte, 1)) == 1);
+        if (byte == last_ball) break;
     }
 }
 
@@ -194,13 +203,16 @@ static void play(struct court *court, unsigned me)
 static void serve(struct court *court)
 {
     test_random random = test_random_make(1);
-    for (uint32_t lap = 0; lap < LAPS; lap++) {
+    int64_t end = edo_now() + ENOUGH;
+    bool is_last = false;
+    for (uint32_t lap = 0; !is_last; lap++) {
         while (edo_load_acquire(&court->wanted) != lap + 1)
             sched_yield();
         uint64_t spins = test_random_below(&random, SPINS);
         for (uint64_t i = 0; i < spins; i++)
             edo_load_acquire(&court->wanted);
-        check(write(court->peer, "b", 1) == 1);
+        is_last = lap + 1 == LAPS || edo_now() > end;
+        check(write(court->peer, is_last ? &last_ball : &ball, 1) == 1);
     }
 }
 
@@ -218,7 +230,7 @@ test(taken_over_while_events_come)
     court.ball = open_stream(UNIX_STREAM, &court.peer);
     for (int i = 0; i < 2; i++)
         open_streams(PIPE_STREAM, &court.in[i], &court.out[i]);
-    assert_int_equal(edo_wait(edo_write(court.out[0], "t", 1)), 1);
+    assert_int_equal(edo_wait(edo_write(court.out[0], &ball, 1)), 1);
     run_threads(3, take_part, &court);
     edo_close(court.ball);
     for (int i = 0; i < 2; i++) {
@@ -249,16 +261,19 @@ static void *leave_stream(void *arg)
     return NULL; // the runtime of edo_wait ends now
 }
 
+enum { ROUNDS = 300, FEWEST_ROUNDS = 10 };
+
 test(runtime_ends_while_another_takes_over)
 {
-    for (int round = 0; round < 300; round++) {
+    int64_t end = edo_now() + ENOUGH;
+    for (int round = 0; round < FEWEST_ROUNDS || (round < ROUNDS && edo_now() < end); round++) {
         struct relay relay = { .passed = 0 };
         pthread_t thread;
         char byte;
         relay.io = open_stream(UNIX_STREAM, &relay.peer);
         assert_int_equal(pthread_create(&thread, NULL, leave_stream, &relay), 0);
         while (edo_wait(edo_read(relay.io, &byte, 0)) != -EBUSY) // until its read waits
-            continue;
+            sched_yield();
         fd_write_all(relay.peer, "x", 1);
         while (!edo_load_acquire(&relay.passed))
             sched_yield();

@@ -152,11 +152,11 @@ def limits(command):
             third.socket.recv(1)
             check(False, "the third client must wait")
         except TimeoutError:
-            third.socket.settimeout(20)
+            third.socket.settimeout(LIMIT)
         first.close()
         check(third.read() == "PONG", "served when there is a place")
-        third.call("CONFIG", "SET", "timeout", 1)
-        third.call("PING")
+        third.socket.sendall(encode(["CONFIG", "SET", "timeout", 1]) + encode(["PING"]))
+        check([third.read(), third.read()] == ["OK", "PONG"], "CONFIG")
         check(third.file.read() == b"", "an idle client is closed")
 
 

@@ -23,6 +23,8 @@ SCORES = ["1", "2", "2.5", "-1", "inf", "-inf", "abc", "1e3", "0.1", "nan", "3"]
 UNORDERED = {"SMEMBERS", "HKEYS", "HVALS", "KEYS"}
 PAIRS = {"HGETALL"}
 TIMES = {"PTTL", "PEXPIRETIME"}
+SECONDS = {"TTL", "EXPIRETIME"}
+SLACK = 60  # s, more than between the same command to the two servers on a busy machine
 
 # Sent as they are; each one ends with the connection.
 CONVERSATIONS = [
@@ -223,6 +225,18 @@ class Generator:
         return self.pick(makers)()
 
 
+class Seconds(int):
+    """A number of seconds that depends on the moment of the command: equal to one within the slack."""
+
+    def __eq__(self, other):
+        return isinstance(other, Seconds) and abs(int(self) - int(other)) <= SLACK
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = int.__hash__
+
+
 def canonical(value):
     """A form that does not depend on the order of pairs."""
     if isinstance(value, dict):
@@ -237,6 +251,8 @@ def normalize(name, reply, queue):
         return sorted(reply)
     if name in TIMES and isinstance(reply, int):
         return min(reply, 1)
+    if name in SECONDS and isinstance(reply, int) and reply > 0:
+        return Seconds(reply)
     if name == "SCAN" and isinstance(reply, list):
         return reply[0], sorted(reply[1])
     if name == "SPOP" and isinstance(reply, list):

@@ -11,22 +11,23 @@ for tool in systemd-socket-activate ss; do
 done
 [ -z "${EDO_EMULATOR:-}" ] || { echo "it cannot start programs of another processor"; exit $skipped; }
 
+. "$(dirname "$0")/../support/servers.sh"
+activator=
+trap '[ -z "$activator" ] || kill -KILL "$activator" 2>/dev/null' EXIT
+
 fail() {
     echo "FAILED: $*" >&2
     exit 1
 }
 
-
 # A port that is in use ends the activator at once.
 for try in 1 2 3 4 5; do
-    port=$((20000 + RANDOM % 10000))
-    timeout -k 1 "$limit" systemd-socket-activate -l "127.0.0.1:$port" --fdname=front \
-        "$program" --serve 1 front 2>/dev/null &
+    port=$(random_port)
+    systemd-socket-activate -l "127.0.0.1:$port" --fdname=front "$program" --serve 1 front \
+        2>/dev/null &
     activator=$!
-    until [ -n "$(ss -Hltn "sport = :$port" 2>/dev/null)" ]; do
-        kill -0 "$activator" 2>/dev/null || break
-    done
-    kill -0 "$activator" 2>/dev/null && break
+    await_port t "$port" "$activator" && break
+    [ "$try" != 5 ] || fail "no activator in $try tries"
 done
 
 exec 3<>"/dev/tcp/127.0.0.1/$port" || fail "nobody listens on $port"
@@ -36,4 +37,5 @@ IFS= read -r -t "$limit" -n 1 -u 3 answer || fail "no answer"
 exec 3>&-
 wait "$activator"
 status=$?
+activator=
 [ "$status" = 0 ] || fail "the server ended with status $status"

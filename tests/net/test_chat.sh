@@ -9,6 +9,7 @@ read -ra emulator <<<"${EDO_EMULATOR:-}" # what a program for another processor 
 [ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only
 [ -x "$chat" ] || { echo "no $chat: examples are not built"; exit $skipped; }
 command -v nc >/dev/null || { echo "there is no nc"; exit $skipped; }
+. "$(dirname "$0")/../support/servers.sh"
 work=$(mktemp -d)
 children=()
 trap 'kill -KILL "${children[@]}" 2>/dev/null; rm -rf "$work"' EXIT
@@ -91,11 +92,7 @@ says alice "/quit"
 await alice.out "* goodbye"
 await bob.out "* alice has left"
 
-kill -INT "$server"
-await_end() {
-    wait "$server"
-}
-await_end || fail "the server ended with status $?"
+end_server INT "$server" || fail "the server ended with status $?"
 until grep -qF "* goodbye" "$work/bob.out"; do
     sleep 0.01
 done

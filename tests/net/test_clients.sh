@@ -5,46 +5,28 @@ set -u
 size=$((8 << 20))                          # bytes sent by each
 program=${EDO_BIN_DIR:?is set by ctest}/examples/echo
 . "$(dirname "$0")/../support/clients.sh"
+. "$(dirname "$0")/../support/servers.sh"
+command -v ss >/dev/null || skip "ss is not installed (script/setup)"
 
-# open_port HOST PORT: whether somebody listens there.
-open_port() {
-    (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null
-}
-
-# start ADDRESS HOST [WORKERS]: runs the server on ADDRESS:PORT with a port that is free; HOST
-# reaches it.
+# start ADDRESS [WORKERS]: runs the server on ADDRESS:PORT with a port that is free.
 start() {
     local try
     for try in 1 2 3 4 5; do
-        port=$((20000 + RANDOM % 10000))
-        open_port "$2" "$port" && continue
+        port=$(random_port)
         # The shell would have a job in the background ignore SIGINT, and so would edo.
-        env --default-signal=INT "${emulator[@]}" "$program" "$1:$port" "${3:-0}" 2>"$work/stderr" &
+        env --default-signal=INT "${emulator[@]}" "$program" "$1:$port" "${2:-0}" 2>"$work/stderr" &
         server=$!
-        until open_port "$2" "$port"; do
-            kill -0 "$server" 2>/dev/null || break
-        done
-        kill -0 "$server" 2>/dev/null && return
+        await_port t "$port" "$server" && return
         wait "$server"
     done
     cat "$work/stderr" >&2
     fail "no server on $1 in $try tries"
 }
 
-# ThreadSanitizer keeps a signal until its next intercepted call. A signal that is kept while the
-# server goes to sleep is seen with the next one only.
-deferred=
-! ldd "$program" 2>/dev/null | grep -q libtsan || deferred=yes
-
 # stop SIGNAL: ends the server, which must say so with status 0.
 stop() {
-    local status tries=0
-    kill "-$1" "$server"
-    while [ -n "$deferred" ] && [ $((tries += 1)) -le 100 ] && kill -0 "$server" 2>/dev/null; do
-        sleep 0.1
-    done
-    [ $tries -le 100 ] || kill "-$1" "$server"
-    wait "$server"
+    local status
+    end_server "$1" "$server"
     status=$?
     server=
     [ $status = 0 ] || fail "the server ended with $status after $1: $(cat "$work/stderr")"
@@ -112,27 +94,27 @@ with_crowd() {
 
 head -c $size /dev/urandom >"$work/sent"
 
-start 127.0.0.1 127.0.0.1
+start 127.0.0.1
 with_all 127.0.0.1 TCP4
 with_crowd 127.0.0.1
 stop INT
 
-start 127.0.0.1 127.0.0.1 2                # workers
+start 127.0.0.1 2                          # workers
 with_all 127.0.0.1 TCP4
 with_crowd 127.0.0.1
 stop INT
 
-start 127.0.0.1 127.0.0.1
+start 127.0.0.1
 exec 9<>"/dev/tcp/127.0.0.1/$port"         # a client that says nothing does not hold it up
 stop TERM
 exec 9>&-
 
 if grep -q . /proc/net/if_inet6 2>/dev/null; then
-    start '[::1]' ::1
+    start '[::1]'
     with_all '[::1]' TCP6
     stop INT
 
-    start '' 127.0.0.1                     # every address of the machine, both families
+    start ''                               # every address of the machine, both families
     with_all 127.0.0.1 TCP4
     with_all '[::1]' TCP6
     stop INT

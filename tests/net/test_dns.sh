@@ -8,7 +8,10 @@ read -ra emulator <<<"${EDO_EMULATOR:-}"
 
 [ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only
 [ -x "$dns" ] || { echo "SKIPPED: no $dns: examples are not built"; exit $skipped; }
-command -v dig >/dev/null || { echo "SKIPPED: no dig: run script/setup"; exit $skipped; }
+for tool in dig ss; do
+    command -v "$tool" >/dev/null || { echo "SKIPPED: no $tool: run script/setup"; exit $skipped; }
+done
+. "$(dirname "$0")/../support/servers.sh"
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
@@ -19,14 +22,14 @@ fail() {
     exit 1
 }
 
-# ask SERVER NAME TYPE: dig's short answers, in one line.
+# ask SERVER NAME TYPE: dig's short answers, in one line. dig asks again when an answer takes long.
 ask() {
-    timeout -k 1 "$limit" dig +time=2 +tries=5 +short +notcp +ignore -p "$port" "@$1" "$2" "$3" | sort | xargs
+    timeout -k 1 "$limit" dig +time=10 +tries=5 +short +notcp +ignore -p "$port" "@$1" "$2" "$3" | sort | xargs
 }
 
 # status NAME TYPE: the code of the answer.
 status() {
-    timeout -k 1 "$limit" dig +time=2 +tries=5 -p "$port" @127.0.0.1 "$1" "$2" |
+    timeout -k 1 "$limit" dig +time=10 +tries=5 -p "$port" @127.0.0.1 "$1" "$2" |
         sed -n 's/.*status: \([A-Z]*\),.*/\1/p'
 }
 
@@ -34,16 +37,16 @@ status() {
 start() {
     local try
     for try in 1 2 3 4 5; do
-        port=$((20000 + RANDOM % 10000))
+        port=$(random_port)
         env --default-signal=INT "${emulator[@]}" "$dns" "$1:$port" \
             www.example=192.0.2.1 www.example=192.0.2.2 www.example=2001:db8::1 \
             Mixed.Case.example=192.0.2.3 2>"$work/stderr" &
         server=$!
-        [ "$(ask 127.0.0.1 mixed.case.example A)" != 192.0.2.3 ] || return 0
-        kill -KILL $server 2>/dev/null
-        wait $server 2>/dev/null
+        await_port u "$port" "$server" && break
+        wait "$server"
     done
-    fail "no server in $try tries"
+    kill -0 "$server" 2>/dev/null || fail "no server in $try tries"
+    expect "a first question" "$(ask 127.0.0.1 mixed.case.example A)" 192.0.2.3
 }
 
 expect() {
@@ -66,13 +69,12 @@ if command -v dnsperf >/dev/null; then
         printf 'www.example A\nwww.example AAAA\nno.example A\n'
     done >"$work/queries"
     timeout -k 1 "$limit" dnsperf -s 127.0.0.1 -p "$port" -d "$work/queries" -n 20 -c 4 -Q 20000 \
-        >"$work/perf" 2>&1 || fail "dnsperf: $(cat "$work/perf")"
+        -t "$limit" >"$work/perf" 2>&1 || fail "dnsperf: $(cat "$work/perf")"
     sent=$(sed -n 's/ *Queries sent: *//p' "$work/perf")
     completed=$(sed -n 's/ *Queries completed: *\([0-9]*\).*/\1/p' "$work/perf")
     expect "dnsperf" "$sent $completed" "6000 6000"
 fi
 
-kill -INT $server
-wait $server
+end_server INT "$server"
 expect "the end" "$?" 0
 server=

@@ -22,37 +22,44 @@ fail() {
     exit 1
 }
 
+. "$(dirname "$0")/../support/servers.sh"
+
 # start NAME PORT COMMAND...: starts a server, and waits until it listens on the port. Fails if it
 # ends before, for instance because the port is in use.
 start() {
     local name=$1 port=$2
     shift 2
-    [ -z "$(ss -Hltn "sport = :$port")" ] || return 1
     "$@" >"$work/$name" 2>&1 &
     children+=($!)
-    until [ -n "$(ss -Hltn "sport = :$port")" ]; do
-        kill -0 "${children[-1]}" 2>/dev/null || return 1
-    done
-    kill -0 "${children[-1]}" 2>/dev/null
+    await_port t "$port" "${children[-1]}"
 }
 
-for try in 1 2 3 4 5; do
-    port=$((20000 + RANDOM % 10000))
-    start server "$port" iperf3 -s -p "$port" --forceflush &&
-        start proxy $((port + 1)) "${emulator[@]}" "$proxy" "127.0.0.1:$((port + 1))" \
-            "127.0.0.1:$port" && break
-    [ "$try" != 5 ] || fail "no server in $try tries"
-done
+# start_somewhere NAME COMMAND...: the same on a port that is free; @PORT@ stands for it in the command.
+# The port is then in $port.
+start_somewhere() {
+    local name=$1 try
+    shift
+    for try in 1 2 3 4 5; do
+        port=$(random_port)
+        start "$name" "$port" "${@//@PORT@/$port}" && return
+    done
+    fail "no $name in $try tries"
+}
+
+start_somewhere server iperf3 -s -p @PORT@ --forceflush
+server=${children[-1]} server_port=$port
+start_somewhere proxy "${emulator[@]}" "$proxy" 127.0.0.1:@PORT@ "127.0.0.1:$server_port"
+proxy_port=$port
 
 # run ARGS...: 64 MiB through the proxy. iperf3 fails when bytes are missing. The server closes its
 # listening socket after each test, and resets whatever connects before it says that it listens again.
 tests=0
 run() {
     tests=$((tests + 1))
-    until grep -q "^Server listening on $port (test #$tests)" "$work/server"; do
-        kill -0 "${children[0]}" 2>/dev/null || fail "iperf3 has ended"
+    until grep -q "^Server listening on $server_port (test #$tests)" "$work/server"; do
+        kill -0 "$server" 2>/dev/null || fail "iperf3 has ended"
     done
-    timeout -k 1 "$limit" iperf3 -c 127.0.0.1 -p $((port + 1)) -n 64M "$@" >"$work/client" 2>&1 ||
+    timeout -k 1 "$limit" iperf3 -c 127.0.0.1 -p "$proxy_port" -n 64M "$@" >"$work/client" 2>&1 ||
         fail "iperf3 $*"
 }
 
@@ -64,11 +71,10 @@ run -P 4 --bidir
 # A client that ends its half and then reads, as ssh does: the answer still comes.
 if command -v socat >/dev/null; then
     head -c 3000000 /dev/urandom >"$work/sent"
-    start answer $((port + 2)) socat "TCP-LISTEN:$((port + 2)),bind=127.0.0.1,reuseaddr" \
-        SYSTEM:"cat >$work/held; cat $work/held" || fail "no answering server"
-    start half $((port + 3)) "${emulator[@]}" "$proxy" "127.0.0.1:$((port + 3))" \
-        "127.0.0.1:$((port + 2))" || fail "no second proxy"
-    timeout -k 1 "$limit" socat -t "$limit" - "TCP:127.0.0.1:$((port + 3))" <"$work/sent" \
+    start_somewhere answer socat TCP-LISTEN:@PORT@,bind=127.0.0.1,reuseaddr \
+        SYSTEM:"cat >$work/held; cat $work/held"
+    start_somewhere half "${emulator[@]}" "$proxy" 127.0.0.1:@PORT@ "127.0.0.1:$port"
+    timeout -k 1 "$limit" socat -t "$limit" - "TCP:127.0.0.1:$port" <"$work/sent" \
         >"$work/received" || fail "socat"
     cmp "$work/sent" "$work/received" || fail "other bytes came back"
 fi

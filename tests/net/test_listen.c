@@ -202,15 +202,32 @@ async_test(options,
 
 /* ---- failures ---- */
 
+/* A port that no other program gets, because a socket is bound to it. A listener gets the port if
+ * both have SO_REUSEADDR. */
+static int hold_reusable_port(char text[EDO_ADDRESS_SIZE])
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    assert_return_code(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), errno);
+    assert_return_code(bind(fd, (struct sockaddr *)&address, size), errno);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
+    snprintf(text, EDO_ADDRESS_SIZE, "127.0.0.1:%u", ntohs(address.sin_port));
+    return fd;
+}
+
 async_test(failures,
     edo_listener *listener, *untouched;
     size_t before;
     edo_op op;
+    int held;
     char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
         self->untouched = NULL;
+        self->held = hold_reusable_port(self->text);
         self->before = open_descriptors();
         edo_await(rc, edo_tcp_listen("nowhere", &self->untouched));
         assert_int_equal(rc, -EINVAL);
@@ -220,9 +237,8 @@ async_test(failures,
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_tcp_listen("192.0.2.1:0", &self->untouched)); // TEST-NET-1, not ours
         assert_int_equal(rc, -EADDRNOTAVAIL);
-        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        edo_await(rc, edo_tcp_listen(self->text, &self->listener));
         assert_int_equal(rc, 0);
-        edo_listener_address(self->listener, self->text, sizeof self->text);
         edo_await(rc, edo_tcp_listen(self->text, &self->untouched));
         assert_int_equal(rc, -EADDRINUSE);
         edo_listener_close(self->listener);
@@ -237,6 +253,7 @@ async_test(failures,
                   edo_tcp_listen(self->text, &self->listener)); // at once, because of SO_REUSEADDR
         assert_int_equal(rc, 0);
         edo_listener_close(self->listener);
+        close(self->held);
         edo_return(0);
     }
 }

@@ -276,7 +276,7 @@ async_test(options_of_a_connection,
         assert_int_equal(rc, sizeof self->bytes);
         edo_await(rc, edo_read_exact(self->peer, self->bytes, sizeof self->bytes));
         assert_int_equal(edo_tcp_get_info(self->conn, &self->info), 0);
-        assert_int_equal(self->info.bytes_sent, sizeof self->bytes);
+        assert_true(self->info.bytes_sent >= sizeof self->bytes); // with bytes that were sent again
         assert_true(self->info.rtt > 0 && self->info.segment_size > 0);
         assert_true(self->info.congestion_window > 0 && self->info.path_mtu > 0);
         assert_int_equal(edo_tcp_get_info(self->peer, &self->info), 0);

@@ -249,11 +249,15 @@ test(tries_outside_of_a_runtime)
     assert_int_equal(edo_udp_try_recv_many(ends[1], &message, 1), -EAGAIN);
     for (int i = 0; i < 4; i++)
         assert_int_equal(edo_udp_try_send(ends[0], "data", 4), 4);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_peek(ends[1], buffer, 8, &from), 4);
     assert_true(edo_address_equals(&from, &peer));
     assert_int_equal(edo_udp_try_recv_from(ends[1], buffer, 8, &from), 4);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_recv(ends[1], buffer, 3), -EMSGSIZE);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_recv_message(ends[1], &message), 4);
+    await_datagram(ends[1]);
     assert_int_equal(edo_udp_try_recv_many(ends[1], &message, 1), 1);
     assert_int_equal(edo_udp_try_send_message(ends[0], &message), 8);
     assert_int_equal(edo_udp_try_send_to(ends[0], "x", 1, NULL), -EINVAL);
@@ -389,17 +393,19 @@ test(misuse)
 /* ---- errors of the network ---- */
 
 /* On a connected socket an error is told once; the socket can be used as before. */
-async_test(refused_once, edo_udp *client, *server; edo_address to; char buffer[8];)
+async_test(refused_once, edo_udp *client, *server; edo_address to, from; char buffer[8];)
 {
     edo_body {
         int64_t n;
-        self->to = dead_address();
+        self->server = dead_socket(&self->to);
         assert_int_equal(edo_udp_open(&self->to, NULL, &self->client), 0);
         edo_await(n, edo_udp_send(self->client, "1", 1));
         assert_int_equal(n, 1);
+        await_network_error(self->client);
         edo_await(n, edo_udp_send(self->client, "2", 1));
         assert_int_equal(n, -ECONNREFUSED);
-        assert_int_equal(edo_udp_bind(&self->to, NULL, &self->server), 0);
+        assert_int_equal(edo_udp_local(self->client, &self->from), 0);
+        assert_int_equal(edo_udp_connect(self->server, &self->from), 0); // from now on it receives
         edo_await(n, edo_udp_send(self->client, "3", 1));
         assert_int_equal(n, 1);
         edo_await(n, edo_udp_recv(self->server, self->buffer, 8));
@@ -417,7 +423,7 @@ enum { REFUSALS = 4 };
 struct refused_receives {
     edo_frame();
     edo_args(bool keeps_errors;);
-    edo_udp *client;
+    edo_udp *client, *nobody;
     edo_address to;
     char buffer[8];
     edo_task *task;
@@ -428,7 +434,7 @@ edo_async(refused_receives)
 {
     edo_body {
         int64_t n;
-        self->to = dead_address();
+        self->nobody = dead_socket(&self->to);
         assert_int_equal(edo_udp_open(&self->to, NULL, &self->client), 0);
         assert_int_equal(edo_udp_set(self->client, EDO_UDP_ERRORS, self->keeps_errors), 0);
         for (self->i = 0; self->i < REFUSALS; self->i++) {
@@ -442,6 +448,7 @@ edo_async(refused_receives)
             assert_int_equal(edo_udp_take_error(self->client), 0);
         }
         edo_udp_close(self->client);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }
@@ -459,13 +466,13 @@ async_test(refused_receive, edo_callees(struct refused_receives callee;) int i;)
 }
 
 /* Each error fails the receive that has waited longest. */
-async_test(refused_in_order, edo_udp *client; edo_address to; char buffer[8];
+async_test(refused_in_order, edo_udp *client, *nobody; edo_address to; char buffer[8];
            edo_task *tasks[REFUSALS]; int i;)
 {
     edo_body {
         int64_t n;
         if (driver_is("chaos")) edo_return(0); // completes in random order
-        self->to = dead_address();
+        self->nobody = dead_socket(&self->to);
         assert_int_equal(edo_udp_open(&self->to, NULL, &self->client), 0);
         for (self->i = 0; self->i < REFUSALS; self->i++) {
             n = edo_spawn(&self->tasks[self->i], run_op,
@@ -481,6 +488,7 @@ async_test(refused_in_order, edo_udp *client; edo_address to; char buffer[8];
             settle();
         }
         edo_udp_close(self->client);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }

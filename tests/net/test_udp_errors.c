@@ -25,12 +25,12 @@ static edo_udp *error_socket(void)
     return socket;
 }
 
-async_test(an_error_waits_in_the_queue, edo_udp *socket; edo_address dead; taken in;)
+async_test(an_error_waits_in_the_queue, edo_udp *socket, *nobody; edo_address dead; taken in;)
 {
     edo_body {
         int64_t n;
         self->socket = error_socket();
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         edo_await(n, edo_udp_send_to(self->socket, "lost", 4, &self->dead));
         assert_int_equal(n, 4);
         edo_await(n, edo_udp_recv_error(self->socket, ready(&self->in)));
@@ -49,16 +49,18 @@ async_test(an_error_waits_in_the_queue, edo_udp *socket; edo_address dead; taken
         assert_true(n == -EAGAIN || n == -ECONNREFUSED);
         assert_int_equal(edo_udp_try_recv_error(self->socket, ready(&self->in)), -EAGAIN);
         edo_udp_close(self->socket);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }
 
-async_test(waits_for_an_error, edo_udp *socket; edo_address dead; taken in; edo_task *task;)
+async_test(waits_for_an_error, edo_udp *socket, *nobody; edo_address dead; taken in;
+           edo_task *task;)
 {
     edo_body {
         int64_t n;
         self->socket = error_socket();
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         n = edo_spawn(&self->task, run_op,
                       .op = edo_udp_recv_error(self->socket, ready(&self->in)));
         assert_int_equal(n, 0);
@@ -69,16 +71,18 @@ async_test(waits_for_an_error, edo_udp *socket; edo_address dead; taken in; edo_
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, 4);
         edo_udp_close(self->socket);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }
 
 /* An error that has no message in the queue is taken, once. */
-async_test(an_error_without_a_message, edo_udp *socket; edo_address dead; taken in; edo_task *task;)
+async_test(an_error_without_a_message, edo_udp *socket, *nobody; edo_address dead; taken in;
+           edo_task *task;)
 {
     edo_body {
         int64_t n;
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         assert_int_equal(edo_udp_open(&self->dead, NULL, &self->socket), 0);
         n = edo_spawn(&self->task, run_op,
                       .op = edo_udp_recv_error(self->socket, ready(&self->in)));
@@ -94,6 +98,7 @@ async_test(an_error_without_a_message, edo_udp *socket; edo_address dead; taken 
         edo_await(n, edo_udp_recv_error(self->socket, ready(&self->in)));
         assert_int_equal(n, -ECONNREFUSED);
         edo_udp_close(self->socket);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }
@@ -101,13 +106,13 @@ async_test(an_error_without_a_message, edo_udp *socket; edo_address dead; taken 
 /* An answer from a dead peer fails neither a send to somebody else nor a receive. */
 enum { SENDS = 100 };
 
-async_test(answers_of_others, edo_udp *socket, *live; edo_address dead, to, own; taken in;
+async_test(answers_of_others, edo_udp *socket, *live, *nobody; edo_address dead, to, own; taken in;
            char buffer[8]; unsigned i;)
 {
     edo_body {
         int64_t n;
         self->socket = error_socket();
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         self->live = loopback_socket(&self->to);
         assert_int_equal(edo_udp_local(self->socket, &self->own), 0);
         for (self->i = 0; self->i < SENDS; self->i++) {
@@ -126,6 +131,7 @@ async_test(answers_of_others, edo_udp *socket, *live; edo_address dead, to, own;
         }
         edo_udp_close(self->socket);
         edo_udp_close(self->live);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }
@@ -146,13 +152,13 @@ static edo_task *spawn_counted(edo_op op)
     return task;
 }
 
-async_test(an_unread_queue, edo_udp *socket; edo_address dead, own; edo_task *task; int fd;
+async_test(an_unread_queue, edo_udp *socket, *nobody; edo_address dead, own; edo_task *task; int fd;
            char buffer[8]; uint64_t before; unsigned i;)
 {
     edo_body {
         int64_t n;
         self->socket = error_socket();
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         self->fd = plain_socket();
         assert_int_equal(edo_udp_local(self->socket, &self->own), 0);
         edo_await(n, edo_udp_send_to(self->socket, "dead", 4, &self->dead));
@@ -170,6 +176,7 @@ async_test(an_unread_queue, edo_udp *socket; edo_address dead, own; edo_task *ta
         }
         close(self->fd);
         edo_udp_close(self->socket);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }
@@ -207,12 +214,13 @@ test(a_blocking_socket)
     edo_udp_close(socket);
 }
 
-async_test(cancelled_and_closed, edo_udp *socket; edo_address dead; taken in; edo_task *task;)
+async_test(cancelled_and_closed, edo_udp *socket, *nobody; edo_address dead; taken in;
+           edo_task *task;)
 {
     edo_body {
         int64_t n;
         self->socket = error_socket();
-        self->dead = dead_address();
+        self->nobody = dead_socket(&self->dead);
         edo_await_for(n, edo_ms(1), edo_udp_recv_error(self->socket, ready(&self->in)));
         assert_int_equal(n, -ETIMEDOUT);
         edo_await(n, edo_udp_send_to(self->socket, "lost", 4, &self->dead));
@@ -227,6 +235,7 @@ async_test(cancelled_and_closed, edo_udp *socket; edo_address dead; taken in; ed
         edo_udp_close(self->socket);
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, -ECANCELED);
+        edo_udp_close(self->nobody);
         edo_return(0);
     }
 }

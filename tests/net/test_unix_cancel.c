@@ -39,7 +39,7 @@ struct waits {
     edo_task *task;
     edo_op op;
     char byte;
-    int lock, filler, point, kind;
+    int lock, point, kind;
     size_t before;
 };
 
@@ -84,17 +84,26 @@ static edo_op (*const operations[])(fixture_data *) = {
     connect_full, listen_locked, open_writer, receive, send_full, send_to_full,
 };
 
-/* Fills everything by plain calls. */
+/* Sends datagrams from a socket of its own until they would wait. Returns: their number. */
+static int send_datagrams(const edo_address *to)
+{
+    size_t size;
+    const void *name = edo_address_system(to, &size);
+    int count = 0, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_return_code(fd, errno);
+    while (sendto(fd, "x", 1, 0, name, (socklen_t)size) == 1)
+        count++;
+    assert_int_equal(errno, EAGAIN);
+    close(fd);
+    return count;
+}
+
+/* Fills everything by plain calls. The buffer of one sender may hold less than the queue of the
+ * receiver (net.unix.max_dgram_qlen). */
 static void fill(fixture_data *f)
 {
-    int64_t n;
-    f->filler = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    size_t size;
-    const void *name = edo_address_system(&f->to, &size);
-    do {
-        n = sendto(f->filler, "x", 1, 0, name, (socklen_t)size);
-    } while (n == 1);
-    assert_int_equal(errno, EAGAIN);
+    while (send_datagrams(&f->to) > 0)
+        continue;
     fd_fill(edo_io_fd(f->ends[0]));
     f->lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_return_code(flock(f->lock, LOCK_EX), errno);
@@ -139,7 +148,6 @@ framed_test(waits)
         assert_null(self->new_listener);
         assert_int_not_equal(self->out.control.size, 0); // nothing was sent
         close(self->lock);
-        close(self->filler);
         for (int i = 0; i <= BACKLOG; i++)
             edo_close(self->queue[i]);
         edo_close(self->ends[0]);

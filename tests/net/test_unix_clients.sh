@@ -5,6 +5,7 @@ set -u
 size=$((1 << 20))                           # bytes sent on streams
 program=${EDO_BIN_DIR:?is set by ctest}/examples/local
 . "$(dirname "$0")/../support/clients.sh"
+. "$(dirname "$0")/../support/servers.sh"
 command -v socat >/dev/null || skip "socat is not installed (script/setup)"
 
 # listens ADDRESS: whether a socket of that name listens, or takes datagrams.
@@ -25,8 +26,7 @@ start() {
 # stop: ends the server, which must say so with status 0.
 stop() {
     local status
-    kill -TERM "$server"
-    wait "$server"
+    end_server TERM "$server"
     status=$?
     server=
     [ $status = 0 ] || fail "the server ended with $status: $(cat "$work/stderr")"

@@ -137,7 +137,7 @@ path_test(refused_rights, edo_listener *listener;)
 
 /* ---- removal ---- */
 
-path_test(removed_at_close, edo_listener *listener, *other; edo_io * conn;)
+path_test(removed_at_close, edo_listener *listener, *other; edo_io * conn; char name[32];)
 {
     static const edo_unix_listen_options removed = { .unlink_at_close = true };
     edo_body {
@@ -165,7 +165,8 @@ path_test(removed_at_close, edo_listener *listener, *other; edo_io * conn;)
         edo_listener_close(self->other);
         assert_false(exists(path));
 
-        edo_await(rc, edo_unix_listen_with("@edo-removed", removed, &self->listener));
+        snprintf(self->name, sizeof self->name, "@edo-removed-%d", getpid());
+        edo_await(rc, edo_unix_listen_with(self->name, removed, &self->listener));
         assert_int_equal(rc, 0); // has no path
         edo_listener_close(self->listener);
         edo_return(0);

@@ -290,6 +290,7 @@ async_test(signals_are_default, COMMAND_MEMBERS sigset_t before;)
         pthread_sigmask(SIG_BLOCK, &set, &self->before);
         signal(SIGINT, SIG_DFL); // a background job of a shell ignores both
         signal(SIGQUIT, SIG_DFL);
+        signal(SIGHUP, SIG_DFL); // nohup(1) ignores it
         signal(SIGPIPE, SIG_IGN);
         signal(SIGUSR1, handle);
         signal(SIGUSR2, SIG_IGN);
@@ -321,6 +322,7 @@ async_test(signals_are_kept, COMMAND_MEMBERS sigset_t before; int i;)
             pthread_sigmask(SIG_BLOCK, &set, &self->before);
             signal(SIGINT, SIG_DFL);
             signal(SIGQUIT, SIG_DFL);
+            signal(SIGHUP, SIG_DFL);
             signal(SIGPIPE, SIG_IGN);
             self->command = (edo_command){ .argv = argv, .options = EDO_COMMAND_KEEP_SIGNALS };
             self->command.parent_death = self->i ? SIGKILL : 0;

@@ -7,7 +7,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
-enum { TRACER_LIMIT = 5 }; // seconds; a wait that blocks its thread ends then, and the test fails
+enum { TRACER_LIMIT = 30 }; // seconds; a wait that blocks its thread ends then, and the test fails
 
 /* Data and pipes of the tracer. A close of `told` ends the tracer; `tells` has its bytes. */
 struct tracer {
@@ -151,6 +151,15 @@ static void await_waits(int count)
             assert_int_equal(errno, EINTR);
 }
 
+/* Waits until a child has ended a wait. Units of earlier waits, also of earlier tests, are taken. */
+static void await_readable_child(void)
+{
+    while (atomic_load(&readable_children) == 0)
+        await_waits(1);
+    while (sem_trywait(&waits) == 0)
+        continue;
+}
+
 /* The reaper pauses between its tries to take the status of a child that a tracer holds, though the
  * child's descriptor is readable all the time. Another child is taken meanwhile. */
 async_test(the_reaper_pauses_for_a_held_child, edo_command command, other_command;
@@ -164,6 +173,7 @@ async_test(the_reaper_pauses_for_a_held_child, edo_command command, other_comman
         self->other_pid = edo_process_pid(self->other);
         atomic_store(&readable_children, 0);
         edo_process_close(self->process);
+        if (self->pid >= 0) await_readable_child();
         if (self->pid >= 0) await_waits(WAITS);
         self->readable = atomic_load(&readable_children);
         edo_process_close(self->other);

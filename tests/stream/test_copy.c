@@ -251,7 +251,7 @@ edo_async(target_hangs_up)
                 errno);
         }
         edo_close(self->target);
-        edo_await_for(n, edo_s(5), edo_join(self->task));
+        edo_await(n, edo_join(self->task));
         assert_int_equal(n, -EPIPE);
         assert_int_equal(self->copier.given, 5);
         edo_close(self->source);

@@ -180,6 +180,7 @@ async_test(the_last_splice_is_not_kept, edo_io *client, *front, *back, *server; 
         fill_pattern(self->data, sizeof self->data, 1, 0);
         edo_await(n, edo_write_all(self->client, self->data, 20001));
         assert_int_equal(n, 20001);
+        peer_await_delivery(edo_io_fd(self->client));
         settle();
         assert_int_equal(self->copier.given, 20001);
         assert_int_equal(unsent_bytes(self->back), 0);

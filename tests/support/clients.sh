@@ -35,7 +35,8 @@ came_back() {
     echo "ok: $1"
 }
 
-# lines_come_back NAME COMMAND...: a client that learns of no end, and is ended when all is back.
+# lines_come_back NAME COMMAND...: a client that learns of no end, and is ended when all is back. It
+# gets more lines meanwhile: curl waits for its input alone if the server takes longer than 0.1 s.
 lines_come_back() {
     local name=$1 client
     shift
@@ -45,8 +46,10 @@ lines_come_back() {
     client=$!
     exec 8>"$work/input"
     cat "$work/few" >&8
-    until cmp -s "$work/few" "$work/got"; do
+    until cmp -s -n "$(stat -c %s "$work/few")" "$work/few" "$work/got"; do
         kill -0 $client 2>/dev/null || fail "$name ended early"
+        sleep 0.05
+        (echo >&8)
     done
     kill $client
     exec 8>&-

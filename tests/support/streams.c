@@ -4,9 +4,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -132,6 +135,19 @@ void peer_write_all(int peer, const void *data, size_t size)
         fd_write_all(peer, data, size);
     else
         assert_int_equal(memory_put(peers[peer - FIRST_PEER], data, size), size);
+}
+
+void peer_await_delivery(int peer)
+{
+    int protocol = 0, left = 0;
+    socklen_t size = sizeof protocol;
+    if (peer >= FIRST_PEER) return;
+    if (getsockopt(peer, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0) return; // a pipe
+    if (protocol != IPPROTO_TCP) return;
+    do {
+        sched_yield();
+        assert_return_code(ioctl(peer, SIOCOUTQ, &left), errno);
+    } while (left > 0);
 }
 
 void peer_close(int peer)
@@ -275,6 +291,11 @@ void connect_client(int client, const edo_listener *listener)
     int fd = edo_listener_fd(listener);
     assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
     assert_return_code(connect(client, (struct sockaddr *)&address, size), errno);
+}
+
+void await_connection(const edo_listener *listener)
+{
+    await_events(edo_listener_fd(listener), POLLIN);
 }
 
 int connect_plainly(const edo_listener *listener)

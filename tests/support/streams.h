@@ -34,6 +34,13 @@ edo_io *open_stream(stream_kind kind, int *ret_peer);
 void peer_write_all(int peer, const void *data, size_t size);
 void peer_close(int peer);
 
+/* Waits until the peer's end of a TCP connection has acknowledged all bytes, which the system may
+ * deliver late. The test clock does not wait for them. No effect on other kinds. */
+void peer_await_delivery(int peer);
+
+/* Waits until a connection is in the listener's queue, which may be after its connect(). */
+void await_connection(const edo_listener *listener);
+
 /* Makes a stream from a descriptor. Fails the test on an error. */
 edo_io *wrap(int fd);
 

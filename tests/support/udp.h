@@ -4,6 +4,7 @@
 #include "support/streams.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,6 +36,23 @@ static inline void send_plainly(int fd, const void *data, size_t size, const edo
     assert_int_equal(sendto(fd, data, size, 0, system, (socklen_t)length), size);
 }
 
+/* Waits until a datagram has come, which the system may deliver late; with a limit, so that a lost
+ * datagram is no hang. */
+static inline void await_datagram(const edo_udp *socket)
+{
+    enum { LIMIT = 30000 }; // ms
+    struct pollfd poll_fd = { .fd = edo_udp_fd(socket), .events = POLLIN };
+    assert_int_equal(poll(&poll_fd, 1, LIMIT), 1);
+}
+
+/* The same for an error of the network. */
+static inline void await_network_error(const edo_udp *socket)
+{
+    enum { LIMIT = 30000 }; // ms
+    struct pollfd poll_fd = { .fd = edo_udp_fd(socket) };
+    assert_int_equal(poll(&poll_fd, 1, LIMIT), 1);
+}
+
 static inline int plain_socket(void)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -42,10 +60,11 @@ static inline int plain_socket(void)
     return fd;
 }
 
-/* An address of the loopback where no socket is. */
-static inline edo_address dead_address(void)
+/* Makes a socket that is connected to itself, so that it receives from no other socket. A datagram
+ * to its address is answered as if no socket were there. The port is not free for others. */
+static inline edo_udp *dead_socket(edo_address *ret_address)
 {
-    edo_address address;
-    edo_udp_close(loopback_socket(&address));
-    return address;
+    edo_udp *socket = loopback_socket(ret_address);
+    assert_int_equal(edo_udp_connect(socket, ret_address), 0);
+    return socket;
 }
