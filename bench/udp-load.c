@@ -1,11 +1,14 @@
 /* A load for echo servers of UDP, on the loopback: keeps a number of datagrams on their way, checks
  * each answer, and tells the processor time of the server per answer.
  *
- *     udp-load PORT PID SECONDS [WINDOW [SIZE [TRAIN]]]    64 datagrams of 64 bytes are the default
+ *     udp-load PORT PID SECONDS [WINDOW [SIZE [TRAIN [merge]]]]    64 datagrams of 64 bytes are the
+ *                                                                  default
  *
  * The load is sent by batches, so that it costs less than the server. TRAIN: the kernel gets so many
- * datagrams as one buffer and cuts it (GSO), as a peer with many datagrams does. Datagrams that got lost are
- * sent anew after 100 ms without an answer. */
+ * datagrams as one buffer and cuts it (GSO), as a peer with many datagrams does. They reach the server
+ * together, so its batches are full; without, each one wakes a server that waits. merge: the kernel may
+ * merge answers that come together (GRO). Datagrams that got lost are sent anew after 100 ms without an
+ * answer. */
 #include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -80,6 +83,7 @@ typedef struct load {
     int fd;
     unsigned window, train; // datagrams on their way; datagrams per buffer
     size_t size;
+    bool merges;
 } load;
 
 static void prepare(const load *self)
@@ -91,10 +95,12 @@ static void prepare(const load *self)
         out[i].msg_hdr = (struct msghdr){ .msg_iov = &out_vectors[i], .msg_iovlen = 1 };
         in[i].msg_hdr = (struct msghdr){ .msg_iov = &in_vectors[i], .msg_iovlen = 1 };
     }
-    if (self->train == 1) return;
-    require(setsockopt(self->fd, IPPROTO_UDP, UDP_SEGMENT, &(int){ (int)self->size }, sizeof(int)),
+    if (self->merges)
+        require(setsockopt(self->fd, IPPROTO_UDP, UDP_GRO, &(int){ 1 }, sizeof(int)), "UDP_GRO");
+    if (self->train > 1)
+        require(
+            setsockopt(self->fd, IPPROTO_UDP, UDP_SEGMENT, &(int){ (int)self->size }, sizeof(int)),
             "UDP_SEGMENT");
-    require(setsockopt(self->fd, IPPROTO_UDP, UDP_GRO, &(int){ 1 }, sizeof(int)), "UDP_GRO");
 }
 
 /* Sends datagrams, as whole trains. Returns: number of datagrams that remain to be sent. */
@@ -158,10 +164,11 @@ int main(int argc, char **argv)
     load self = { .window = number(argc, argv, 4, 64),
                   .size = number(argc, argv, 5, 64),
                   .train = number(argc, argv, 6, 1) };
+    self.merges = argc > 7 && !strcmp(argv[7], "merge");
     bool good = argc > 3 && self.size && self.train && self.window >= self.train &&
                 self.window <= MOST && self.size * self.train <= MOST_BYTES;
     if (!good) {
-        fprintf(stderr, "usage: udp-load PORT PID SECONDS [WINDOW [SIZE [TRAIN]]]\n");
+        fprintf(stderr, "usage: udp-load PORT PID SECONDS [WINDOW [SIZE [TRAIN [merge]]]]\n");
         return EXIT_FAILURE;
     }
     double seconds = strtod(argv[3], NULL);

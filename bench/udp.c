@@ -1,8 +1,10 @@
 /* An echo server of UDP, driven from outside: it serves until it is killed.
  *
- *     udp_echo PORT [BATCH]    BATCH: messages per call, up to 64; 1 is the default. With more, the
- *                              kernel may merge datagrams that come together, and cuts the answers */
+ *     udp_echo PORT [BATCH [single]]    BATCH: messages per call, up to 64; 1 is the default. With
+ *                                       more, the kernel may merge datagrams that come together,
+ *                                       and cuts the answers. single: it does not merge them */
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 
@@ -98,11 +100,11 @@ edo_async(udp_echo_many)
     }
 }
 
-static int64_t serve_many(edo_runtime *runtime, edo_udp *socket, size_t batch)
+static int64_t serve_many(edo_runtime *runtime, edo_udp *socket, size_t batch, bool merges)
 {
     place *places = calloc(batch, sizeof *places);
     bench_require(places ? 0 : -ENOMEM, "places");
-    bench_require(edo_udp_set(socket, EDO_UDP_GRO, 1), "GRO");
+    bench_require(edo_udp_set(socket, EDO_UDP_GRO, merges), "GRO");
     int64_t rc = edo_block_on(runtime, udp_echo_many, .socket = socket, .batch = batch,
                               .places = places);
     free(places);
@@ -121,12 +123,14 @@ static edo_udp *open_server(const char *port)
 
 int bench_udp_echo(edo_runtime *runtime, int argc, char **argv)
 {
-    bench_require(argc == 1 || argc == 2 ? 0 : -EINVAL, "usage: udp_echo PORT [BATCH]");
+    bool merges = argc < 3 || strcmp(argv[2], "single") != 0;
+    bench_require(argc >= 1 && argc <= (merges ? 2 : 3) ? 0 : -EINVAL,
+                  "usage: udp_echo PORT [BATCH [single]]");
     edo_udp *socket = open_server(argv[0]);
-    unsigned long batch = argc == 2 ? strtoul(argv[1], NULL, DECIMAL) : 1;
+    unsigned long batch = argc >= 2 ? strtoul(argv[1], NULL, DECIMAL) : 1;
     bench_require(batch && batch <= MOST ? 0 : -EINVAL, "BATCH");
     int64_t rc = batch == 1 ? edo_block_on(runtime, udp_echo, .socket = socket)
-                            : serve_many(runtime, socket, batch);
+                            : serve_many(runtime, socket, batch, merges);
     edo_udp_close(socket);
     bench_require(rc, "serve");
     return 0;

@@ -2,7 +2,9 @@
 """Compares echo servers of UDP: processor time per datagram, in turns, and ratios to the raw loop.
 
     bench/udp.py [--rounds 5] [--seconds 1] [--window 64] [--size 64] [--train 1]
-                 [--runtime ct]
+                 [--merge] [--full] [--runtime ct]
+
+Without --full, a datagram may wake a server that waits, which then finds a batch of one.
 
 Needs the release preset with edo-bench, raw-udp and udp-load.
 """
@@ -25,15 +27,24 @@ def servers(runtime):
         env = {"EDO_DRIVER": driver}
         edo = [BENCH / "edo-bench", runtime, "udp_echo"]
         yield f"edo {driver}", edo, [], env
-        yield f"edo {driver} x16", edo, ["16"], env
+        yield f"edo {driver} x16", edo, ["16", "single"], env
+        yield f"edo {driver} merged", edo, ["16"], env
+
+
+def run_behind_the_load():
+    """In the server's process: has the load send all that it may before the server runs."""
+    os.nice(10)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def measure(command, rest, env, port, options):
-    server = subprocess.Popen([*command, str(port), *rest], env={**os.environ, **env})
+    server = subprocess.Popen([*command, str(port), *rest], env={**os.environ, **env},
+                              preexec_fn=run_behind_the_load if options.full else None)
     try:
         wait_for(port)
         text = subprocess.run([BENCH / "udp-load", str(port), str(server.pid), options.seconds,
-                               options.window, options.size, options.train],
+                               options.window, options.size, options.train,
+                               *(["merge"] if options.merge else [])],
                               check=True, capture_output=True, text=True, timeout=60).stdout
     finally:
         server.kill()
@@ -58,9 +69,14 @@ def main():
     parser.add_argument("--window", default="64")
     parser.add_argument("--size", default="64")
     parser.add_argument("--train", default="1")
+    parser.add_argument("--merge", action="store_true", help="the load takes merged answers (GRO)")
+    parser.add_argument("--full", action="store_true",
+                        help="one CPU for both, and the load first, so that batches are full")
     parser.add_argument("--runtime", default="ct")
     parser.add_argument("--port", type=int, default=22000)
     options = parser.parse_args()
+    if options.full:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     seen, port = {}, options.port
     for _ in range(options.rounds):
         for name, command, rest, env in servers(options.runtime):
