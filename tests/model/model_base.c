@@ -1,13 +1,17 @@
-/* The lock of four bytes and the heap's frees from other threads. Built with EDO_MODEL_LOCKS: the lock
- * is the real one here.
+/* The lock of four bytes, a wait that finds it free, and the heap's frees from other threads. Built
+ * with EDO_MODEL_LOCKS: the lock is the real one here.
  *
- * model-sources: base/lock.c base/heap.c
+ * model-sources: base/lock.c base/heap.c task/wait_list.c
  * model-flags: -DEDO_MODEL_LOCKS
  */
+#include <string.h>
+
 #include "base/heap.h"
 #include "base/lock.h"
 
 #include "model/model.h"
+#include "task/task.h"
+#include "task/wait_list.h"
 
 /* ---- the lock ---- */
 
@@ -71,6 +75,50 @@ MODEL(lock_three, "three threads: a sleeper is woken although others come first"
     model_join(first);
     model_join(second);
     model_assert(l->count == 3);
+}
+
+/* ---- a wait that ends without the lock ---- */
+
+static struct {
+    edo__lock lock;
+    edo__wait_list list;
+    edo_op op;
+    unsigned grant;
+} * w;
+
+/* The operation has no waker. */
+edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
+{
+    return waker;
+}
+
+void edo__task_push_chain(edo_task *chain)
+{
+    (void)chain;
+}
+
+THREAD(grant)
+{
+    edo__wakes wakes = { NULL, NULL };
+    edo__lock_take(&w->lock);
+    edo__wait_wake(&w->list, &w->op, &wakes);
+    edo_plain_write(&w->grant);
+    w->grant = 1;
+    edo__lock_give(&w->lock);
+}
+
+MODEL(wait_is_over_when_free,
+      "an operation that is woken, with the lock free, sees all of its grant")
+{
+    w = model_alloc_static(sizeof *w);
+    memset(w, 0, sizeof *w);
+    edo__wait_enqueue(&w->list, &w->op, NULL);
+    int other = model_start(grant, NULL);
+    if (edo__wait_is_over(&w->lock, &w->op)) {
+        edo_plain_read(&w->grant);
+        model_assert(w->grant == 1);
+    }
+    model_join(other);
 }
 
 /* ---- the heap ---- */

@@ -10,6 +10,7 @@
 #include <edo/time.h>
 
 #include "model/fake_sys.h"
+#include "runtime/pool/blocking.h"
 #include "runtime/run.h"
 
 enum { SAMPLES = 10000 };
