@@ -2,9 +2,9 @@
 
 include(EdoEmulated)
 
-set(edo_test_timeout 60) # seconds; a test that takes longer hangs
+set(edo_test_timeout 120) # seconds; a test that takes longer hangs, also on a busy machine
 if(EDO_SANITIZE OR CMAKE_CROSSCOMPILING_EMULATOR)
-    set(edo_test_timeout 180)
+    set(edo_test_timeout 300)
 endif()
 
 set(edo_test_drivers epoll chaos)
