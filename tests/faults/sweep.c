@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 enum {
-    LIMIT = 30,           // seconds until a child counts as hanging
+    LIMIT = 60,           // seconds until a child counts as hanging
     MAX_POINTS = 100000,  // a scenario with more requests is taken for endless
     STDERR_SIZE = 8 << 10 // bytes kept of a child's stderr
 };

@@ -7,7 +7,7 @@
 
 #include "base/atomic.h"
 
-enum { THREADS = 4, ROUNDS = 10000 };
+enum { THREADS = 4, ROUNDS = 10000, SECONDS = 3 };
 
 static edo_thread_rwlock lock = EDO_THREAD_RWLOCK_INIT;
 static uint64_t low, high; // written together under the lock
@@ -30,7 +30,8 @@ static void read_and_write(unsigned index, void *written_)
 {
     uint64_t *written = written_; // atomic
     test_random random = test_random_make(index);
-    for (unsigned i = 0; i < ROUNDS; i++) {
+    int64_t end = loop_end(SECONDS);
+    for (unsigned i = 0; i < ROUNDS && !is_late(end); i++) {
         bool pauses = test_random_below(&random, 32) == 0;
         if (test_random_below(&random, 4)) {
             edo_thread_rwlock_read(&lock);
@@ -195,7 +196,8 @@ static void lock_with_limits(unsigned index, void *writes_)
 {
     uint64_t *writes = writes_; // under the lock
     test_random random = test_random_make(index);
-    for (unsigned i = 0; i < ROUNDS / 4; i++) {
+    int64_t end = loop_end(SECONDS);
+    for (unsigned i = 0; i < ROUNDS / 4 && !is_late(end); i++) {
         int64_t deadline = edo_now() + (int64_t)test_random_below(&random, 20000);
         if (index == 0 || test_random_below(&random, 2)) deadline = EDO_NEVER;
         if (test_random_below(&random, 2)) {

@@ -492,8 +492,9 @@ static uint64_t trace_of(uint64_t seed)
 test(seed_gives_the_order)
 {
     unsigned different = 0;
+    int64_t end = loop_end(5);
     uint64_t first = trace_of(1);
-    for (unsigned i = 0; i < 20; i++)
+    for (unsigned i = 0; i == 0 || (i < 20 && !is_late(end)); i++)
         assert_int_equal(trace_of(1), first);
     for (uint64_t seed = 2; seed < 6; seed++)
         if (trace_of(seed) != first) different++;
