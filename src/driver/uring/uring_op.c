@@ -369,6 +369,14 @@ static edo_op *served_by(edo__source *source, edo_op *op, bool shares, bool was_
     return first;
 }
 
+/* Whether other operations that do not share their poll wait on a side, so that the next operation
+ * must wait in the same ring. Called under the source's lock. */
+static bool does_bind(edo__source *source, const edo_op *op, bool shares)
+{
+    bool is_alone = !(source->traits & EDO__SOURCE_SEVERAL) || shares;
+    return !is_alone && !edo__wait_list_is_empty(&edo__op_place(source, op)->waiters);
+}
+
 /* The completion also frees a pending request to cancel the operation. */
 void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags)
 {
@@ -387,6 +395,8 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
     edo_store_relaxed(&served->base.result, answer);
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
     edo__op_wake(source, served, &wakes);
+    if (edo__unlikely(does_bind(source, served, shares)))
+        edo_store_figure(&driver->base.binds, true);
     edo__lock_give(&source->lock);
     edo__wakes_commit(&wakes);
     edo__free(request, sizeof *request);
