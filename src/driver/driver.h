@@ -280,6 +280,8 @@ struct edo_driver {
     const struct edo_driver_ops *ops;
     edo_runtime *runtime;
     edo_atomic(uint32_t) pins; // number of uses by other threads; close waits for 0
+    edo_atomic(bool) binds; // an operation was woken whose side has other waiters, with which its
+                            // task's next operation must wait; a hint, cleared by its reader
     edo__io_counters counters;
 };
 
@@ -291,7 +293,9 @@ enum { EDO__FULL_TURN = 32 }; // events; a turn with this number may have left e
  * called after all workers have ended. */
 typedef struct edo_driver_ops {
     const char *name;
-    bool waits_with_poller; // an operation waits with the driver of the worker that polls it
+    /* An operation waits with the driver of the worker that polls it. The exceptions set
+     * edo_driver.binds. */
+    bool waits_with_poller;
 
     /* Opens a driver. argument: the text after "name:" in the config, or NULL. *ret_reason: text
      * that explains a failure. Thread: the owner. */

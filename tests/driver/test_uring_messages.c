@@ -318,7 +318,7 @@ static void await_receive(chore *self, edo_driver *turned)
 
 /* The first of two receives in the ring of one worker is served by another worker. That worker then
  * polls the second one, which was woken too, and begins a third one, in this or the other order.
- * All of them wait with the other worker from then on. */
+ * Both wait with the other worker from then on, and the second one is served first. */
 static void follow(bool second_is_first)
 {
     static chore receives[3];
@@ -340,13 +340,12 @@ static void follow(bool second_is_first)
     assert_ptr_equal(side->driver, here);
 
     send_plainly(fd, "b", 1, &to);
-    chore *served = &receives[second_is_first ? 1 : 2], *other = &receives[second_is_first ? 2 : 1];
-    await_receive(served, here);
-    assert_int_equal(chore_poll(served, here, false), EDO_READY);
-    assert_int_equal(served->byte, 'b');
-    assert_true(chore_take_wake(other));
-    assert_int_equal(chore_poll(other, there, true), EDO_READY);
-    assert_int_equal(other->op.base.result, -ECANCELED);
+    await_receive(&receives[1], here);
+    assert_int_equal(chore_poll(&receives[1], here, false), EDO_READY);
+    assert_int_equal(receives[1].byte, 'b');
+    assert_true(chore_take_wake(&receives[2]));
+    assert_int_equal(chore_poll(&receives[2], there, true), EDO_READY);
+    assert_int_equal(receives[2].op.base.result, -ECANCELED);
     close(fd);
     edo_udp_close(socket);
     there->ops->close(there);

@@ -477,6 +477,35 @@ test(accept_elsewhere)
     close_driver(drivers[1]);
 }
 
+/* An accept on whose side others wait binds the next one to the same ring. */
+test(accepts_bind)
+{
+    static chore accepts[2];
+    edo_driver *driver = open_shared();
+    struct sockaddr_in address = any_port();
+    edo_listener *listener = listen_at(&address);
+    for (size_t i = 0; i < ARRAY_LENGTH(accepts); i++) {
+        set_accept(&accepts[i], listener);
+        assert_int_equal(chore_poll(&accepts[i], driver, false), EDO_PENDING);
+    }
+    turn(driver, 0);
+    for (size_t left = ARRAY_LENGTH(accepts); left > 0; left--) {
+        int client = connect_to(&address);
+        size_t i = 0;
+        while (!chore_take_wake(&accepts[i])) {
+            i = (i + 1) % ARRAY_LENGTH(accepts);
+            turn(driver, 0);
+        }
+        assert_int_equal(edo_load_figure(&driver->binds), left > 1);
+        edo_store_figure(&driver->binds, false);
+        assert_int_equal(chore_poll(&accepts[i], driver, false), EDO_READY);
+        close((int)accepts[i].op.base.result);
+        close(client);
+    }
+    edo_listener_close(listener);
+    close_driver(driver);
+}
+
 /* ---- a kernel that takes nothing ---- */
 
 test(no_entries)

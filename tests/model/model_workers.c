@@ -1025,6 +1025,17 @@ MODEL(pack_counts_others, "not to a worker that other workers have just handed m
     tear_down();
 }
 
+MODEL(pack_keeps_bound,
+      "not after an event whose task must wait here again, but after the next one")
+{
+    set_up(2);
+    edo_store_relaxed(&s->workers[0]->park, EDO__PARKED);
+    edo_store_figure(&s->workers[1]->driver->binds, true);
+    model_assert(pack() == 0);
+    model_assert(pack() == 1);
+    tear_down();
+}
+
 MODEL(pack_goes_down, "not to a higher worker, and not under a paused clock")
 {
     set_up(2);

@@ -4,6 +4,8 @@
 
 #include <edo/metrics.h>
 
+#include "base/atomic.h"
+
 enum { WAITERS = 8 };
 
 typedef struct waiter {
@@ -48,6 +50,60 @@ async_test(first_come_first_served, edo_udp *socket; edo_address to; int fd; uns
         }
         close(self->fd);
         edo_udp_close(self->socket);
+        edo_return(0);
+    }
+}
+
+enum { TAKERS = 3, TURNS = 10 };
+
+struct take {
+    edo_frame();
+    edo_args(edo_udp *socket; unsigned number; unsigned *last; unsigned *count;);
+    char byte;
+};
+
+edo_async(take)
+{
+    edo_body {
+        int64_t n;
+        for (;;) {
+            edo_await(n, edo_udp_recv(self->socket, &self->byte, 1));
+            if (n < 0) break;
+            *self->last = self->number;
+            edo_add_acq_rel(self->count, 1);
+        }
+        edo_return(n);
+    }
+}
+
+/* A receive that begins when others wait already is served after them. */
+async_test(in_turn, edo_udp *socket; edo_address to; int fd; unsigned i, last, count;
+           edo_task *takers[TAKERS];)
+{
+    edo_body {
+        int64_t n;
+        self->socket = loopback_socket(&self->to);
+        self->fd = plain_socket();
+        self->count = 0;
+        for (self->i = 0; self->i < TAKERS; self->i++) {
+            n = edo_spawn(&self->takers[self->i], take, .socket = self->socket, .number = self->i,
+                          .last = &self->last, .count = &self->count);
+            assert_int_equal(n, 0);
+            settle();
+        }
+        for (self->i = 0; self->i < TAKERS * TURNS; self->i++) {
+            send_plainly(self->fd, "x", 1, &self->to);
+            do
+                settle();
+            while (edo_load_acquire(&self->count) == self->i);
+            if (!driver_is("chaos")) assert_int_equal(self->last, self->i % TAKERS);
+        }
+        edo_udp_close(self->socket);
+        for (self->i = 0; self->i < TAKERS; self->i++) {
+            edo_await(n, edo_join(self->takers[self->i]));
+            assert_int_equal(n, -ECANCELED);
+        }
+        close(self->fd);
         edo_return(0);
     }
 }

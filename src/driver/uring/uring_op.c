@@ -10,12 +10,13 @@
  * been handled, even if the operation was cancelled. So the operation does not move in memory while
  * the kernel may use it. If several accepts wait on a listener, the kernel chooses their order.
  *
- * Several operations on messages that wait on one side of a source share one poll. One waiter, as a
- * rule the first, is IN_RING with that poll, and the side is `is_polled`. All other waiters are
- * QUEUED. The completion of the poll wakes the waiter that is IN_RING. If the woken operation ends,
- * it wakes the first waiter (edo__uring_pass_on). If the woken operation would block, it parks at
- * the front and submits the next poll. So while a side has waiters, there is a poll or a woken
- * operation, and one datagram wakes one task.
+ * Several operations on messages that wait on one side of a source share one poll. One waiter is
+ * IN_RING with that poll, and the side is `is_polled`. All other waiters are QUEUED. The completion
+ * of the poll wakes the first waiter. If the first waiter is not the one that is IN_RING, the latter
+ * becomes QUEUED. If the woken operation ends, it wakes the first waiter (edo__uring_pass_on). If
+ * the woken operation would block, it parks at the front, and submits the next poll unless a later
+ * operation has submitted it. So while a side has waiters, there is a poll or a woken operation, and
+ * one datagram wakes one task, the one that has waited longest.
  *
  * A socket with messages in its error queue reports POLLERR until the program has read the
  * messages. Each poll in the ring would end at once, and the operation would be tried in vain. So
@@ -357,6 +358,25 @@ static int64_t note_poll(edo__source *source, edo_op *op, int result, int64_t an
     return answer;
 }
 
+/* Returns: the operation that a completion wakes. It is the first waiter if the completion is the
+ * end of a poll for all waiters of the side. But a cancelled operation is woken by its own
+ * completion. Called under the source's lock. */
+static edo_op *served_by(edo__source *source, edo_op *op, bool shares, bool was_asked)
+{
+    if (!shares || was_asked) return op;
+    edo_op *first = edo__wait_first(edo__side_waiters(edo__op_place(source, op)));
+    if (first != op) edo__uring_set_stage(op, source, EDO__QUEUED);
+    return first;
+}
+
+/* Whether other operations that do not share their poll wait on a side, so that the next operation
+ * must wait in the same ring. Called under the source's lock. */
+static bool does_bind(edo__source *source, const edo_op *op, bool shares)
+{
+    bool is_alone = !(source->traits & EDO__SOURCE_SEVERAL) || shares;
+    return !is_alone && !edo__wait_list_is_empty(&edo__op_place(source, op)->waiters);
+}
+
 /* The completion also frees a pending request to cancel the operation. */
 void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags)
 {
@@ -365,14 +385,18 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
     if (edo__unlikely(flags & IORING_CQE_F_BUFFER))
         edo__uring_buffers_pass(driver->buffers, flags, result, edo__transfer_of(op)->lent);
     edo__source *source = edo__uring_source_of(op);
+    bool shares = edo__uring_shares_poll(source, op);
     edo__lock_take(&source->lock);
-    if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
+    edo__uring_stage stage = edo__uring_stage_of(op);
+    if (stage == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
     int64_t answer = answer_of(driver, op, result);
-    if (edo__unlikely(edo__uring_shares_poll(source, op)))
-        answer = note_poll(source, op, result, answer);
-    edo_store_relaxed(&op->base.result, answer);
+    if (edo__unlikely(shares)) answer = note_poll(source, op, result, answer);
+    edo_op *served = served_by(source, op, shares, stage != EDO__IN_RING);
+    edo_store_relaxed(&served->base.result, answer);
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
-    edo__op_wake(source, op, &wakes);
+    edo__op_wake(source, served, &wakes);
+    if (edo__unlikely(does_bind(source, served, shares)))
+        edo_store_figure(&driver->base.binds, true);
     edo__lock_give(&source->lock);
     edo__wakes_commit(&wakes);
     edo__free(request, sizeof *request);

@@ -18,6 +18,10 @@
  * other workers have handed to the target, and that it has not taken yet, count too. Without this
  * rule, many workers could choose the same target at the same time.
  *
+ * A task whose next operation must wait in the ring of this worker would only make two workers wake
+ * up for each event. This is so if the task accepts from a listener from which other tasks accept.
+ * After a turn with such an event, the worker hands over nothing.
+ *
  * All atomic words in this file are figures, or hints. A stale value moves tasks in vain, or too
  * late. edo__worker_push_foreign() orders the moves, and wakes the target. */
 #include "runtime/schedule/pack.h"
@@ -58,8 +62,17 @@ static edo__worker *find_target(const edo__worker *worker, uint64_t count)
     return NULL;
 }
 
+/* Whether an event since the last call belongs to a task that must wait here again. */
+static bool is_bound(edo_driver *driver)
+{
+    bool binds = edo_load_figure(&driver->binds);
+    if (edo__unlikely(binds)) edo_store_figure(&driver->binds, false);
+    return binds;
+}
+
 void edo__pack(edo__worker *worker)
 {
+    if (is_bound(worker->driver)) return;
     uint64_t count = edo__worker_length(worker);
     bool is_fit = count && is_brief(worker, count) && !worker->is_spare;
     if (!is_fit || edo__clock_is_paused(worker->runtime)) return;
