@@ -19,7 +19,7 @@ static void count_up(unsigned index, void *arg)
 {
     (void)arg;
     unsigned i = 0;
-    for (int64_t end = end_in(SECONDS); i < ROUNDS && !is_late(end); i++) {
+    for (int64_t end = rounds_end(SECONDS); i < ROUNDS && !is_late(end); i++) {
         edo__lock_take(&guarded.lock);
         guarded.low++;
         if (i % THREADS == index) sched_yield(); // so that other threads find the lock taken
@@ -57,7 +57,7 @@ static struct {
 static void play(unsigned index, void *arg)
 {
     (void)arg;
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (bool over = false; !over; sched_yield()) {
         edo__lock_take(&game.lock);
         if (game.turn % 2 == index) game.turn++;

@@ -171,7 +171,7 @@ test(started_while_asleep)
     edo_driver *driver = open_shared();
     start_turner(&other, driver, INT64_MAX);
     for (stream_kind kind = UNIX_STREAM; kind < STREAM_KINDS; kind++) {
-        int64_t end = end_in(SECONDS);
+        int64_t end = rounds_end(SECONDS);
         for (int i = 0; i < ROUNDS && !is_late(end); i++) {
             edo_io *io = open_stream(kind, &peer);
             set_read(&read, io);
@@ -286,7 +286,7 @@ test(ends_elsewhere)
     for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
         start_turner(&others[i], drivers[i], INT64_MAX);
     for (stream_kind kind = UNIX_STREAM; kind < STREAM_KINDS; kind++) {
-        int64_t end = end_in(SECONDS);
+        int64_t end = rounds_end(SECONDS);
         for (int i = 0; i < ROUNDS && !is_late(end); i++) {
             int peer;
             edo_io *io = open_stream(kind, &peer);
@@ -385,7 +385,7 @@ test(unpark)
     signalled = other.driver;
     assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
     assert_int_equal(pthread_create(&thread, NULL, sleep_often, &other), 0);
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (uint32_t i = 0; i < ROUNDS && !is_late(end); i++) {
         if (i % 3 == 0) await_sleep(other.driver);
         if (i % 2)
@@ -454,7 +454,7 @@ test(accept_elsewhere)
     edo_listener *listener = listen_at(&address);
     for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
         start_turner(&others[i], drivers[i], INT64_MAX);
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (int i = 0; i < ROUNDS && !is_late(end); i++) {
         int client = i % 3 ? -1 : connect_to(&address);
         set_accept(&accept, listener);

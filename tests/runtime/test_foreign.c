@@ -46,7 +46,7 @@ static void turn_or_wake(unsigned index, void *arg)
         insist(edo_runtime_destroy(game.runtime) == 0); // the owner ends the runtime
         return;
     }
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (unsigned i = 0; i < edo_load_relaxed(&game.rounds); i++) {
         if (is_late(end)) edo_store_relaxed(&game.rounds, i + 1);
         for (unsigned j = 0; j < game.dawdle && i % 4 == 0; j++)

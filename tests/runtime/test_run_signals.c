@@ -46,7 +46,7 @@ static void spin(uint64_t times)
  * when the time is up. */
 static void run_rounds(void)
 {
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (uint32_t i = 1; i <= ROUNDS && !is_late(end); i++) {
         edo_store_release(&round_begun, i);
         if (edo_run(root) != 0) abort();

@@ -114,7 +114,7 @@ void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *
 
 /* Loops in which threads take turns: on a busy machine each turn takes long, so such a loop ends
  * early when its time is up. */
-int64_t end_in(int seconds); // the moment, for is_late()
+int64_t rounds_end(int seconds); // the moment, for is_late()
 bool is_late(int64_t end);
 
 /* ---- runtimes: each suite runs on a current-thread runtime, and on workers ---- */

@@ -29,7 +29,7 @@ size_t open_descriptors(void)
     return count - 3; // ".", ".." and the directory's own
 }
 
-int64_t end_in(int seconds)
+int64_t rounds_end(int seconds)
 {
     return edo__sys_now() + edo_s(seconds);
 }

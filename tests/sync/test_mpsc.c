@@ -1888,7 +1888,7 @@ static void produce_or_consume(unsigned index, void *arg)
 
 static void run_shared(channel_kind kind, size_t capacity)
 {
-    tally t = { .end = end_in(SECONDS) };
+    tally t = { .end = rounds_end(SECONDS) };
     shared = make_words(kind, capacity);
     for (int i = 1; i < THREADS - 1; i++)
         (void)edo_sender_clone(&shared.in).edo_core;
@@ -1970,7 +1970,7 @@ edo_async(sends_words)
 {
     edo_body {
         int rc = 0;
-        self->end = end_in(SECONDS);
+        self->end = rounds_end(SECONDS);
         for (self->i = 0; self->i < MESSAGES && rc == 0 && !is_late(self->end); self->i++)
             edo_await_send(rc, &self->in, &self->i);
         edo_sender_close(&self->in);

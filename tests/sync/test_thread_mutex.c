@@ -27,7 +27,7 @@ static void count_up(unsigned index, void *arg)
 {
     (void)arg;
     unsigned i = 0;
-    for (int64_t end = end_in(SECONDS); i < ROUNDS && !is_late(end); i++) {
+    for (int64_t end = rounds_end(SECONDS); i < ROUNDS && !is_late(end); i++) {
         edo_thread_mutex_lock(&mutex);
         low++;
         if (i % 64 == index) sched_yield(); // so that others find a holder that does not run
@@ -54,7 +54,7 @@ struct game {
 static void play(unsigned index, void *game_)
 {
     struct game *game = game_;
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (bool over = false; !over;) {
         edo_thread_mutex_lock(&mutex);
         bool mine = game->turn % 2 == index;
@@ -142,7 +142,7 @@ static void lock_with_limits(unsigned index, void *locked_)
 {
     struct locked *locked = locked_;
     test_random random = test_random_make(index);
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (unsigned i = 0; i < GAME_ROUNDS && !is_late(end); i++) {
         bool limited = index % 2 && test_random_below(&random, 2);
         int64_t deadline = edo_now() + (int64_t)test_random_below(&random, 20000);

@@ -30,7 +30,7 @@ static void read_and_write(unsigned index, void *written_)
 {
     uint64_t *written = written_; // atomic
     test_random random = test_random_make(index);
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (unsigned i = 0; i < ROUNDS && !is_late(end); i++) {
         bool pauses = test_random_below(&random, 32) == 0;
         if (test_random_below(&random, 4)) {
@@ -196,7 +196,7 @@ static void lock_with_limits(unsigned index, void *writes_)
 {
     uint64_t *writes = writes_; // under the lock
     test_random random = test_random_make(index);
-    int64_t end = end_in(SECONDS);
+    int64_t end = rounds_end(SECONDS);
     for (unsigned i = 0; i < ROUNDS / 4 && !is_late(end); i++) {
         int64_t deadline = edo_now() + (int64_t)test_random_below(&random, 20000);
         if (index == 0 || test_random_below(&random, 2)) deadline = EDO_NEVER;

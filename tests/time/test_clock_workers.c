@@ -492,7 +492,7 @@ static uint64_t trace_of(uint64_t seed)
 test(seed_gives_the_order)
 {
     unsigned different = 0;
-    int64_t end = end_in(5);
+    int64_t end = rounds_end(5);
     uint64_t first = trace_of(1);
     for (unsigned i = 0; i == 0 || (i < 20 && !is_late(end)); i++)
         assert_int_equal(trace_of(1), first);
