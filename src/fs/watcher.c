@@ -29,21 +29,17 @@ static watch_op *watch_of(const edo_op *op)
 }
 
 /* Watches a file: watches its directory, with the file's name as the filter. */
-static int add_file(edo_watcher *self, const char *path, int watch)
+static int add_file(const edo__addition *add, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    size_t size = slash ? (size_t)(slash - path) : 0;
+    edo__addition file = *add;
+    const char *name = file.use.filter = edo__path_name(path);
+    file.use.flags = 0;
     if (!*name) return -ENOTDIR;
-    if (slash == path) size = 1; // in "/"
-    char *dir = edo__alloc(size + 1);
-    if (!dir) return -ENOMEM;
-    memcpy(dir, path, size);
-    dir[size] = '\0';
-    const edo__view_use use = { watch, 0, true, EDO__NO_VIEW };
-    int number = edo__views_add(&self->views, dir, &use, name, &(bool){ 0 });
-    edo__free(dir, size + 1);
-    return number < 0 ? number : 0;
+    size_t size = (size_t)(name - path);
+    char *dir = edo__text_part(path, size > 1 ? size - 1 : size); // "/" keeps its slash
+    int rc = dir ? edo__watcher_add_tree(&file, dir) : -ENOMEM;
+    edo__text_free(dir);
+    return rc;
 }
 
 static void explain(int error)
@@ -59,13 +55,12 @@ static int64_t run_add(edo_op *op)
     edo_watcher *watcher = self->watcher;
     int watch = edo_add_relaxed(&watcher->last_watch, 1) + 1;
     edo__addition add = { watcher,
-                          { watch, (uint32_t)self->argument, true, EDO__NO_VIEW },
+                          { watch, (uint32_t)self->argument, true, EDO__NO_VIEW, NULL, NULL },
                           EDO__REPORT_NONE };
     int rc = *self->path ? edo__watcher_add_tree(&add, self->path) : -ENOENT;
-    if (rc == -ENOTDIR || rc == -ENOENT)
-        rc = *self->path ? add_file(watcher, self->path, watch) : rc;
+    if (*self->path && (rc == -ENOTDIR || rc == -ENOENT)) rc = add_file(&add, self->path);
     if (rc == 0) return watch;
-    edo__views_remove(&watcher->views, watch, NULL);
+    edo__views_remove(&watcher->views, watch, false);
     explain(rc);
     return rc;
 }
@@ -73,8 +68,7 @@ static int64_t run_add(edo_op *op)
 static int64_t run_remove(edo_op *op)
 {
     const watch_op *self = watch_of(op);
-    unsigned count = edo__views_remove(&self->watcher->views, (int)self->argument, NULL);
-    return count ? 0 : -ENOENT;
+    return edo__views_remove(&self->watcher->views, (int)self->argument, false) ? 0 : -ENOENT;
 }
 
 /* Claims the watcher for an add or a remove, so that a close during the operation aborts. */
@@ -149,7 +143,7 @@ void edo_watcher_close(edo_watcher *watcher)
     edo__sys_close(watcher->views.fd);
     edo__views_clear(&watcher->views);
     for (edo__move *m = watcher->moves; m < watcher->moves + EDO__MOVES; m++)
-        edo__free(m->path, m->size);
+        edo__text_free(m->path);
     edo_buffer_deinit(&watcher->text);
     edo_buffer_deinit(&watcher->events);
     edo__free(watcher->raw, EDO__RAW_SIZE);

@@ -19,8 +19,7 @@ enum {
 /* First half of a rename. */
 typedef struct edo__move {
     char *path; // NULL: unused
-    size_t size;
-    uint32_t cookie, flags;
+    uint32_t cookie;
     int watch;
     bool is_dir;
     int64_t until; // end of the wait for the second half; ns of the runtime's clock
@@ -43,7 +42,9 @@ struct edo_watcher {
     edo_buffer events; // array of struct event (watcher_next.c)
     size_t taken;      // events that were taken
     edo__move moves[EDO__MOVES];
-    uint64_t *raw; // EDO__RAW_SIZE bytes
+    edo__view_place from, to; // of the directory that was renamed last
+    uint32_t cookie;          // of that rename
+    uint64_t *raw;            // EDO__RAW_SIZE bytes
 };
 
 /* ---- the queue of events ---- */
@@ -74,10 +75,6 @@ typedef struct edo__addition {
     edo__view_use use;
     edo__reported reports;
 } edo__addition;
-
-/* Joins a directory's path and a name. "": the directory itself. *ret_size: bytes of the result, for
- * edo__free(). Returns: NULL if out of memory. */
-char *edo__watcher_join(const char *dir, const char *name, size_t *ret_size);
 
 /* Adds a directory and, for a tree, all directories below it. It is no error if a directory below
  * the root has disappeared meanwhile. */
@@ -112,11 +109,9 @@ int edo__watcher_finish_move(edo_watcher *self, const edo__view *view, const edo
 int edo__watcher_end_earlier_moves(edo_watcher *self, const edo__view *view,
                                    const edo__change *change, const char *path);
 
-/* Ends the moves that have waited long enough for their second half. */
-int edo__watcher_end_old_moves(edo_watcher *self);
-
-/* Ends the pending moves of a watch, or of all watches if `watch` is 0. */
-int edo__watcher_end_moves(edo_watcher *self, int watch);
+/* Ends pending moves of a watch, or of all watches if `watch` is 0. until: only moves that wait until
+ * this time or an earlier one. */
+int edo__watcher_end_moves(edo_watcher *self, int watch, int64_t until);
 
 /* Reports the end of a watch, after the moves of the watch that are still pending. */
 int edo__watcher_report_end(edo_watcher *self, edo_file_event_kind kind, const edo__view *view);

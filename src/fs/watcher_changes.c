@@ -1,6 +1,7 @@
 /* Turns the raw changes of the system into events. */
 #include "fs/watcher.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_TEXT = 64 * 1024 }; // bytes of paths per visit; more if a change adds a whole tree
@@ -46,7 +47,7 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
 static bool is_hidden(const edo__view *view, const edo__change *change)
 {
     enum { ENDS = EDO__CHANGE_SELF_REMOVED | EDO__CHANGE_SELF_MOVED };
-    if (*change->name) return view->filter && strcmp(view->path + view->filter, change->name) != 0;
+    if (*change->name) return view->filter && strcmp(view->filter, change->name) != 0;
     if (change->what & ENDS) return !view->is_root && !view->filter;
     return !view->is_root || view->filter;
 }
@@ -54,15 +55,14 @@ static bool is_hidden(const edo__view *view, const edo__change *change)
 /* Reports a change in one view. */
 static int show(edo_watcher *self, const edo__view *view, const edo__change *change)
 {
-    size_t size;
     if (is_hidden(view, change)) return 0;
     if (change->what & EDO__CHANGE_SELF_REMOVED)
         return edo__watcher_report_end(self, EDO_FILE_REMOVED, view);
-    char *path = edo__watcher_join(view->path, change->name, &size);
+    char *path = edo__path_join(view->path, change->name);
     if (!path) return -ENOMEM;
     int rc = edo__watcher_end_earlier_moves(self, view, change, path);
     if (rc == 0) rc = show_named(self, view, change, path);
-    edo__free(path, size);
+    edo__text_free(path);
     return rc;
 }
 
@@ -73,8 +73,21 @@ static int end_moved(edo_watcher *self, const edo__change *change, const edo__vi
 {
     if (is_hidden(view, change) || edo__views_is_true(&self->views, view)) return 0;
     int rc = edo__watcher_report_end(self, EDO_FILE_MOVED_OUT, view);
-    edo__views_remove(&self->views, view->watch, NULL);
+    edo__views_remove(&self->views, view->watch, false);
     return rc;
+}
+
+/* Keeps the place that a renamed directory leaves or enters. The system then reports the rename in
+ * the directory itself. This last report has no name, but its number is exact, even if two directories
+ * have the same path during their exchange. */
+static void keep_place(edo_watcher *self, const edo__change *change)
+{
+    bool leaves = change->what & EDO__CHANGE_MOVED_FROM;
+    if (leaves || self->cookie != change->cookie) self->from.above = self->to.above = EDO__NO_VIEW;
+    self->cookie = change->cookie;
+    edo__view_place *place = leaves ? &self->from : &self->to;
+    place->above = change->number;
+    snprintf(place->name, sizeof place->name, "%s", change->name);
 }
 
 /* Reports a change in all views that its directory has at one moment. The views are copied, so a
@@ -85,7 +98,10 @@ static int translate(edo_watcher *self, const edo__change *change)
     if (change->what & EDO__CHANGE_LOST) return edo__watcher_add_again(self);
     if (change->what & EDO__CHANGE_ENDED) edo__views_end(&self->views, change->number);
     bool moved = change->what & EDO__CHANGE_SELF_MOVED;
-    int rc = edo__views_copy(&self->views, change->number, &views);
+    bool renames = change->what & (EDO__CHANGE_MOVED_FROM | EDO__CHANGE_MOVED_TO);
+    if (renames && (change->what & EDO__CHANGE_OF_DIR)) keep_place(self, change);
+    int rc = moved ? edo__views_move(&self->views, change->number, &self->from, &self->to) : 0;
+    if (rc == 0) rc = edo__views_copy(&self->views, change->number, &views);
     if (rc < 0) return rc;
     for (const edo__view *view = views; view && rc == 0; view = view->next)
         rc = moved ? end_moved(self, change, view) : show(self, view, change);
@@ -111,7 +127,7 @@ int64_t edo__watcher_visit(edo_op *op)
     self->text.size = self->events.size = 0;
     self->taken = 0;
     int rc = self->has_lost ? edo__watcher_add_again(self) : 0;
-    if (rc == 0) rc = edo__watcher_end_old_moves(self);
+    if (rc == 0) rc = edo__watcher_end_moves(self, 0, self->now);
     while (rc == 0 && self->text.size < MOST_TEXT && read_raw(self))
         if (edo__changes_take(self->raw, self->raw_size, &self->raw_at, &change))
             rc = translate(self, &change);

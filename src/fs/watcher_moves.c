@@ -10,9 +10,7 @@
 static int end_move(edo_watcher *self, edo__move *m)
 {
     int rc = edo__watcher_report(self, EDO_FILE_MOVED_OUT, m->watch, m->path, NULL, m->is_dir);
-    if (m->is_dir && (m->flags & EDO_WATCH_TREE))
-        edo__views_remove(&self->views, m->watch, m->path);
-    edo__free(m->path, m->size);
+    edo__text_free(m->path);
     m->path = NULL;
     return rc;
 }
@@ -45,43 +43,23 @@ int edo__watcher_begin_move(edo_watcher *self, const edo__view *view, const edo_
         if (rc < 0) return rc;
     }
     *m = (edo__move){ .cookie = change->cookie,
-                      .flags = view->flags,
                       .watch = view->watch,
                       .is_dir = is_dir,
                       .until = edo__later(self->now, PATIENCE) };
-    m->path = edo__watcher_join(path, "", &m->size);
+    m->path = edo__text_copy(path);
     return m->path ? 0 : -ENOMEM;
-}
-
-/* Gives the views of a renamed directory their new path. Then scans:
- * - the tree at the new path. A directory in it may have no view: it was made at the old path, and
- *   renamed before a visit could add it.
- * - the tree at the old path, if the watch already has a view of the directory that is now there.
- *   Then two directories were exchanged. The system reports this as two renames, and after the
- *   first rename, the views of both directories have the same path.
- * A directory without a view at the old path was made there after the rename. A later change adds
- * it. */
-static int move_tree(edo_watcher *self, const edo__view *view, const char *from, const char *to)
-{
-    int rc = edo__views_move(&self->views, view->watch, from, to);
-    if (rc == 0) rc = edo__watcher_add_new(self, view, to, EDO__REPORT_UNSEEN);
-    if (rc < 0 || !edo__views_has(&self->views, view->watch, from)) return rc;
-    return edo__watcher_add_new(self, view, from, EDO__REPORT_UNSEEN);
 }
 
 int edo__watcher_finish_move(edo_watcher *self, const edo__view *view, const edo__change *change,
                              const char *path, bool is_dir)
 {
     edo__move *m = find_move(self, change->cookie, view->watch);
-    bool is_tree = is_dir && (view->flags & EDO_WATCH_TREE);
-    if (!m) {
-        int rc = edo__watcher_report(self, EDO_FILE_MOVED_IN, view->watch, path, NULL, is_dir);
-        return rc == 0 && is_tree ? edo__watcher_add_new(self, view, path, EDO__REPORT_ALL) : rc;
-    }
-    int rc = edo__watcher_report(self, EDO_FILE_RENAMED, view->watch, path, m->path, is_dir);
-    if (rc == 0 && is_tree) rc = move_tree(self, view, m->path, path);
-    edo__free(m->path, m->size);
-    m->path = NULL;
+    edo_file_event_kind kind = m ? EDO_FILE_RENAMED : EDO_FILE_MOVED_IN;
+    int rc = edo__watcher_report(self, kind, view->watch, path, m ? m->path : NULL, is_dir);
+    if (rc == 0 && is_dir && (view->flags & EDO_WATCH_TREE))
+        rc = edo__watcher_add_new(self, view, path, m ? EDO__REPORT_UNSEEN : EDO__REPORT_ALL);
+    if (m) edo__text_free(m->path);
+    if (m) m->path = NULL;
     return rc;
 }
 
@@ -97,10 +75,7 @@ static bool is_before(const edo__move *m, int watch, const edo__change *change, 
     return change->what & PLACES ? edo__is_below(m->path, path) : strcmp(m->path, path) == 0;
 }
 
-/* If the moves were reported later:
- * - The events would be in the wrong order.
- * - The views of a new directory at the old path would be removed.
- * - After a rename of `path`, the views of the moved directory would not be found. */
+/* If the moves were reported later, the events would be in the wrong order. */
 int edo__watcher_end_earlier_moves(edo_watcher *self, const edo__view *view,
                                    const edo__change *change, const char *path)
 {
@@ -110,25 +85,16 @@ int edo__watcher_end_earlier_moves(edo_watcher *self, const edo__view *view,
     return rc;
 }
 
-int edo__watcher_end_old_moves(edo_watcher *self)
+int edo__watcher_end_moves(edo_watcher *self, int watch, int64_t until)
 {
     int rc = 0;
-    for (edo__move *m = edo__watcher_oldest_move(self, 0); rc == 0 && m && m->until <= self->now;
-         m = edo__watcher_oldest_move(self, 0))
-        rc = end_move(self, m);
-    return rc;
-}
-
-int edo__watcher_end_moves(edo_watcher *self, int watch)
-{
-    int rc = 0;
-    for (edo__move *m; rc == 0 && (m = edo__watcher_oldest_move(self, watch));)
+    for (edo__move *m; rc == 0 && (m = edo__watcher_oldest_move(self, watch)) && m->until <= until;)
         rc = end_move(self, m);
     return rc;
 }
 
 int edo__watcher_report_end(edo_watcher *self, edo_file_event_kind kind, const edo__view *view)
 {
-    int rc = edo__watcher_end_moves(self, view->watch);
+    int rc = edo__watcher_end_moves(self, view->watch, INT64_MAX);
     return rc < 0 ? rc : edo__watcher_report(self, kind, view->watch, view->path, NULL, true);
 }

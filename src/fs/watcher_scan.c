@@ -1,40 +1,24 @@
 /* Scans: new directories of a watched tree, and all directories after lost changes. */
 #include "fs/watcher.h"
 
-#include <string.h>
-
 #include "fs/fs.h"
 
 enum { NAMES_SIZE = 8 * 1024 }; // bytes; batch of a directory's entries
 
 /* ---- adding trees ---- */
 
-char *edo__watcher_join(const char *dir, const char *name, size_t *ret_size)
-{
-    size_t dir_size = strlen(dir), name_size = strlen(name);
-    bool slash = dir_size && dir[dir_size - 1] != '/' && name_size;
-    *ret_size = dir_size + slash + name_size + 1;
-    char *path = edo__alloc(*ret_size);
-    if (!path) return NULL;
-    memcpy(path, dir, dir_size);
-    if (slash) path[dir_size] = '/';
-    memcpy(path + dir_size + slash, name, name_size + 1);
-    return path;
-}
-
 static int add_entry(const edo__addition *add, const char *dir, const edo__dir_entry *entry)
 {
-    size_t size;
     bool is_dir = entry->kind == EDO_IS_DIRECTORY;
     bool reports = add->reports == EDO__REPORT_ALL;
     if (!is_dir && !reports) return 0;
-    char *path = edo__watcher_join(dir, entry->name, &size);
+    char *path = edo__path_join(dir, entry->name);
     if (!path) return -ENOMEM;
     int rc = 0;
     if (reports)
         rc = edo__watcher_report(add->self, EDO_FILE_CREATED, add->use.watch, path, NULL, is_dir);
     if (rc == 0 && is_dir) rc = edo__watcher_add_tree(add, path);
-    edo__free(path, size);
+    edo__text_free(path);
     return rc;
 }
 
@@ -66,12 +50,13 @@ static int list_tree(const edo__addition *add, const char *path)
 int edo__watcher_add_tree(const edo__addition *add, const char *path)
 {
     bool is_new;
-    int number = edo__views_add(&add->self->views, path, &add->use, NULL, &is_new);
+    int number = edo__views_add(&add->self->views, path, &add->use, &is_new);
     bool is_gone = number == -ENOENT || number == -ENOTDIR;
     if (number < 0) return is_gone && !add->use.is_root ? 0 : number;
     edo__addition below = *add;
     below.use.is_root = false;
-    below.use.needs = number;
+    below.use.above = number;
+    below.use.above_path = path;
     if (is_new && add->reports == EDO__REPORT_UNSEEN) below.reports = EDO__REPORT_ALL;
     return add->use.flags & EDO_WATCH_TREE ? list_tree(&below, path) : 0;
 }
@@ -79,7 +64,9 @@ int edo__watcher_add_tree(const edo__addition *add, const char *path)
 int edo__watcher_add_new(edo_watcher *self, const edo__view *view, const char *path,
                          edo__reported reports)
 {
-    edo__addition add = { self, { view->watch, view->flags, false, view->number }, reports };
+    edo__addition add = { self,
+                          { view->watch, view->flags, false, view->number, view->path, NULL },
+                          reports };
     int rc = edo__watcher_add_tree(&add, path);
     return rc < 0 ? edo__watcher_report_lost(self) : 0;
 }
@@ -91,22 +78,20 @@ int edo__watcher_add_new(edo_watcher *self, const edo__view *view, const char *p
 static int scan_again(edo_watcher *self, const edo__view *root)
 {
     edo__addition add = { self,
-                          { root->watch, root->flags, true, root->number },
+                          { root->watch, root->flags, true, root->number, NULL, root->filter },
                           EDO__REPORT_NONE };
-    const char *filter = root->filter ? root->path + root->filter : NULL;
     edo__views_begin_scan(&self->views, root->watch);
-    int rc = filter ? edo__views_add(&self->views, root->path, &add.use, filter, &(bool){ 0 })
-                    : edo__watcher_add_tree(&add, root->path);
-    if (rc >= 0) edo__views_end_scan(&self->views, root->watch);
+    int rc = edo__watcher_add_tree(&add, root->path);
+    if (rc >= 0) edo__views_remove(&self->views, root->watch, true);
     return rc == -ENOMEM ? rc : 0;
 }
 
 int edo__watcher_add_again(edo_watcher *self)
 {
     edo__view *roots = NULL;
-    int rc = edo__watcher_end_moves(self, 0);
+    int rc = edo__watcher_end_moves(self, 0, INT64_MAX);
     if (rc == 0) rc = edo__watcher_report_lost(self);
-    if (rc == 0) rc = edo__views_copy_roots(&self->views, &roots);
+    if (rc == 0) rc = edo__views_copy(&self->views, EDO__NO_VIEW, &roots);
     for (const edo__view *root = roots; root && rc == 0; root = root->next)
         rc = scan_again(self, root);
     edo__views_free(roots);
