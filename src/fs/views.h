@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/lock.h"
+#include "fs/texts.h"
 #include "sys/watch.h"
 
 typedef struct edo__view {
@@ -92,18 +93,3 @@ unsigned edo__views_remove(edo__views *views, int watch, bool only_old);
 
 /* Frees all views. */
 void edo__views_clear(edo__views *views);
-
-/* ---- texts: edo__text_free() frees them ---- */
-
-char *edo__text_part(const char *text, size_t size);
-char *edo__text_copy(const char *text);
-void edo__text_free(char *text);
-
-/* Path of an entry in a directory; NULL: out of memory. */
-char *edo__path_join(const char *dir, const char *name);
-
-/* Whether a path is `dir`, or lies below it. */
-bool edo__is_below(const char *path, const char *dir);
-
-/* Last part of a path. */
-const char *edo__path_name(const char *path);
