@@ -94,7 +94,7 @@ static void keep_place(edo_watcher *self, const edo__change *change)
  * watch that is added or removed during the reports does not affect the other watches. */
 static int translate(edo_watcher *self, const edo__change *change)
 {
-    edo__view *views;
+    edo__view *views = NULL;
     if (change->what & EDO__CHANGE_LOST) return edo__watcher_add_again(self);
     if (change->what & EDO__CHANGE_ENDED) edo__views_end(&self->views, change->number);
     bool moved = change->what & EDO__CHANGE_SELF_MOVED;
