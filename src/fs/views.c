@@ -143,8 +143,8 @@ static int add_directory(edo__views *views, const char *path, const edo__view_us
     bool has_above = use->above == EDO__NO_VIEW || find(views, use->above, use->watch);
     int number = has_above ? add_number(views, path) : -ENOENT;
     if (number < 0 || use->is_root) return number;
-    if (leads_to(views, use->above_path, use->above) && leads_to(views, path, number))
-        return number;
+    bool is_above = !use->above_path || leads_to(views, use->above_path, use->above);
+    if (is_above && leads_to(views, path, number)) return number;
     end_unused(views, number);
     return -ENOENT;
 }

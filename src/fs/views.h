@@ -46,7 +46,7 @@ typedef struct edo__view_use {
     uint32_t flags; // EDO_WATCH_*
     bool is_root;   // the user's watch is of this directory, or of a file in it
     int above;
-    const char *above_path; // not used for a root
+    const char *above_path; // path that must lead to `above`; NULL: was added just before
     const char *filter;     // name of the only watched entry; NULL: all entries
 } edo__view_use;
 

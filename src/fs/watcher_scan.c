@@ -56,7 +56,7 @@ int edo__watcher_add_tree(const edo__addition *add, const char *path)
     edo__addition below = *add;
     below.use.is_root = false;
     below.use.above = number;
-    below.use.above_path = path;
+    below.use.above_path = NULL;
     if (is_new && add->reports == EDO__REPORT_UNSEEN) below.reports = EDO__REPORT_ALL;
     return add->use.flags & EDO_WATCH_TREE ? list_tree(&below, path) : 0;
 }
