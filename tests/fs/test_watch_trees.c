@@ -181,6 +181,31 @@ watch_test(exchanged_directories_have_their_new_paths, )
     }
 }
 
+/* One of two exchanged directories is moved out before a visit. It is not watched any more, and the
+ * other one is. */
+watch_test(an_exchanged_directory_may_be_moved_out, )
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("t/a"), 0755), 0);
+        assert_int_equal(mkdir(fs_path("t/b"), 0755), 0);
+        watch("t", EDO_WATCH_TREE);
+        edo_await(rc, edo_path_rename_at(NULL, fs_path("t/a"), NULL, fs_path("t/b"),
+                                         EDO_RENAME_EXCHANGE));
+        assert_int_equal(rc, 0);
+        assert_int_equal(rename(fs_path("t/b"), fs_path("out")), 0);
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/b");
+        expect_event(self->watcher, &self->event, EDO_FILE_RENAMED, "t/a");
+        expect_event(self->watcher, &self->event, EDO_FILE_MOVED_OUT, "t/b");
+        touch("out/unseen");
+        touch("t/a/f");
+        expect_event(self->watcher, &self->event, EDO_FILE_CREATED, "t/a/f");
+        edo_watcher_close(self->watcher);
+        edo_return(0);
+    }
+}
+
 /* A directory is moved out, and then a directory above it is renamed. Or another directory takes the
  * place of that directory. The move out is reported first, and its views end. */
 watch_test(a_move_out_precedes_a_rename_above, )
