@@ -168,10 +168,9 @@ typedef struct edo_walk_entry {
 } edo_walk_entry;
 
 /* Opens a walk over all files below a directory. A directory is reported before its entries.
- * max_open: greatest number of descriptors that the walk has open, at least 2; 0: 32. If the tree is
- * deeper than that, the walk needs more system calls, but not more descriptors.
- * Result: 0 with *ret_walk; -EINVAL; the errors of edo_file_open(). Cancel: prompt until it
- * begins. */
+ * max_open: greatest number of descriptors that the walk has open, at least 2; 0: 32. If the tree
+ * is deeper than that, the walk needs more system calls, but not more descriptors. Result: 0 with
+ * *ret_walk; -EINVAL; the errors of edo_file_open(). Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
                                           edo_walk **ret_walk);
 
@@ -213,13 +212,12 @@ enum {
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 
 /* Copies a directory with all that it contains. Each file is copied as by edo_path_copy(). A
- * directory gets its permissions, times and extended attributes, too, once its entries are copied. A
- * symlink is copied as a symlink, with its times. The hard links of a file are copied as separate
+ * directory gets its permissions, times and extended attributes, too, once its entries are copied.
+ * A symlink is copied as a symlink, with its times. The hard links of a file are copied as separate
  * files. Pipes, sockets and devices are left out. Without EDO_COPY_REPLACE in flags, the target
- * directory must not exist.
- * Result: number of copied files and directories; or the first error, after which only a part of
- * the tree was copied.
- * Cancel: waits until the current piece is copied. Only a part of the tree was copied. */
+ * directory must not exist. Result: number of copied files and directories; or the first error,
+ * after which only a part of the tree was copied. Cancel: waits until the current piece is copied.
+ * Only a part of the tree was copied. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy_tree(const char *from, const char *to, uint32_t flags);
 
 EDO_END_DECLS

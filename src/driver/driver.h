@@ -394,8 +394,8 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 /* Ends the wait of a parked operation. Called under the source's lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
-/* Polls an operation that has already started. here: the driver of the poll. Called inside a poll of
- * the operation's task. */
+/* Polls an operation that has already started. here: the driver of the poll. Called inside a poll
+ * of the operation's task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
                        bool ending);
 

@@ -207,16 +207,22 @@ static int64_t copy_times(edo_fd to, const edo_info *info)
                                              .path2 = (const char *)&info->change });
 }
 
-/* The order matters:
+static int64_t first_error(int64_t first, int64_t second)
+{
+    return first < 0 ? first : second;
+}
+
+/* After an error, the next steps are made nevertheless, because a directory remains although its
+ * attributes could not be copied. The order matters:
  * - A change of the owner removes the attribute with the capabilities of a program, and the bits
  *   set-user-id and set-group-id.
  * - Attributes can be set only on a file that its permissions allow to write. */
 int64_t edo__copy_metadata(edo_fd from, edo_fd to, const edo_info *info, uint32_t flags)
 {
     int64_t rc = flags & EDO_COPY_OWNER ? copy_owner(to, info) : 0;
-    if (rc >= 0) rc = copy_xattrs(from, to);
-    if (rc >= 0) rc = edo__place_set_mode(to, info);
-    return rc < 0 ? rc : copy_times(to, info);
+    rc = first_error(rc, copy_xattrs(from, to));
+    rc = first_error(rc, edo__place_set_mode(to, info));
+    return first_error(rc, copy_times(to, info));
 }
 
 /* ---- pieces and the end ---- */

@@ -28,7 +28,7 @@ int64_t edo__copy_piece(edo__copy *copy);
  * 0; a negative errno. */
 int64_t edo__copy_close(edo__copy *copy, bool complete);
 
-/* Gives an open file or directory the attributes, the permissions (by edo__place_set_mode()) and the
- * times of another one; with EDO_COPY_OWNER, also the owner. info: metadata of `from`. Returns: 0; a
- * negative errno. */
+/* Gives an open file or directory the attributes, the permissions (by edo__place_set_mode()) and
+ * the times of another one; with EDO_COPY_OWNER, also the owner. info: metadata of `from`. Returns:
+ * 0; a negative errno. */
 int64_t edo__copy_metadata(edo_fd from, edo_fd to, const edo_info *info, uint32_t flags);

@@ -52,8 +52,9 @@ static int64_t end_of(const removal *self)
     return self->error ? self->error : self->count;
 }
 
-/* Removes a file, or begins the removal of a directory. A directory that cannot be opened is removed
- * if it is empty. Returns: 0: the removal has begun; 1: the file was removed; a negative errno. */
+/* Removes a file, or begins the removal of a directory. A directory that cannot be opened is
+ * removed if it is empty. Returns: 0: the removal has begun; 1: the file was removed; a negative
+ * errno. */
 static int64_t begin_removal(removal *self)
 {
     edo_fd dir = edo__file_place(self->dir);

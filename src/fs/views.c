@@ -115,9 +115,9 @@ static void move(edo__view *view, edo__view *above, char **path)
     set_above(view, above);
 }
 
-/* Inserts a view, or moves the view that the watch already has of the directory. The view of a
- * root is not moved, because its path is the path that the user gave. Returns: whether the watch had
- * no view of the directory. */
+/* Inserts a view, or moves the view that the watch already has of the directory. The view of a root
+ * is not moved, because its path is the path that the user gave. Returns: whether the watch had no
+ * view of the directory. */
 static bool insert(edo__views *views, edo__view *view, edo__view *above)
 {
     edo__view *other = find(views, view->number, view->watch);
@@ -133,8 +133,9 @@ static bool insert(edo__views *views, edo__view *view, edo__view *above)
     return true;
 }
 
-/* Adds a directory to the system. A scan of a tree does not hold the lock all the time, so the watch
- * may be removed during the scan. Other cases are explained by changes that are still in the queue:
+/* Adds a directory to the system. A scan of a tree does not hold the lock all the time, so the
+ * watch may be removed during the scan. Other cases are explained by changes that are still in the
+ * queue:
  * - A directory above was renamed, and its path leads to another directory.
  * - The directory was renamed just before the system began to watch it. Then the system does not
  *   report its new place by its number. */
@@ -209,8 +210,9 @@ static void drop(edo__views *views, edo__view **at)
     edo__views_free(view);
 }
 
-/* Removes the views in a bucket that are gone, or below views that are gone. Views with others below
- * them wait until those are removed. Called under the lock. Returns: whether anything has changed. */
+/* Removes the views in a bucket that are gone, or below views that are gone. Views with others
+ * below them wait until those are removed. Called under the lock. Returns: whether anything has
+ * changed. */
 static bool sweep_bucket(edo__views *views, edo__view **at)
 {
     bool changes = false;

@@ -4,8 +4,9 @@
  * directory has several views if watches of trees overlap, or if several files in it are watched.
  *
  * The views of a watch form a tree, as the directories do. A view has a name and the view of the
- * directory above; its path is composed when a change is reported. So a rename changes one view, and
- * the paths below follow. During an exchange two directories have the same path, but stay distinct.
+ * directory above; its path is composed when a change is reported. So a rename changes one view,
+ * and the paths below follow. During an exchange two directories have the same path, but stay
+ * distinct.
  *
  * Thread: any. The lock guards all members. The lock is held while a directory is added to the
  * system and then to the table. So no thread looks up the number of a directory before its view is
@@ -39,8 +40,8 @@ typedef struct edo__views {
 } edo__views;
 
 /* Use of a directory by a watch. above: number of the directory above, of which the watch must
- * already have a view. When a root is scanned again, it is the number of the root. EDO__NO_VIEW: the
- * view is the first one of its watch. */
+ * already have a view. When a root is scanned again, it is the number of the root. EDO__NO_VIEW:
+ * the view is the first one of its watch. */
 typedef struct edo__view_use {
     int watch;
     uint32_t flags; // EDO_WATCH_*
@@ -83,12 +84,12 @@ bool edo__views_is_true(edo__views *views, const edo__view *copy);
 /* Removes all views of a directory that the system does not watch any more. */
 void edo__views_end(edo__views *views, int number);
 
-/* Begins a scan of the watched root and all directories below it: the views of the watch are old. The
- * caller adds each view again, and then removes the views that are still old. */
+/* Begins a scan of the watched root and all directories below it: the views of the watch are old.
+ * The caller adds each view again, and then removes the views that are still old. */
 void edo__views_begin_scan(edo__views *views, int watch);
 
-/* Removes the views of a watch, or only the old ones. Also ends the system's watch of each directory
- * that has no view left. Returns: number of removed views, without those below them. */
+/* Removes the views of a watch, or only the old ones. Also ends the system's watch of each
+ * directory that has no view left. Returns: number of removed views, without those below them. */
 unsigned edo__views_remove(edo__views *views, int watch, bool only_old);
 
 /* Frees all views. */

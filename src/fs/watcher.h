@@ -109,8 +109,8 @@ int edo__watcher_finish_move(edo_watcher *self, const edo__view *view, const edo
 int edo__watcher_end_earlier_moves(edo_watcher *self, const edo__view *view,
                                    const edo__change *change, const char *path);
 
-/* Ends pending moves of a watch, or of all watches if `watch` is 0. until: only moves that wait until
- * this time or an earlier one. */
+/* Ends pending moves of a watch, or of all watches if `watch` is 0. until: only moves that wait
+ * until this time or an earlier one. */
 int edo__watcher_end_moves(edo_watcher *self, int watch, int64_t until);
 
 /* Reports the end of a watch, after the moves of the watch that are still pending. */

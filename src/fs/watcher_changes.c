@@ -78,8 +78,8 @@ static int end_moved(edo_watcher *self, const edo__change *change, const edo__vi
 }
 
 /* Keeps the place that a renamed directory leaves or enters. The system then reports the rename in
- * the directory itself. This last report has no name, but its number is exact, even if two directories
- * have the same path during their exchange. */
+ * the directory itself. This last report has no name, but its number is exact, even if two
+ * directories have the same path during their exchange. */
 static void keep_place(edo_watcher *self, const edo__change *change)
 {
     bool leaves = change->what & EDO__CHANGE_MOVED_FROM;

@@ -248,29 +248,42 @@ static void release(edo_process *const *processes, size_t count)
         edo__source_leave(&processes[i]->source, EDO__SOURCE_READING);
 }
 
+static int claim_one(edo_process *process, const char *call)
+{
+    if (!process) return -EINVAL;
+    int rc = edo__source_claim(&process->source, EDO__SOURCE_READING);
+    if (rc == -ECANCELED) edo__source_check(&process->source, call);
+    return rc;
+}
+
 /* Claims the caller's processes, so that none of them is freed if it is closed before the operation
- * waits for it. Returns: 0; -ECANCELED: a process was closed. */
+ * waits for it. Returns: 0; -ECANCELED: a process was closed; -EINVAL: a process is NULL. */
 static int claim(edo_process *const *processes, size_t count, const char *call)
 {
     for (size_t i = 0; i < count; i++) {
-        int rc = edo__source_claim(&processes[i]->source, EDO__SOURCE_READING);
-        if (rc == -ECANCELED) edo__source_check(&processes[i]->source, call);
+        int rc = claim_one(processes[i], call);
         if (rc < 0) release(processes, i);
         if (rc < 0) return rc;
     }
     return 0;
 }
 
-/* Begins or continues the collection of the caller's processes. */
+/* Begins or continues the collection of the caller's processes. A continuation that is refused ends
+ * the collection, because its pipes would remain open. */
 static int enter_processes(edo_op *op)
 {
     edo_output *output = output_of(op)->output;
     edo_process *const *processes = output_of(op)->subject;
     int rc = claim(processes, output_of(op)->count, op->base.ops->name);
-    if (rc < 0)
+    if (rc < 0) {
+        if (output->has_begun) end(output, true);
         output->user = NULL;
-    else if (!output->has_begun)
+    } else if (output->has_begun) {
+        output->processes = processes;
+        output->count = output_of(op)->count;
+    } else {
         begin(output, processes, output_of(op)->count);
+    }
     return rc;
 }
 

@@ -1337,6 +1337,16 @@ MODEL(interrupted_turn_does_not_count, "not if the thread may have lost its proc
 {
     set_up(2);
     model_assert(!does_slow_count(1));
+    model_assert(s->workers[1]->is_interrupted);
+    tear_down();
+}
+
+MODEL(second_interrupted_turn_counts, "of two such turns in a row the second one counts")
+{
+    set_up(2);
+    s->workers[1]->is_interrupted = true;
+    model_assert(does_slow_count(1));
+    model_assert(!s->workers[1]->is_interrupted);
     tear_down();
 }
 

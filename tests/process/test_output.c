@@ -116,7 +116,7 @@ async_test(output_held_by_a_grandchild, edo_command command; edo_output output; 
     }
 }
 
-async_test(errors_of_the_spawn, edo_command command; edo_output output;)
+async_test(errors_of_the_spawn, edo_command command; edo_output output; edo_process * none;)
 {
     edo_body {
         int64_t rc;
@@ -128,6 +128,8 @@ async_test(errors_of_the_spawn, edo_command command; edo_output output;)
         edo_await(rc, edo_command_output(NULL, &self->output));
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_process_output(NULL, 1, &self->output));
+        assert_int_equal(rc, -EINVAL);
+        edo_await(rc, edo_process_output(&self->none, 1, &self->output));
         assert_int_equal(rc, -EINVAL);
         edo_return(0);
     }
@@ -340,6 +342,33 @@ async_test(a_close_ends_the_output, edo_command command; edo_process *processes[
             edo_buffer_deinit(&self->output.out);
             edo_buffer_deinit(&self->output.err);
         }
+        edo_return(0);
+    }
+}
+
+/* The process was closed between two calls, and is not freed because another task waits for it. */
+async_test(a_refused_continuation_closes_the_pipes, edo_command command; edo_process * process;
+           edo_output output; edo_task * task;)
+{
+    edo_body {
+        int64_t rc;
+        self->output = (edo_output){ 0 };
+        self->command = SHELL("exec sleep 100");
+        self->command.on_close = EDO_PROCESS_KILL;
+        self->command.out.kind = EDO_STDIO_PIPE;
+        self->process = spawn_command(&self->command);
+        edo_await_for(rc, edo_ms(1), edo_process_output(&self->process, 1, &self->output));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_non_null(self->output.ways[1].io);
+        rc = edo_spawn(&self->task, run_op, .op = edo_process_wait(self->process, NULL));
+        assert_int_equal(rc, 0);
+        settle();
+        edo_process_close(self->process);
+        edo_await(rc, edo_process_output(&self->process, 1, &self->output));
+        assert_int_equal(rc, -ECANCELED);
+        assert_null(self->output.ways[1].io);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ECANCELED);
         edo_return(0);
     }
 }

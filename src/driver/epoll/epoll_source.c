@@ -85,9 +85,9 @@ static bool waits_for_room(const edo_op *op)
 
 /* Events to register for. TCP reports room (EPOLLOUT) only after its buffer was full. All other
  * sockets report room each time sent bytes have left the buffer, even if the buffer was never full:
- * a Unix stream when its peer has read, UDP when a datagram has been sent. Reports that no operation
- * waits for would cost time. So these sockets are registered for EPOLLOUT only when the first
- * operation waits for room. */
+ * a Unix stream when its peer has read, UDP when a datagram has been sent. Reports that no
+ * operation waits for would cost time. So these sockets are registered for EPOLLOUT only when the
+ * first operation waits for room. */
 static uint32_t events_of(const edo__source *source, const edo_op *op)
 {
     enum { MASK = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP };

@@ -12,11 +12,11 @@
  *
  * Several operations on messages that wait on one side of a source share one poll. One waiter is
  * IN_RING with that poll, and the side is `is_polled`. All other waiters are QUEUED. The completion
- * of the poll wakes the first waiter. If the first waiter is not the one that is IN_RING, the latter
- * becomes QUEUED. If the woken operation ends, it wakes the first waiter (edo__uring_pass_on). If
- * the woken operation would block, it parks at the front, and submits the next poll unless a later
- * operation has submitted it. So while a side has waiters, there is a poll or a woken operation, and
- * one datagram wakes one task, the one that has waited longest.
+ * of the poll wakes the first waiter. If the first waiter is not the one that is IN_RING, the
+ * latter becomes QUEUED. If the woken operation ends, it wakes the first waiter
+ * (edo__uring_pass_on). If the woken operation would block, it parks at the front, and submits the
+ * next poll unless a later operation has submitted it. So while a side has waiters, there is a poll
+ * or a woken operation, and one datagram wakes one task, the one that has waited longest.
  *
  * A socket with messages in its error queue reports POLLERR until the program has read the
  * messages. Each poll in the ring would end at once, and the operation would be tried in vain. So
@@ -187,8 +187,8 @@ static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wake
 
 /* Submits the operation if it may park. If all waiters of its side are QUEUED, there is nothing in
  * their ring. Then the operation submits the poll for all of them to the ring of this worker, and
- * their later wakes come from this ring. Returns: 0; -ENOSPC if the queue is full; or the error with
- * which the operation ends. */
+ * their later wakes come from this ring. Returns: 0; -ENOSPC if the queue is full; or the error
+ * with which the operation ends. */
 static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo_driver *theirs = driver;

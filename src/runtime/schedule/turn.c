@@ -59,15 +59,20 @@ static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t end
 }
 
 /* Whether the thread may have had no processor during a part of the turn. The length of such a turn
- * says nothing about the worker's tasks. If it counted, a few of these turns would make the mean poll
- * many times too long, and other workers would be woken for every task. Only long turns are checked,
- * because the check is a system call. So the loss may also have been in an earlier turn. */
+ * says nothing about the worker's tasks. If it counted, a few of these turns would make the mean
+ * poll many times too long, and other workers would be woken for every task. Only long turns are
+ * checked, because the check is a system call. So the loss may also have been in an earlier turn.
+ * Of two such turns in a row, the second one counts. So if all polls are long, the mean poll
+ * becomes long even on a busy machine. */
 static bool is_interrupted(edo__worker *worker, int64_t duration)
 {
+    bool was_interrupted = worker->is_interrupted;
+    worker->is_interrupted = false;
     if (edo__likely(duration < EDO__LONG_TURN)) return false;
     uint64_t before = worker->preemptions;
     worker->preemptions = edo__sys_preemptions();
-    return worker->preemptions != before;
+    worker->is_interrupted = worker->preemptions != before && !was_interrupted;
+    return worker->is_interrupted;
 }
 
 static void begin_shared(edo__worker *worker, int64_t now)

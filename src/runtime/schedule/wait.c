@@ -168,12 +168,13 @@ static bool sleep_among_others(edo__worker *worker, int64_t timeout)
     return slept;
 }
 
-/* Continues without a sleep, because other workers have tasks. This worker may not search if another
- * worker counts as searching. But that worker may have been woken just now, and may have no processor
- * for some milliseconds. This worker would then spin, so it steals without a search. */
+/* Continues without a sleep, because other workers have tasks. This worker may not search if
+ * another worker counts as searching. But that worker may have been woken just now, and may have no
+ * processor for some milliseconds. This worker would then spin, so it steals without a search. */
 static void stay_awake(edo__worker *worker)
 {
-    if (!worker->is_spare && !edo__clock_is_paused(worker->runtime)) edo__worker_steal(worker);
+    bool may_steal = !worker->is_spare && !edo__clock_is_paused(worker->runtime);
+    if (may_steal && edo__worker_steal(worker)) edo__worker_consider_waking(worker);
     edo__turn_driver(worker, 0);
 }
 

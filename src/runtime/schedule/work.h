@@ -64,8 +64,9 @@ bool edo__worker_has_tasks(const edo__worker *worker);
  * tasks. */
 bool edo__worker_steal(edo__worker *worker);
 
-/* Unless enough workers search: searches other workers' queues and the inject queue, and moves found tasks to the worker's
- * queues. Thread: the owner. Returns: whether the worker has tasks after the search. */
+/* Unless enough workers search: searches other workers' queues and the inject queue, and moves
+ * found tasks to the worker's queues. Thread: the owner. Returns: whether the worker has tasks
+ * after the search. */
 bool edo__worker_search(edo__worker *worker);
 
 /* Wakes another worker if the waiting tasks of this worker are worth the cost of a wake. Thread:

@@ -86,19 +86,20 @@ typedef struct edo__worker {
     edo_runtime *runtime;
     edo_driver *driver;
     uint32_t index;
-    bool is_shared;     // the runtime has threads, and possibly other workers
-    bool is_spare;      // spare worker: runs tasks only while another worker is stuck
-    bool is_searching;  // counted in idle.searching; guarded by the idle lock while is_listed
-    bool is_listed;     // in the list of sleepers; guarded by the idle lock
-    bool keeps_yielded; // yielding tasks are KEPT, see task/state.h
-    bool owes_help;     // the worker has found a stuck worker, and has not helped since
-    uint8_t observed;   // EDO__POLL_OBSERVED
-    uint32_t streak;    // number of tasks taken from the slot in a row
-    uint32_t interval;  // greatest number of polls per turn; tuned
-    uint64_t notify_at; // least queue length for which another worker is woken
-    int64_t mean_poll;  // ns
+    bool is_shared;      // the runtime has threads, and possibly other workers
+    bool is_spare;       // spare worker: runs tasks only while another worker is stuck
+    bool is_searching;   // counted in idle.searching; guarded by the idle lock while is_listed
+    bool is_listed;      // in the list of sleepers; guarded by the idle lock
+    bool keeps_yielded;  // yielding tasks are KEPT, see task/state.h
+    bool is_interrupted; // the last turn does not count for the mean poll
+    bool owes_help;      // the worker has found a stuck worker, and has not helped since
+    uint8_t observed;    // EDO__POLL_OBSERVED
+    uint32_t streak;     // number of tasks taken from the slot in a row
+    uint32_t interval;   // greatest number of polls per turn; tuned
+    uint64_t notify_at;  // least queue length for which another worker is woken
+    int64_t mean_poll;   // ns
     edo__recent recent;
-    uint64_t preemptions; // of the thread, at the end of the last long turn
+    uint64_t preemptions;    // of the thread, at the end of the last long turn
     const edo_task *in_hand; // task of an observed poll, while the poll's hooks are called
     uint64_t ended;          // count of ended tasks
     struct {
@@ -162,8 +163,8 @@ static inline uint64_t edo__worker_length(const edo__worker *worker)
 }
 
 /* Number of tasks that were pushed to the worker's inject stack and not yet taken. The loads of the
- * two counts are not ordered, so `taken` may be greater than `handed`. The result is then 0. Thread:
- * any. */
+ * two counts are not ordered, so `taken` may be greater than `handed`. The result is then 0.
+ * Thread: any. */
 static inline uint64_t edo__worker_untaken(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
