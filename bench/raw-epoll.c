@@ -2,6 +2,7 @@
  * between the calls. edo is compared with it; see README.md beside this file.
  *
  *     raw-epoll echo PORT         4 KiB per connection, TCP_NODELAY
+ *     raw-epoll pair PORT         the same by two threads with a listener each
  *     raw-epoll unix_echo PATH    the same on a Unix socket
  *     raw-epoll memserver PORT    1 KiB per connection
  */
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -54,6 +56,7 @@ static int listen_on(uint16_t port)
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = require(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
     require(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)), "SO_REUSEADDR");
+    require(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int)), "SO_REUSEPORT");
     require(bind(fd, (const struct sockaddr *)&address, sizeof address), "bind");
     require(listen(fd, BACKLOG), "listen");
     return fd;
@@ -148,17 +151,28 @@ static _Noreturn void serve(struct server *server)
     }
 }
 
+static void *serve_beside(void *port)
+{
+    serve(&(struct server){
+        .listener = listen_on(*(uint16_t *)port), .buffer_size = ECHO_BUFFER, .nodelay = true });
+}
+
 int main(int argc, char **argv)
 {
     const char *workload = argc == 3 ? argv[1] : "";
     bool echo = !strcmp(workload, "echo"), local = !strcmp(workload, "unix_echo");
-    if (!echo && !local && strcmp(workload, "memserver")) {
-        fprintf(stderr, "unknown workload, or usage: raw-epoll echo|memserver PORT, or unix_echo "
-                        "PATH\n");
+    bool pair = !strcmp(workload, "pair");
+    if (!echo && !pair && !local && strcmp(workload, "memserver")) {
+        fprintf(stderr,
+                "unknown workload, or usage: raw-epoll echo|pair|memserver PORT, or unix_echo "
+                "PATH\n");
         return EXIT_USAGE;
     }
-    int listener = local ? listen_at(argv[2]) : listen_on((uint16_t)strtoul(argv[2], NULL, 10));
+    uint16_t port = (uint16_t)strtoul(argv[2], NULL, 10);
+    int listener = local ? listen_at(argv[2]) : listen_on(port);
+    pthread_t thread;
+    if (pair) require(-pthread_create(&thread, NULL, serve_beside, &port), "thread");
     serve(&(struct server){ .listener = listener,
-                            .buffer_size = echo || local ? ECHO_BUFFER : MEMSERVER_BUFFER,
-                            .nodelay = echo });
+                            .buffer_size = echo || pair || local ? ECHO_BUFFER : MEMSERVER_BUFFER,
+                            .nodelay = echo || pair });
 }
