@@ -67,7 +67,8 @@ int edo_process_try_wait(edo_process *process, edo_exit *ret_exit)
 }
 
 /* Begins a wait. Closes the child's input. Otherwise a child that reads its input to the end would
- * wait for this process, and this process for the child. A stop also sends SIGTERM. */
+ * wait for this process, and this process for the child. A stop first sends SIGTERM. So a child that
+ * does not handle the signal always ends by it, not by the end of its input. */
 static int enter(edo_process *process, edo_op *op, edo_cx *cx)
 {
     if (op->detail & BEGUN) return 0;
@@ -77,10 +78,11 @@ static int enter(edo_process *process, edo_op *op, edo_cx *cx)
     if (rc == -ECANCELED) edo__source_check(&process->source, op->base.ops->name);
     if (rc < 0) return rc;
     op->detail |= EDO__DETAIL_CLAIMED | BEGUN;
+    if (op->detail & STOPS) {
+        wait_of(op)->deadline = edo__later(cx->now, wait_of(op)->deadline);
+        edo__process_signal(process, EDO__SIGNAL_NUMBER_TERMINATE);
+    }
     edo_close(edo_process_take(process, 0));
-    if (!(op->detail & STOPS)) return 0;
-    wait_of(op)->deadline = edo__later(cx->now, wait_of(op)->deadline);
-    edo__process_signal(process, EDO__SIGNAL_NUMBER_TERMINATE);
     return 0;
 }
 
