@@ -129,6 +129,7 @@ async_test(errors_of_the_spawn, edo_command command; edo_output output; edo_proc
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_process_output(NULL, 1, &self->output));
         assert_int_equal(rc, -EINVAL);
+        self->none = NULL;
         edo_await(rc, edo_process_output(&self->none, 1, &self->output));
         assert_int_equal(rc, -EINVAL);
         edo_return(0);
