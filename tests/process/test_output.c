@@ -370,6 +370,7 @@ async_test(a_refused_continuation_closes_the_pipes, edo_command command; edo_pro
         assert_null(self->output.ways[1].io);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
+        edo_buffer_deinit(&self->output.out);
         edo_return(0);
     }
 }
