@@ -174,7 +174,7 @@ THREAD(second_takes_one)
     edo__baton_pass(worker, EDO__WORK_TASKS);
 }
 
-/* What the monitor does. */
+/* Plays the monitor: revokes the baton of a worker in its first poll. */
 static void revoke(unsigned index)
 {
     edo__worker *worker = s->workers[index];

@@ -59,7 +59,7 @@ static void read_all(int fd, char *text, size_t size)
     if (text) text[got] = '\0';
 }
 
-/* What the kernel tells of a thread. */
+/* State of a thread, from its file in /proc. */
 typedef struct thread_state {
     bool sleeps;        // or has ended
     unsigned long used; // processor time in ticks
