@@ -175,16 +175,17 @@ static void begin(edo_output *output, edo_process *const *processes, size_t coun
     if (output->input_size == 0) end_way(output, 0);
 }
 
-/* Ends the operation. Closes the open pipes, and the process if the operation has spawned it.
+/* Ends the operation. Closes the process if the operation has spawned it, and the open pipes. The
+ * process is first: a child that is killed must not take a cut input for the whole.
  * has_result: false after a cancellation. Then pipes of the caller's processes remain open, because
  * another call may continue. */
 static int64_t end(edo_output *output, bool has_result)
 {
     if (!has_result && !output->own) return -ECANCELED;
-    for (int i = 0; i < 3; i++)
-        end_way(output, i);
     edo_process_close(output->own);
     output->own = NULL;
+    for (int i = 0; i < 3; i++)
+        end_way(output, i);
     output->has_begun = false;
     return has_result ? output->result : -ECANCELED;
 }

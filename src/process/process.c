@@ -268,7 +268,7 @@ void edo_process_close(edo_process *process)
 {
     if (!process) return;
     edo__source_check_open(&process->source, "edo_process_close");
-    close_stdio(process);
     if (runs(process)) leave_behind(process);
+    close_stdio(process); // after the signal: a child must not take a cut input for the whole
     edo__source_close(&process->source, "edo_process_close");
 }

@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "process/process.h"
+#include "support/refusal.h"
 
 /* A child that ends when its input ends; its streams are at edo_process_take(). */
 #define CAT                                                                                        \
@@ -256,6 +258,66 @@ async_test(stop, edo_command command; edo_process *process; edo_io *out; char by
         edo_process_close(self->process);
         edo_return(0);
     }
+}
+
+/* ---- a signal comes before the end of the input ---- */
+
+static edo_io *const *input; // the stream of a child's input; NULL once it is closed
+
+static void judge(int signal)
+{
+    (void)signal;
+    _exit(*input ? 0 : 1);
+}
+
+/* Ends this process with the verdict when it sends a signal. The callers end it with 2. */
+static void judge_signals(edo_io *const *of)
+{
+    input = of;
+    signal(SIGSYS, judge);
+    trap_call(SYS_pidfd_send_signal);
+    trap_call(SYS_kill);
+}
+
+static void stop_a_child(void *arg)
+{
+    (void)arg;
+    edo_command command = CAT;
+    edo_process *process = spawn_command(&command);
+    judge_signals(&process->stdio[0]);
+    (void)edo_wait(edo_process_stop(process, edo_s(9), NULL));
+    _exit(2);
+}
+
+static void close_a_child(void *arg)
+{
+    (void)arg;
+    edo_command command = CAT;
+    command.on_close = EDO_PROCESS_KILL;
+    edo_process *process = spawn_command(&command);
+    judge_signals(&process->stdio[0]);
+    edo_process_close(process);
+    _exit(2);
+}
+
+/* The input is larger than a pipe, and the child does not read it. */
+static void cut_a_collection(void *arg)
+{
+    static char bytes[1 << 20];
+    edo_output output = { .input = bytes, .input_size = sizeof bytes };
+    edo_command command = SHELL("exec sleep 100");
+    (void)arg;
+    command.on_close = EDO_PROCESS_KILL;
+    judge_signals(&output.ways[0].io);
+    (void)edo_wait_for(edo_ms(50), edo_command_output(&command, &output));
+    _exit(2);
+}
+
+test(signals_come_before_the_end_of_the_input)
+{
+    expect_success_in_child(stop_a_child, NULL);
+    expect_success_in_child(close_a_child, NULL);
+    expect_success_in_child(cut_a_collection, NULL);
 }
 
 /* ---- closed handles ---- */
