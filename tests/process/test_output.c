@@ -312,36 +312,51 @@ async_test(lines, edo_command command; edo_process *process; edo_io *out; edo_re
     }
 }
 
+/* Processes that do not end, and the collection of their outputs by a task. */
+typedef struct collected {
+    edo_command command;
+    edo_process *processes[2];
+    edo_output output;
+    edo_task *task;
+} collected;
+
+static void begin_collected(collected *c)
+{
+    *c = (collected){ .command = SHELL("exec sleep 100") };
+    c->command.on_close = EDO_PROCESS_KILL;
+    c->command.out.kind = EDO_STDIO_PIPE;
+    c->processes[0] = spawn_command(&c->command);
+    c->processes[1] = spawn_command(&c->command);
+    int rc = edo_spawn(&c->task, run_op, .op = edo_process_output(c->processes, 2, &c->output));
+    assert_int_equal(rc, 0);
+}
+
+static void end_collected(collected *c)
+{
+    edo_buffer_deinit(&c->output.out);
+    edo_buffer_deinit(&c->output.err);
+}
+
 /* Another task closes a process whose outputs are collected. The operation ends, and closes the
  * pipes. */
-async_test(a_close_ends_the_output, edo_command command; edo_process *processes[2];
-           edo_output output; edo_task *task; int closed;)
+async_test(a_close_ends_the_output, collected c; int closed;)
 {
     edo_body {
         int64_t rc;
         for (self->closed = 0; self->closed < 2; self->closed++) {
-            self->output = (edo_output){ 0 };
-            self->command = SHELL("exec sleep 100");
-            self->command.on_close = EDO_PROCESS_KILL;
-            self->command.out.kind = EDO_STDIO_PIPE;
-            self->processes[0] = spawn_command(&self->command);
-            self->processes[1] = spawn_command(&self->command);
-            rc = edo_spawn(&self->task, run_op,
-                           .op = edo_process_output(self->processes, 2, &self->output));
-            assert_int_equal(rc, 0);
+            begin_collected(&self->c);
             settle();
-            assert_non_null(self->output.ways[1].io);
+            assert_non_null(self->c.output.ways[1].io);
             if (self->closed == 1)
-                assert_int_equal(edo_process_kill(self->processes[0], SIGKILL), 0);
-            while (self->output.ended < (size_t)self->closed)
+                assert_int_equal(edo_process_kill(self->c.processes[0], SIGKILL), 0);
+            while (self->c.output.ended < (size_t)self->closed)
                 settle();
-            edo_process_close(self->processes[self->closed]);
-            edo_await_for(rc, edo_s(10), edo_join(self->task));
+            edo_process_close(self->c.processes[self->closed]);
+            edo_await_for(rc, edo_s(10), edo_join(self->c.task));
             assert_int_equal(rc, -ECANCELED);
-            assert_null(self->output.ways[1].io);
-            edo_process_close(self->processes[1 - self->closed]);
-            edo_buffer_deinit(&self->output.out);
-            edo_buffer_deinit(&self->output.err);
+            assert_null(self->c.output.ways[1].io);
+            edo_process_close(self->c.processes[1 - self->closed]);
+            end_collected(&self->c);
         }
         edo_return(0);
     }
@@ -376,25 +391,18 @@ async_test(a_refused_continuation_closes_the_pipes, edo_command command; edo_pro
 }
 
 /* The operation waits for the first process when the second one is closed. */
-async_test(a_close_of_a_later_process_ends_the_output, edo_command command;
-           edo_process *processes[2]; edo_output output; edo_task *task;)
+async_test(a_close_of_a_later_process_ends_the_output, collected c;)
 {
     edo_body {
         int64_t rc;
-        self->output = (edo_output){ 0 };
-        self->command = SHELL("exec sleep 100");
-        self->command.on_close = EDO_PROCESS_KILL;
-        self->processes[0] = spawn_command(&self->command);
-        self->processes[1] = spawn_command(&self->command);
-        rc = edo_spawn(&self->task, run_op,
-                       .op = edo_process_output(self->processes, 2, &self->output));
-        assert_int_equal(rc, 0);
+        begin_collected(&self->c);
         settle();
-        edo_process_close(self->processes[1]);
-        assert_int_equal(edo_process_kill(self->processes[0], SIGKILL), 0);
-        edo_await(rc, edo_join(self->task));
+        edo_process_close(self->c.processes[1]);
+        assert_int_equal(edo_process_kill(self->c.processes[0], SIGKILL), 0);
+        edo_await(rc, edo_join(self->c.task));
         assert_int_equal(rc, -ECANCELED);
-        edo_process_close(self->processes[0]);
+        edo_process_close(self->c.processes[0]);
+        end_collected(&self->c);
         edo_return(0);
     }
 }

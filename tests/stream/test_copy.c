@@ -218,45 +218,70 @@ test_each_stream(copy_cancelled)
     }
 }
 
+/* A copy that watches its target. */
+typedef struct watched {
+    edo_io *source, *from, *to, *target; // the copy goes from `from` to `to`
+    edo_copier copier;
+    char memory[ROOM];
+} watched;
+
+static void open_watched(watched *w, stream_kind source, stream_kind target)
+{
+    open_streams(source, &w->from, &w->source);
+    open_streams(target, &w->target, &w->to);
+    edo_copier_init(&w->copier, w->from, w->to, w->memory, ROOM);
+    w->copier.watches = true;
+}
+
+static void close_end(edo_io **end)
+{
+    edo_close(*end);
+    *end = NULL;
+}
+
+static void close_watched(watched *w)
+{
+    edo_copier_deinit(&w->copier);
+    close_end(&w->source);
+    close_end(&w->from);
+    close_end(&w->to);
+    close_end(&w->target);
+}
+
 /* The source is silent, and the peer of the target is gone. */
 struct target_hangs_up {
     edo_frame();
     edo_args(stream_kind kind;);
-    edo_io *source, *from, *to, *target;
-    edo_copier copier;
+    watched w;
     edo_task *task;
-    char memory[ROOM], data[8];
+    char data[8];
 };
 
 edo_async(target_hangs_up)
 {
     edo_body {
         int64_t n;
-        open_streams(UNIX_STREAM, &self->from, &self->source);
-        open_streams(self->kind, &self->target, &self->to);
-        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
-        self->copier.watches = true;
-        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->copier));
+        open_watched(&self->w, UNIX_STREAM, self->kind);
+        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->w.copier));
         assert_int_equal(n, 0);
         settle();
-        edo_await(n, edo_write_all(self->source, "bytes", 5)); // ends the watch, which begins anew
-        edo_await(n, edo_read_exact(self->target, self->data, 5));
+        // the bytes end the watch, which begins anew
+        edo_await(n, edo_write_all(self->w.source, "bytes", 5));
+        edo_await(n, edo_read_exact(self->w.target, self->data, 5));
         assert_int_equal(n, 5);
         settle();
         assert_false(edo_task_is_done(self->task));
         if (self->kind == TCP_STREAM) {
             struct linger reset = { .l_onoff = 1, .l_linger = 0 };
             assert_return_code(
-                setsockopt(edo_io_fd(self->target), SOL_SOCKET, SO_LINGER, &reset, sizeof reset),
+                setsockopt(edo_io_fd(self->w.target), SOL_SOCKET, SO_LINGER, &reset, sizeof reset),
                 errno);
         }
-        edo_close(self->target);
+        close_end(&self->w.target);
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, -EPIPE);
-        assert_int_equal(self->copier.given, 5);
-        edo_close(self->source);
-        edo_close(self->from);
-        edo_close(self->to);
+        assert_int_equal(self->w.copier.given, 5);
+        close_watched(&self->w);
         edo_return(0);
     }
 }
@@ -264,55 +289,41 @@ edo_async(target_hangs_up)
 test_each_kind(target_hangs_up)
 
 /* Another task closes the target while the copy watches it. The source is read no more. */
-async_test(a_watched_target_is_closed, edo_io *source, *from, *to, *target; edo_copier copier;
-           edo_task *task; char memory[ROOM];)
+async_test(a_watched_target_is_closed, watched w; edo_task *task;)
 {
     edo_body {
         int64_t n;
-        open_streams(UNIX_STREAM, &self->from, &self->source);
-        open_streams(UNIX_STREAM, &self->target, &self->to);
-        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
-        self->copier.watches = true;
-        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->copier));
+        open_watched(&self->w, UNIX_STREAM, UNIX_STREAM);
+        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->w.copier));
         assert_int_equal(n, 0);
         settle();
-        edo_close(self->to);
+        close_end(&self->w.to);
         edo_await_for(n, edo_s(5), edo_join(self->task));
         assert_int_equal(n, -ECANCELED);
-        edo_await(n, edo_write_all(self->source, "kept", 4));
-        edo_await(n, edo_read(self->from, self->memory, ROOM));
+        edo_await(n, edo_write_all(self->w.source, "kept", 4));
+        edo_await(n, edo_read(self->w.from, self->w.memory, ROOM));
         assert_in_range(n, 1, 4);
-        edo_copier_deinit(&self->copier);
-        edo_close(self->source);
-        edo_close(self->from);
-        edo_close(self->target);
+        close_watched(&self->w);
         edo_return(0);
     }
 }
 
 /* The target is closed just when there are bytes to write, so the copy itself also ends its watch. */
 current_thread_only("the copy does not run between the write and the close")
-async_test(a_watched_target_is_closed_as_bytes_come, edo_io *source, *from, *to, *target;
-           edo_copier copier; edo_task *task; char memory[ROOM];)
+async_test(a_watched_target_is_closed_as_bytes_come, watched w; edo_task *task;)
 {
     edo_body {
         int64_t n;
-        open_streams(MEMORY_STREAM, &self->from, &self->source);
-        open_streams(UNIX_STREAM, &self->target, &self->to);
-        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
-        self->copier.watches = true;
-        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->copier));
+        open_watched(&self->w, MEMORY_STREAM, UNIX_STREAM);
+        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->w.copier));
         assert_int_equal(n, 0);
         settle();
-        edo_await(n, edo_write_all(self->source, "kept", 4));
-        edo_close(self->to);
+        edo_await(n, edo_write_all(self->w.source, "kept", 4));
+        close_end(&self->w.to);
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, -ECANCELED);
-        assert_int_equal(edo_copier_held(&self->copier), 4);
-        edo_copier_deinit(&self->copier);
-        edo_close(self->source);
-        edo_close(self->from);
-        edo_close(self->target);
+        assert_int_equal(edo_copier_held(&self->w.copier), 4);
+        close_watched(&self->w);
         edo_return(0);
     }
 }
@@ -355,26 +366,19 @@ edo_async(cancels_late)
 }
 
 /* A ring ends the watch only after the poll in which the source has ended. */
-async_test(a_copy_that_is_whole_is_not_cancelled, edo_io *source, *from, *to, *target;
-           edo_copier copier; edo_task *task; char memory[ROOM];)
+async_test(a_copy_that_is_whole_is_not_cancelled, watched w; edo_task *task;)
 {
     edo_body {
         int64_t n;
-        open_streams(MEMORY_STREAM, &self->from, &self->source);
-        open_streams(UNIX_STREAM, &self->target, &self->to);
-        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
-        self->copier.watches = true;
-        assert_int_equal(edo_spawn(&self->task, cancels_late, .copier = &self->copier), 0);
-        edo_await(n, edo_write_all(self->source, "bytes", 5));
+        open_watched(&self->w, MEMORY_STREAM, UNIX_STREAM);
+        assert_int_equal(edo_spawn(&self->task, cancels_late, .copier = &self->w.copier), 0);
+        edo_await(n, edo_write_all(self->w.source, "bytes", 5));
         settle();
         settle();
-        edo_close(self->source);
+        close_end(&self->w.source);
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, 5);
-        edo_copier_deinit(&self->copier);
-        edo_close(self->from);
-        edo_close(self->to);
-        edo_close(self->target);
+        close_watched(&self->w);
         edo_return(0);
     }
 }
