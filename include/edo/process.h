@@ -192,9 +192,9 @@ EDO_API EDO_MUST_USE edo_op edo_process_wait(edo_process *process, edo_exit *ret
  * Returns: as edo_process_wait(); -EAGAIN while the child runs. Thread: any. */
 EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
 
-/* Sends SIGTERM, then sends SIGKILL if the child has not ended after `grace` ns, and waits for the
- * child's end. If the command made a process group or a session, both signals go to the whole
- * group.
+/* Sends SIGTERM, then closes the input as a wait does. Sends SIGKILL if the child has not ended
+ * after `grace` ns, and waits for the child's end. If the command made a process group or a
+ * session, both signals go to the whole group.
  * Result: as edo_process_wait(). Cancel: prompt; signals that were sent are not taken back. */
 EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
                                              edo_exit *ret_exit);
@@ -208,8 +208,8 @@ EDO_API int edo_process_kill(edo_process *process, int signal);
 EDO_API int edo_process_kill_group(edo_process *process, int signal);
 
 /* Closes the handle. If the child still runs, edo_command.on_close decides its fate, and its status
- * is taken in the background. Waiting operations answer -ECANCELED. NULL is ignored.
- * Thread: any. */
+ * is taken in the background. A signal is sent before the child's input ends. Waiting operations
+ * answer -ECANCELED. NULL is ignored. Thread: any. */
 EDO_API void edo_process_close(edo_process *process);
 
 /* ---- whole outputs ---- */
