@@ -54,6 +54,8 @@ def unix_socket(command):
     """A Unix socket too; its file is removed at the end."""
     with Server(command, "--unixsocket", "mini.sock") as server:
         path = pathlib.Path(server.directory, "mini.sock")
+        # the Unix socket comes after the TCP socket, and before the first answer
+        check(server.client().call("PING") == "PONG", "PING")
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
             client.sendall(b"SET a 1\r\nCLIENT LIST\r\n")
